@@ -1,0 +1,50 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+
+// HUBWIRE_BUILT=1 runs the same tests against dist/, as it is published: that is how other versions of Node are
+// tested. Node loads it then itself, unchanged; coverage is counted on src/ only.
+const built = process.env.HUBWIRE_BUILT === '1'
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const code = built ? at('dist/') : at('src/')
+const extension = built ? 'js' : 'ts'
+
+const alias = [
+  { find: /^hubwire$/, replacement: `${code}index.${extension}` },
+  { find: /^hubwire\/protocol$/, replacement: `${code}protocol/index.${extension}` },
+  { find: /^#src\/(.*)\.js$/, replacement: `${code}$1.${extension}` },
+]
+
+function project(name: string, include: string[], exclude: string[] = []): TestProjectInlineConfiguration {
+  return { extends: true, test: { name, include, exclude } }
+}
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+    expandSnapshotDiff: true,
+    server: { deps: { external: [/\/dist\//] } },
+    reporters: ['default'],
+    projects: [
+      project('unit', ['test/**/*.test.ts'], ['test/{conformance,interop,package}/**']),
+      project('conformance', ['test/conformance/**/*.test.ts']),
+      project('interop', ['test/interop/**/*.test.ts']),
+      project('package', ['test/package/**/*.test.ts']),
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      reporter: ['text', 'html'],
+      thresholds: {
+        'src/protocol/**': { lines: 100, branches: 100, functions: 100, statements: 100 },
+        'src/!(protocol)/**': { lines: 95, branches: 95, functions: 95, statements: 95 },
+        'src/*.ts': { lines: 95, branches: 95, functions: 95, statements: 95 },
+      },
+    },
+  },
+})
