@@ -17,7 +17,6 @@ export default defineConfig(
     rules: {
       eqeqeq: 'error',
       'no-console': 'error',
-      'no-param-reassign': 'off',
       'object-shorthand': 'error',
       'prefer-const': 'error',
       'no-restricted-imports': [
@@ -41,7 +40,7 @@ export default defineConfig(
       // `(error) => done(error)` is how a callback is handed on.
       '@typescript-eslint/no-confusing-void-expression': [
         'error',
-        { ignoreArrowShorthand: true, ignoreVoidOperator: true },
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
       ],
       // A number prints as one expects, in `WS_ERR_...: code ${code}` and everywhere else.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
@@ -55,8 +54,6 @@ export default defineConfig(
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
       ],
-      // The signature of an interface that a class implements decides what is static, not the body.
-      '@typescript-eslint/class-methods-use-this': 'off',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',

@@ -29,7 +29,7 @@ export default defineConfig({
     teardownTimeout: 10_000,
     expandSnapshotDiff: true,
     server: { deps: { external: [/\/dist\//] } },
-    reporters: ['default'],
+    reporters: ['default', at('test/support/requirements-reporter.ts')],
     projects: [
       project('unit', ['test/**/*.test.ts'], ['test/{conformance,interop,package}/**']),
       project('conformance', ['test/conformance/**/*.test.ts']),
