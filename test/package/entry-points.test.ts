@@ -1,0 +1,102 @@
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { installPackedPackage, type PackedPackage } from '../support/packed-package.js'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const run = promisify(execFile)
+let packed: PackedPackage
+
+beforeAll(() => {
+  packed = installPackedPackage()
+})
+
+afterAll(() => {
+  packed.remove()
+})
+
+/** Runs a program beside the installed package, in a process that has to end by itself. */
+async function runProgram(name: string, source: string): Promise<{ stdout: string; stderr: string }> {
+  const path = join(packed.project, name)
+  await writeFile(path, source)
+  return await run(process.execPath, [path], { env: { ...process.env, NODE_OPTIONS: '' } })
+}
+
+describe('an installed package', () => {
+  test('is imported by an ES module', async () => {
+    const { stdout, stderr } = await runProgram(
+      'import.mjs',
+      `import WebSocket, * as hubwire from 'hubwire'
+       import * as protocol from 'hubwire/protocol'
+       console.log(JSON.stringify({
+         same: WebSocket === hubwire.WebSocket,
+         hubwire: typeof hubwire.WebSocketServer,
+         protocol: Object.keys(protocol).length > 0,
+       }))`,
+    )
+    expect(JSON.parse(stdout)).toEqual({ same: true, hubwire: 'function', protocol: true })
+    expect(stderr).toBe('')
+  })
+
+  test('is required by a CommonJS module, as the same module and without a warning', async () => {
+    const { stdout, stderr } = await runProgram(
+      'require.cjs',
+      `const { WebSocketServer, WebSocket, Hub } = require('hubwire')
+       const protocol = require('hubwire/protocol')
+       const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+       server.on('listening', async () => {
+         const imported = await import('hubwire')
+         console.log(JSON.stringify({
+           port: server.address().port > 0,
+           same: imported.WebSocket === WebSocket && imported.Hub === Hub,
+           protocol: protocol === await import('hubwire/protocol'),
+         }))
+         server.close()
+       })`,
+    )
+    expect(JSON.parse(stdout)).toEqual({ port: true, same: true, protocol: true })
+    expect(stderr).toBe('')
+  })
+
+  test('does nothing when it is loaded: the process ends by itself', async () => {
+    const { stdout, stderr } = await runProgram(
+      'load.mjs',
+      `import 'hubwire'
+       import 'hubwire/protocol'
+       console.log(JSON.stringify(process.getActiveResourcesInfo().filter((name) => !/^(TTY|Pipe|FS)/.test(name))))`,
+    )
+    expect(JSON.parse(stdout)).toEqual([])
+    expect(stderr).toBe('')
+  })
+
+  test.each(['hubwire/dist/index.js', 'hubwire/src/index.ts', 'hubwire/hub'])(
+    'does not give out %s',
+    async (name) => {
+      const { stdout } = await runProgram(
+        'inner.mjs',
+        `import('${name}').catch(({ code }) => console.log(code))`,
+      )
+      expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+    },
+  )
+
+  test('gives out its package.json', async () => {
+    const { stdout } = await runProgram('manifest.cjs', `console.log(require('hubwire/package.json').name)`)
+    expect(stdout.trim()).toBe('hubwire')
+  })
+})
+
+describe('within the repository', () => {
+  test('the package resolves to what was built, by its own name', async () => {
+    const program = `console.log(import.meta.resolve('hubwire'), import.meta.resolve('hubwire/protocol'))`
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: root })
+    const dist = new URL('../../dist/', import.meta.url)
+    expect(stdout.trim().split(' ')).toEqual([
+      new URL('index.js', dist).href,
+      new URL('protocol/index.js', dist).href,
+    ])
+  })
+})

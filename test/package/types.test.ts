@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { installPackedPackage, type PackedPackage } from '../support/packed-package.js'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+let packed: PackedPackage
+
+beforeAll(() => {
+  packed = installPackedPackage()
+  symlinkSync(
+    join(root, 'node_modules', '@types'),
+    join(packed.project, 'node_modules', '@types'),
+    'junction',
+  )
+  symlinkSync(
+    join(root, 'node_modules', 'undici-types'),
+    join(packed.project, 'node_modules', 'undici-types'),
+    'junction',
+  )
+  writeFileSync(join(packed.project, 'package.json'), '{ "type": "module" }')
+  writeFileSync(join(packed.project, 'program.ts'), program)
+})
+
+afterAll(() => {
+  packed.remove()
+})
+
+// Wrong uses are marked as such, so that types which allow everything (an import that resolved to nothing) fail too.
+const program = `
+import WebSocket, { Hub, WebSocketServer } from 'hubwire'
+import * as protocol from 'hubwire/protocol'
+
+const hub = new Hub()
+const server = new WebSocketServer({ port: 0 })
+server.on('connection', (socket, request) => {
+  const connected: WebSocket = socket
+  const url: string | undefined = request.url
+  connected.send(String(url))
+  // @ts-expect-error a message is not a Date
+  connected.send(new Date())
+  hub.group('room').add(socket)
+  socket.on('message', (data, isBinary) => {
+    const binary: boolean = isBinary
+    hub.group('room').broadcast(data, { except: socket, binary })
+  })
+})
+// @ts-expect-error there is no such option
+new WebSocketServer({ prot: 0 })
+// @ts-expect-error there is no such name
+protocol.nothing()
+`
+
+async function compile(name: string, compilerOptions: object): Promise<string> {
+  const config = join(packed.project, `tsconfig.${name}.json`)
+  const strict = { strict: true, noEmit: true, skipLibCheck: false, target: 'ES2022', ...compilerOptions }
+  writeFileSync(config, JSON.stringify({ compilerOptions: strict, files: ['program.ts'] }))
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  return await promisify(execFile)(process.execPath, [tsc, '-p', config, '--pretty', 'false']).then(
+    () => 'compiles',
+    (error: unknown) => (error as { stdout: string }).stdout,
+  )
+}
+
+describe('the declarations serve a strict program that checks them too', () => {
+  test.each([
+    ['nodenext', { module: 'NodeNext', types: ['node'] }],
+    ['bundler', { module: 'ESNext', moduleResolution: 'Bundler', types: ['node'] }],
+    // TypeScript 6 looks at no @types by itself: the declarations have to ask for Node's.
+    ['no-types', { module: 'NodeNext', types: [] }],
+    ['exact', { module: 'NodeNext', types: ['node'], exactOptionalPropertyTypes: true }],
+  ])('%s', async (name, compilerOptions) => {
+    expect(await compile(name, compilerOptions)).toBe('compiles')
+  })
+})
