@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+/** How long a process may be silent when a line of it is awaited. */
+const PATIENCE = 60_000
+
+/** A process that is spoken to by its standard input and that answers in lines. It ends when its input ends. */
+export class Child {
+  /**
+   * @param {string[]} command
+   * @param {Record<string, string>} [environment]
+   */
+  constructor(command, environment = {}) {
+    const [program = '', ...options] = command
+    this.#process = spawn(program, options, { env: { ...process.env, ...environment } })
+    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]()
+    this.#ended = new Promise((resolve) => {
+      this.#process.once('close', resolve)
+      this.#process.once('error', resolve)
+    })
+    this.#process.stderr.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
+      this.#complaint += text
+    })
+    this.#process.stdin.on('error', () => {})
+  }
+
+  #process
+  #lines
+  /** @type {Promise<unknown>} */
+  #ended
+  #complaint = ''
+
+  get pid() {
+    return this.#process.pid ?? 0
+  }
+
+  /** @returns {Promise<string>} the next line */
+  async line() {
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), PATIENCE)
+    const next = /** @type {IteratorResult<string, undefined>} */ (await this.#lines.next())
+    clearTimeout(timer)
+    if (!next.done) return next.value
+    await this.#ended
+    throw new Error(this.#complaint.trim() || 'ended without a word, or took too long')
+  }
+
+  /** @param {string} line */
+  write(line) {
+    this.#process.stdin.write(`${line}\n`)
+  }
+
+  /** Ends it, in peace or, when it does not, by force. */
+  async end() {
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), 2000)
+    this.#process.stdin.end()
+    await this.#ended
+    clearTimeout(timer)
+  }
+}

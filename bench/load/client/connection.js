@@ -1,0 +1,128 @@
+import { connect } from 'node:net'
+import { ACCEPT, KEY } from './handshake.js'
+
+/** One buffer for the reads of all sockets: whoever is given its octets is done with them on return. */
+const readBuffer = Buffer.allocUnsafe(256 * 1024)
+
+const OFFER = 'permessage-deflate; client_no_context_takeover; server_no_context_takeover'
+
+/** @typedef {(error: Error | null, connection: Connection) => void} Opened */
+
+/** The client's end of a WebSocket connection: it knows the opening handshake and after that counts octets. */
+export class Connection {
+  /**
+   * @param {number} port
+   * @param {boolean} compressed whether permessage-deflate is offered, and a refusal of it an error
+   * @param {Opened} opened
+   */
+  constructor(port, compressed, opened) {
+    /** @type {(size: number, octets: Uint8Array) => void} called with the octets that arrive */
+    this.receive = (size, octets) => {
+      this.#readHead(Buffer.from(octets.subarray(0, size)).toString('latin1'), compressed, opened)
+    }
+    /** @type {(error: Error) => void} called when the connection ends by itself */
+    this.lost = (error) => {
+      opened(error, this)
+    }
+    const onread = {
+      buffer: readBuffer,
+      callback: (/** @type {number} */ size, /** @type {Uint8Array} */ octets) => {
+        this.receive(size, octets)
+        return true
+      },
+    }
+    this.socket = connect({ port, host: '127.0.0.1', noDelay: true, onread })
+    this.socket.on('error', (error) => {
+      this.lost(error)
+    })
+    this.socket.on('close', () => {
+      this.lost(new Error('the server closed the connection'))
+    })
+    this.socket.write(requestFor(port, compressed))
+  }
+
+  /** Ends the connection on purpose. */
+  end() {
+    this.lost = () => {}
+    this.socket.destroy()
+  }
+
+  #head = ''
+
+  /**
+   * @param {string} text
+   * @param {boolean} compressed
+   * @param {Opened} opened
+   */
+  #readHead(text, compressed, opened) {
+    this.#head += text
+    if (!this.#head.endsWith('\r\n\r\n')) return
+    const accepted = this.#head.startsWith('HTTP/1.1 101 ') && this.#head.includes(ACCEPT)
+    const agreed = !compressed || /^sec-websocket-extensions: *permessage-deflate/im.test(this.#head)
+    if (!accepted || !agreed) {
+      this.lost(new Error(`refused: ${this.#head}`))
+      return
+    }
+    this.lost = raise
+    this.#head = ''
+    opened(null, this)
+  }
+}
+
+/**
+ * A connection lost in the middle of a measurement ends the process: there is no figure to report.
+ *
+ * @param {Error} error
+ */
+function raise(error) {
+  throw error
+}
+
+/**
+ * @param {number} port
+ * @param {boolean} compressed
+ */
+function requestFor(port, compressed) {
+  const lines = [
+    'GET / HTTP/1.1',
+    `Host: 127.0.0.1:${port}`,
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Key: ${KEY}`,
+    'Sec-WebSocket-Version: 13',
+    ...(compressed ? [`Sec-WebSocket-Extensions: ${OFFER}`] : []),
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+/**
+ * Opens connections, some of them at a time.
+ *
+ * @param {object} options
+ * @param {number} options.port
+ * @param {number} options.count
+ * @param {boolean} [options.compressed]
+ * @param {(open: number) => void} [options.progress] called with the number of connections open so far
+ * @returns {Promise<Connection[]>}
+ */
+export function openConnections({ port, count, compressed = false, progress }) {
+  /** @type {Connection[]} */
+  const open = []
+  let begun = 0
+  return new Promise((resolve, reject) => {
+    const begin = () => {
+      begun++
+      new Connection(port, compressed, (error, connection) => {
+        if (error) {
+          reject(error)
+          return
+        }
+        open.push(connection)
+        progress?.(open.length)
+        if (begun < count) begin()
+        else if (open.length === count) resolve(open)
+      })
+    }
+    while (begun < Math.min(50, count)) begin()
+  })
+}

@@ -1,0 +1,25 @@
+// The load client: one process, one task (task.js), one line of JSON on the standard output.
+import { echo } from './echo.js'
+import { fanOut } from './fan-out.js'
+import { handshakes } from './handshakes.js'
+import { idle } from './idle.js'
+import { parseTask } from './task.js'
+
+/** @param {import('./task.js').Task} task */
+function perform(task) {
+  switch (task.kind) {
+    case 'echo':
+      return echo(task)
+    case 'fan-out':
+      return fanOut(task)
+    case 'handshakes':
+      return handshakes(task)
+    case 'idle':
+      return idle(task)
+  }
+}
+
+const task = parseTask(process.argv[2])
+process.stdout.write(`${JSON.stringify(await perform(task))}\n`)
+if (task.kind === 'idle') process.stdin.resume().on('end', () => process.exit())
+else process.exit()

@@ -1,0 +1,38 @@
+import { parseJson } from '../../json.js'
+
+/**
+ * What the load client is asked to do: a JSON object, its only argument.
+ *
+ * @typedef {MessageTask | ConnectionTask} Task
+ */
+
+/**
+ * @typedef {object} MessageTask
+ * @property {'echo' | 'fan-out'} kind
+ * @property {number} port the server's
+ * @property {number} pid the server's
+ * @property {number} connections
+ * @property {number} payload octets
+ * @property {number} inFlight messages of one connection that are sent in one write
+ * @property {boolean} binary
+ * @property {boolean} compressed
+ * @property {number} warmUp seconds
+ * @property {number} seconds
+ */
+
+/**
+ * @typedef {object} ConnectionTask
+ * @property {'handshakes' | 'idle'} kind
+ * @property {number} port
+ * @property {number} pid
+ * @property {number} connections
+ */
+
+/**
+ * @param {string | undefined} argument
+ * @returns {Task}
+ */
+export function parseTask(argument) {
+  if (argument === undefined) throw new Error('usage: node main.js TASK (a JSON object, see task.js)')
+  return /** @type {Task} */ (parseJson(argument))
+}

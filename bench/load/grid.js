@@ -1,0 +1,150 @@
+/** @typedef {import('./measure.js').MessageLoad} MessageLoad */
+/** @typedef {import('./measure.js').ConnectionLoad} ConnectionLoad */
+/** @typedef {'echo' | 'fan-out' | 'compressed' | 'handshakes' | 'idle'} Section */
+
+/**
+ * @typedef {object} Row
+ * @property {Section} section
+ * @property {string} title
+ * @property {MessageLoad | ConnectionLoad} load
+ */
+
+/**
+ * @typedef {object} Effort
+ * @property {boolean} quick a telling part of the rows, for a short time
+ * @property {number} seconds measured for each sample
+ * @property {number} warmUp seconds before
+ */
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** Octets that all connections together have in flight: more would measure the memory of the machine. */
+const MOST_IN_FLIGHT = 8 * MIB
+
+/**
+ * Every row of the tables.
+ *
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+export function gridOf(effort) {
+  return [...echoRows(effort), ...fanOutRows(effort), ...compressedRows(effort), ...connectionRows(effort)]
+}
+
+/**
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+function echoRows(effort) {
+  /** @type {Row[]} */
+  const rows = []
+  const all = { payloads: [16, 64, KIB, 16 * KIB, MIB], types: ['text', 'binary'] }
+  const { payloads, types } = effort.quick ? { payloads: [64, 16 * KIB, MIB], types: ['text'] } : all
+  for (const type of types) {
+    for (const payload of payloads) {
+      for (const inFlight of depthsFor(payload, effort.quick)) {
+        rows.push(echoRow(payload, inFlight, type === 'binary', effort))
+      }
+    }
+  }
+  return rows
+}
+
+/**
+ * @param {number} payload
+ * @param {boolean} quick
+ */
+function depthsFor(payload, quick) {
+  if (quick && payload > KIB) return [1]
+  const most = MOST_IN_FLIGHT / payload
+  return [...new Set([1, 16, 64].map((depth) => Math.min(depth, most)))]
+}
+
+/**
+ * @param {number} payload
+ * @param {number} inFlight
+ * @param {boolean} binary
+ * @param {Effort} effort
+ * @returns {Row}
+ */
+function echoRow(payload, inFlight, binary, effort) {
+  const connections = Math.min(50, Math.max(1, Math.floor(MOST_IN_FLIGHT / (payload * inFlight))))
+  const title = `echo, ${sizeOf(payload)} ${binary ? 'binary' : 'text'}, ${inFlight} in flight`
+  return {
+    section: 'echo',
+    title: `${title}, ${connections} connection${connections > 1 ? 's' : ''}`,
+    load: { kind: 'echo', connections, payload, inFlight, binary, compressed: false, ...timesOf(effort) },
+  }
+}
+
+/**
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+function fanOutRows(effort) {
+  const groups = effort.quick ? [100] : [10, 100, 1000]
+  return groups.flatMap((connections) =>
+    [1, 16].map((inFlight) => ({
+      section: /** @type {const} */ ('fan-out'),
+      title: `fan-out to ${connections} members, 64 B text, ${inFlight} a tick`,
+      load: { ...messageLoad('fan-out', 64, effort), connections, inFlight },
+    })),
+  )
+}
+
+/**
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+function compressedRows(effort) {
+  const depths = effort.quick ? [1] : [1, 16]
+  const echo = depths.map((inFlight) => ({
+    section: /** @type {const} */ ('compressed'),
+    title: `compressed echo, 1 KiB JSON, ${inFlight} in flight, 50 connections`,
+    load: { ...messageLoad('echo', KIB, effort), connections: 50, inFlight, compressed: true },
+  }))
+  const fanOut = depths.map((inFlight) => ({
+    section: /** @type {const} */ ('compressed'),
+    title: `compressed fan-out to 100 members, 1 KiB JSON, ${inFlight} a tick`,
+    load: { ...messageLoad('fan-out', KIB, effort), connections: 100, inFlight, compressed: true },
+  }))
+  return [...echo, ...fanOut]
+}
+
+/**
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+function connectionRows(effort) {
+  const handshakes = effort.quick ? 4000 : 8000
+  const idle = effort.quick ? 2000 : 10_000
+  return [
+    {
+      section: 'handshakes',
+      title: 'opening handshakes',
+      load: { kind: 'handshakes', connections: handshakes },
+    },
+    { section: 'idle', title: `${idle} idle connections`, load: { kind: 'idle', connections: idle } },
+  ]
+}
+
+/**
+ * @param {'echo' | 'fan-out'} kind
+ * @param {number} payload
+ * @param {Effort} effort
+ */
+function messageLoad(kind, payload, effort) {
+  return { kind, payload, binary: false, compressed: false, ...timesOf(effort) }
+}
+
+/** @param {Effort} effort */
+function timesOf({ warmUp, seconds }) {
+  return { warmUp, seconds }
+}
+
+/** @param {number} octets */
+function sizeOf(octets) {
+  if (octets >= MIB) return `${octets / MIB} MiB`
+  return octets >= KIB ? `${octets / KIB} KiB` : `${octets} B`
+}

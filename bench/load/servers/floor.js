@@ -1,0 +1,53 @@
+// What Node's sockets cost with no library at all: octets are counted, and whole frames answered with prepared ones.
+import { createServer } from 'node:net'
+import { prepareBatch } from '../client/batch.js'
+import { ACCEPT } from '../client/handshake.js'
+import { compressed, fanOut, ready } from './control.js'
+
+const [payload, inFlight, type] = process.argv.slice(3)
+const shape = { payload: Number(payload), inFlight: Number(inFlight), binary: type === 'binary', compressed }
+const { answer, answerFrame, requestFrame } = prepareBatch(shape)
+
+/** @type {Set<import('node:net').Socket>} */
+const members = new Set()
+
+const server = createServer({ noDelay: true }, (socket) => {
+  socket.once('data', (head) => {
+    const extension = compressed ? `Sec-WebSocket-Extensions: ${offerIn(head)}\r\n` : ''
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Accept: ${ACCEPT}\r\n${extension}\r\n`,
+    )
+    members.add(socket)
+    answerFrames(socket)
+  })
+  socket.on('close', () => members.delete(socket))
+  socket.on('error', () => {})
+})
+
+/** @param {import('node:net').Socket} socket */
+function answerFrames(socket) {
+  let received = 0
+  let answered = 0
+  socket.on('data', (chunk) => {
+    received += chunk.length
+    const whole = Math.floor(received / requestFrame)
+    if (whole === answered) return
+    const part = answer.subarray(answered * answerFrame, whole * answerFrame)
+    for (const member of fanOut ? members : [socket]) member.write(part)
+    answered = whole
+    if (whole < shape.inFlight) return
+    received = 0
+    answered = 0
+  })
+}
+
+/** @param {Buffer} head */
+function offerIn(head) {
+  return /^sec-websocket-extensions: *(.*)$/im.exec(head.toString('latin1'))?.[1] ?? ''
+}
+
+server.listen(0, '127.0.0.1', () => {
+  const address = server.address()
+  if (address !== null && typeof address === 'object') ready(address.port)
+})

@@ -1,0 +1,22 @@
+import { Hub, WebSocketServer } from 'hubwire'
+import { compressed, fanOut, ready } from './control.js'
+
+const server = new WebSocketServer({
+  host: '127.0.0.1',
+  port: 0,
+  perMessageDeflate: compressed && { serverNoContextTakeover: true, clientNoContextTakeover: true },
+})
+const all = new Hub().group('all')
+
+server.on('connection', (socket) => {
+  if (fanOut) all.add(socket)
+  socket.on('message', (data) => {
+    if (fanOut) all.broadcast(data)
+    else socket.send(data)
+  })
+})
+
+server.on('listening', () => {
+  const address = server.address()
+  if (address !== null && typeof address === 'object') ready(address.port)
+})

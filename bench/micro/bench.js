@@ -1,0 +1,29 @@
+import { environmentLine } from '../environment.js'
+import { microTable } from '../report/micro-tables.js'
+import { writeResults } from '../results-files.js'
+import { acceptHash } from './accept-hash.js'
+import { decoding } from './decoding.js'
+import { deflating } from './deflate.js'
+import { headerEncoding } from './header.js'
+import { unmasking } from './masking.js'
+import { runSubject } from './subject.js'
+import { utf8 } from './utf8.js'
+
+/**
+ * hubwire's own functions beside those of ws and bufferutil, in this process.
+ *
+ * @param {import('../options.js').Options} options
+ * @param {import('../environment.js').Environment} environment
+ */
+export async function benchMicro(options, environment) {
+  const time = options.quick ? 60 : 500
+  const subjects = []
+  for (const subject of [headerEncoding, decoding, unmasking, utf8, acceptHash, await deflating()]) {
+    const result = await runSubject(subject, time)
+    console.log(microTable(result))
+    subjects.push(result)
+  }
+  const page = ['# Functions side by side', environmentLine(environment), ...subjects.map(microTable)]
+  const file = writeResults('micro', !options.quick, { environment, subjects }, page.join('\n\n'))
+  console.log(`written: ${file}\n`)
+}

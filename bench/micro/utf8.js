@@ -1,0 +1,44 @@
+import { isUtf8 } from 'node:buffer'
+import { Utf8Validator } from 'hubwire/protocol'
+import { wsIsValidUtf8 } from './contenders.js'
+import { repeated } from './repeated.js'
+
+/** hubwire validates text as it arrives and stops at the first wrong octet; the others need the whole text. */
+const validator = new Utf8Validator()
+
+const TEXTS = [
+  { alphabet: 'ASCII', sample: 'the quick brown fox jumps over the lazy dog ' },
+  { alphabet: 'Greek', sample: 'ξεσκεπάζω την ψυχοφθόρα βδελυγμία ' },
+]
+
+/** @type {import('./subject.js').Subject} */
+export const utf8 = {
+  title: 'UTF-8 validated',
+  cases: TEXTS.flatMap(({ alphabet, sample }) =>
+    [16, 64, 1024, 64 * 1024].map((length) => {
+      const text = wholeCharacters(Buffer.from(sample.repeat(Math.ceil(length / sample.length))), length)
+      const times = Math.max(1, Math.floor((16 * 1024) / length))
+      return {
+        name: `${text.length} octets, ${alphabet}`,
+        times,
+        contenders: {
+          hubwire: repeated(times, () => validator.push(text, 0, text.length)),
+          ws: repeated(times, () => wsIsValidUtf8(text)),
+          'node:buffer': repeated(times, () => isUtf8(text)),
+        },
+      }
+    }),
+  ),
+}
+
+/**
+ * The longest beginning of at most `length` octets that does not end within a character.
+ *
+ * @param {Buffer} octets
+ * @param {number} length
+ */
+function wholeCharacters(octets, length) {
+  let end = length
+  while (((octets[end] ?? 0) & 0xc0) === 0x80) end--
+  return octets.subarray(0, end)
+}

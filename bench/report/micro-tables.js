@@ -1,0 +1,16 @@
+import { number, ratio, table } from './format.js'
+
+/**
+ * Nanoseconds for each case and contender, and how many times as fast as ws hubwire is.
+ *
+ * @param {import('../micro/subject.js').SubjectResult} subject
+ */
+export function microTable({ title, cases }) {
+  const names = Object.keys(cases[0]?.nanoseconds ?? {})
+  const lines = cases.map(({ name, nanoseconds }) => {
+    const { hubwire, ws } = nanoseconds
+    const speed = hubwire === undefined || ws === undefined ? null : ws / hubwire
+    return [name, ...names.map((contender) => number(nanoseconds[contender])), ratio(speed)]
+  })
+  return `### ${title}\n\n${table(['', ...names.map((name) => `${name} ns`), 'hubwire × ws'], lines)}\n`
+}
