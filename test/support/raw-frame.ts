@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+
+/** Opcodes by the names of RFC 6455 section 5.2. The reserved ones are written as numbers where they are used. */
+export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+
+/** A frame to be sent: any combination of fields, legal or not. */
+export interface RawFrame {
+  readonly opcode: number
+  readonly payload: Buffer
+  readonly fin: boolean
+  /** The three reserved bits as one number: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
+  readonly rsv: number
+}
+
+/** A frame that was received, with what the sender was free to get wrong. */
+export interface ReceivedFrame extends RawFrame {
+  readonly masked: boolean
+  /** The length stands in the shortest form that can hold it. */
+  readonly minimalLength: boolean
+}
+
+function maskInPlace(octets: Buffer, key: Buffer): void {
+  const [first = 0, second = 0, third = 0, fourth = 0] = key
+  const keys = [first, second, third, fourth]
+  for (let index = 0; index < octets.length; index++) {
+    octets[index] = (octets[index] ?? 0) ^ (keys[index & 3] ?? 0)
+  }
+}
+
+function encodeLength(length: number): Buffer {
+  if (length < 126) return Buffer.of(length)
+  const extended = Buffer.alloc(length < 65_536 ? 3 : 9)
+  if (length < 65_536) {
+    extended[0] = 126
+    extended.writeUInt16BE(length, 1)
+  } else {
+    extended[0] = 127
+    extended.writeBigUInt64BE(BigInt(length), 1)
+  }
+  return extended
+}
+
+/** The octets of one frame, masked with a key of its own if `masked`. */
+export function encodeFrame(frame: RawFrame, masked: boolean): Buffer {
+  const length = encodeLength(frame.payload.length)
+  length[0] = (length[0] ?? 0) | (masked ? 0x80 : 0)
+  const start = Buffer.of((frame.fin ? 0x80 : 0) | (frame.rsv << 4) | frame.opcode)
+  if (!masked) return Buffer.concat([start, length, frame.payload])
+  const key = randomBytes(4)
+  const payload = Buffer.from(frame.payload)
+  maskInPlace(payload, key)
+  return Buffer.concat([start, length, key, payload])
+}
+
+interface Header {
+  readonly opcode: number
+  readonly fin: boolean
+  readonly rsv: number
+  readonly masked: boolean
+  readonly minimalLength: boolean
+  readonly size: number
+  readonly length: number
+}
+
+function readHeader(octets: Buffer): Header | undefined {
+  if (octets.length < 2) return undefined
+  const start = octets.readUInt8(0)
+  const second = octets.readUInt8(1)
+  const masked = second >= 0x80
+  const short = second & 0x7f
+  const extension = short === 127 ? 8 : short === 126 ? 2 : 0
+  const size = 2 + extension + (masked ? 4 : 0)
+  if (octets.length < size) return undefined
+  const length =
+    extension === 8 ? Number(octets.readBigUInt64BE(2)) : extension === 2 ? octets.readUInt16BE(2) : short
+  const minimalLength = length >= (extension === 8 ? 65_536 : extension === 2 ? 126 : 0)
+  return {
+    opcode: start & 0x0f,
+    fin: start >= 0x80,
+    rsv: (start >> 4) & 7,
+    masked,
+    minimalLength,
+    size,
+    length,
+  }
+}
+
+/**
+ * Cuts a stream of octets into frames. It shares no line with the library, so that a mistake there cannot
+ * cancel itself out here, and it judges nothing: whatever was sent is handed on as it was sent.
+ */
+export class FrameReader {
+  #chunks: Buffer[] = []
+  #held = 0
+  #needed = 2
+
+  /** Takes the next octets and returns the frames that they complete. */
+  push(chunk: Buffer): ReceivedFrame[] {
+    this.#chunks.push(chunk)
+    this.#held += chunk.length
+    const frames: ReceivedFrame[] = []
+    // Joined only when something can be completed, so that a large frame in many chunks is copied once.
+    while (this.#held >= this.#needed) {
+      const octets = this.#chunks.length === 1 ? (this.#chunks[0] ?? chunk) : Buffer.concat(this.#chunks)
+      const frame = this.#take(octets)
+      if (frame !== undefined) frames.push(frame)
+    }
+    return frames
+  }
+
+  #take(octets: Buffer): ReceivedFrame | undefined {
+    const header = readHeader(octets)
+    const end = header === undefined ? octets.length + 1 : header.size + header.length
+    if (header === undefined || octets.length < end) {
+      this.#chunks = [octets]
+      this.#needed = end
+      return undefined
+    }
+    const payload = Buffer.from(octets.subarray(header.size, end))
+    if (header.masked) maskInPlace(payload, octets.subarray(header.size - 4, header.size))
+    const rest = octets.subarray(end)
+    this.#chunks = [rest]
+    this.#held = rest.length
+    this.#needed = 2
+    const { opcode, fin, rsv, masked, minimalLength } = header
+    return { opcode, payload, fin, rsv, masked, minimalLength }
+  }
+}

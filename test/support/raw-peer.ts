@@ -1,0 +1,82 @@
+import type { Socket } from 'node:net'
+import { turn } from './event-loop.js'
+import { encodeFrame, FrameReader, type RawFrame, type ReceivedFrame } from './raw-frame.js'
+
+/** One end of an open websocket connection which sends what it is told to, legal or not, and reports what it gets. */
+export class RawPeer {
+  readonly #socket: Socket
+  readonly #masks: boolean
+  readonly #reader = new FrameReader()
+  readonly #frames: ReceivedFrame[] = []
+  #waiting: ((frame: ReceivedFrame | undefined) => void) | undefined
+  #ended = false
+
+  /**
+   * @param socket - connected, with the opening handshake behind it
+   * @param role - a client masks its frames, a server does not
+   * @param head - octets that arrived together with the handshake
+   */
+  constructor(socket: Socket, role: 'client' | 'server', head: Buffer = Buffer.alloc(0)) {
+    this.#socket = socket
+    this.#masks = role === 'client'
+    socket.setNoDelay(true)
+    socket.on('data', (chunk) => {
+      this.#accept(chunk)
+    })
+    const end = (): void => {
+      this.#ended = true
+      this.#waiting?.(undefined)
+    }
+    // A reset is an end like any other: what it means is for the reader of the record to say.
+    socket.on('error', end).on('end', end).on('close', end)
+    this.#accept(head)
+    socket.resume()
+  }
+
+  /** The peer has ended its direction of the connection, in order or by a reset. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  encode(frame: RawFrame): Buffer {
+    return encodeFrame(frame, this.#masks)
+  }
+
+  write(octets: Buffer): void {
+    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(octets)
+  }
+
+  /** Writes pieces of `size` octets such that each arrives as a chunk of its own. */
+  async writeInPieces(octets: Buffer, size: number): Promise<void> {
+    for (let start = 0; start < octets.length && !this.#ended; start += size) {
+      this.write(octets.subarray(start, start + size))
+      await turn()
+    }
+  }
+
+  /** The next frame, or undefined once the peer has ended the connection and every frame has been taken. */
+  next(): Promise<ReceivedFrame | undefined> {
+    const frame = this.#frames.shift()
+    if (frame !== undefined || this.#ended) return Promise.resolve(frame)
+    return new Promise((resolve) => {
+      this.#waiting = (received) => {
+        this.#waiting = undefined
+        resolve(received)
+      }
+    })
+  }
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #accept(chunk: Buffer): void {
+    this.#frames.push(...this.#reader.push(chunk))
+    const frame = this.#waiting === undefined ? undefined : this.#frames.shift()
+    if (frame !== undefined) this.#waiting?.(frame)
+  }
+}
