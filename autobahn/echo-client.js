@@ -1,0 +1,35 @@
+// The client under test, driven by the fuzzing server whose URL is the first argument: asks how many cases there
+// are, echoes through one connection for each, then asks for the reports.
+import { WebSocket } from 'hubwire'
+import { connectionOptions } from './peer-options.js'
+
+const [base = '', agent = 'hubwire'] = process.argv.slice(2)
+
+/**
+ * @param {string} path
+ * @param {(data: string | Buffer, isBinary: boolean, socket: WebSocket) => void} onMessage
+ * @returns {Promise<{ opened: boolean }>} when the connection has closed
+ */
+function converse(path, onMessage) {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(base + path, { heartbeat: false, ...connectionOptions })
+    let opened = false
+    socket.on('open', () => (opened = true))
+    socket.on('message', (data, isBinary) => onMessage(data, isBinary, socket))
+    socket.on('close', () => resolve({ opened }))
+  })
+}
+
+async function countCases() {
+  let count = 0
+  await converse('/getCaseCount', (data) => (count = Number(data)))
+  return count
+}
+
+const count = await countCases()
+for (let number = 1; number <= count; number++) {
+  const path = `/runCase?case=${number}&agent=${agent}`
+  await converse(path, (data, isBinary, socket) => socket.send(data, { binary: isBinary }))
+}
+const { opened } = await converse(`/updateReports?agent=${agent}`, () => undefined)
+process.exitCode = count > 0 && opened ? 0 : 1

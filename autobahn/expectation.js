@@ -1,0 +1,74 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { compareIds } from './report.js'
+
+/**
+ * @typedef {import('./options.js').Direction} Direction
+ * @typedef {import('./report.js').Report} Report
+ * @typedef {import('./report.js').Verdict} Verdict
+ */
+
+const FILE = join(import.meta.dirname, 'expected-results.json')
+
+/** @returns {Promise<Record<Direction, Report>>} */
+export async function readExpectation() {
+  /** @type {Record<Direction, Report>} */
+  const expectation = JSON.parse(await readFile(FILE, 'utf8'))
+  return expectation
+}
+
+/**
+ * Replaces what was expected of the cases that were run. Each has a line, as prettier leaves it, so that a change
+ * reads well in a diff.
+ *
+ * @param {Record<Direction, Report>} expectation
+ * @param {Map<Direction, Report>} reports
+ */
+export async function writeExpectation(expectation, reports) {
+  /** @type {Direction[]} */
+  const directions = ['server', 'client']
+  const sections = directions.map((direction) => {
+    const cases = Object.entries({ ...expectation[direction], ...reports.get(direction) })
+    cases.sort(([one], [other]) => compareIds(one, other))
+    const lines = cases.map(([id, verdict]) => `    "${id}": ${oneLine(verdict)}`)
+    return `  "${direction}": {\n${lines.join(',\n')}\n  }`
+  })
+  await writeFile(FILE, `{\n${sections.join(',\n')}\n}\n`)
+}
+
+/**
+ * @param {Report} expected
+ * @param {Report} found
+ * @param {string[]} patterns the cases that were to be run
+ * @returns {string[]} a line for each case in which the two differ
+ */
+export function differences(expected, found, patterns) {
+  const wanted = Object.keys(expected).filter((id) => patterns.some((pattern) => selects(pattern, id)))
+  const ids = [...new Set([...wanted, ...Object.keys(found)])].sort(compareIds)
+  return ids.flatMap((id) => {
+    const [before, now] = [show(expected[id]), show(found[id])]
+    return before === now ? [] : [`${id}: expected ${before}, found ${now}`]
+  })
+}
+
+/**
+ * As the suite reads a pattern: `*` stands for anything, and with one the rest of the number is free.
+ *
+ * @param {string} pattern
+ * @param {string} id
+ */
+function selects(pattern, id) {
+  if (!pattern.includes('*')) return pattern === id
+  return new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}`).test(id)
+}
+
+/** @param {Verdict | undefined} verdict */
+function show(verdict) {
+  if (verdict === undefined) return 'nothing'
+  return `${verdict.behavior} / ${verdict.behaviorClose} / ${verdict.remoteCloseCode ?? 'no code'}`
+}
+
+/** @param {Verdict} verdict */
+function oneLine({ behavior, behaviorClose, remoteCloseCode }) {
+  return `{ "behavior": "${behavior}", "behaviorClose": "${behaviorClose}", "remoteCloseCode": ${remoteCloseCode} }`
+}
