@@ -69,6 +69,6 @@ export default class ConformanceReporter implements Reporter {
       .map((test) => test.meta().conformance)
       .filter((result) => result !== undefined)
     if (results.length === 0) return
-        this.#vitest?.logger.log(['', 'Conformance', '', ...table(results), footer()].join('\n'))
+    this.#vitest?.logger.log(['', 'Conformance', '', ...table(results), footer()].join('\n'))
   }
 }
