@@ -20,7 +20,10 @@ const vitest = await startVitest(
   {
     run: true,
     project: ['conformance'],
-    reporters: ['dot', fileURLToPath(new URL('reporter.ts', import.meta.url))],
+    reporters: [
+      number === undefined ? 'dot' : 'default',
+      fileURLToPath(new URL('reporter.ts', import.meta.url)),
+    ],
     ...(number !== undefined && { testNamePattern: `(^| )${number.replaceAll('.', '\\.')}[. ]` }),
   },
 )
