@@ -26,7 +26,7 @@ try {
   )
 
   const { buffer } = new Uint8Array(readFileSync(tarball))
-  const { messages, pkg } = await publint({ pkgDir: root, pack: { tarball: buffer }, strict: true })
+  const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true })
   for (const message of messages) console.error(`publint: ${formatMessage(message, pkg) ?? message.code}`)
   if (messages.length === 0) console.log('publint: no remarks')
 

@@ -62,14 +62,8 @@ describe('an installed package', () => {
   })
 
   test('does nothing when it is loaded: the process ends by itself', async () => {
-    const { stdout, stderr } = await runProgram(
-      'load.mjs',
-      `import 'hubwire'
-       import 'hubwire/protocol'
-       console.log(JSON.stringify(process.getActiveResourcesInfo().filter((name) => !/^(TTY|Pipe|FS)/.test(name))))`,
-    )
-    expect(JSON.parse(stdout)).toEqual([])
-    expect(stderr).toBe('')
+    const output = await runProgram('load.mjs', `import 'hubwire'; import 'hubwire/protocol'`)
+    expect(output).toEqual({ stdout: '', stderr: '' })
   })
 
   test.each(['hubwire/dist/index.js', 'hubwire/src/index.ts', 'hubwire/hub'])(
