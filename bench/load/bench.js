@@ -1,4 +1,5 @@
 import { environmentLine } from '../environment.js'
+import { chart } from '../report/chart.js'
 import { rowTable, summaryTable } from '../report/load-tables.js'
 import { writeResults } from '../results-files.js'
 import { gridOf } from './grid.js'
@@ -67,8 +68,8 @@ function finish(results) {
     summary,
     ...rows.map(rowTable),
   ]
-  const file = writeResults('load', isWhole(options), results, page.join('\n\n'))
-  console.log(`written: ${file}\n`)
+  const json = JSON.stringify(results, null, 2)
+  writeResults('load', isWhole(options), { json: `${json}\n`, md: page.join('\n\n'), svg: chart(results) })
 }
 
 /** @param {Options} options */

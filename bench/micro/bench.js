@@ -24,6 +24,6 @@ export async function benchMicro(options, environment) {
     subjects.push(result)
   }
   const page = ['# Functions side by side', environmentLine(environment), ...subjects.map(microTable)]
-  const file = writeResults('micro', !options.quick, { environment, subjects }, page.join('\n\n'))
-  console.log(`written: ${file}\n`)
+  const json = JSON.stringify({ environment, subjects }, null, 2)
+  writeResults('micro', !options.quick, { json: `${json}\n`, md: page.join('\n\n') })
 }

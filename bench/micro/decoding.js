@@ -42,7 +42,9 @@ function withHubwire(request) {
   let messages = 0
   const ignore = () => {}
   const sink = {
-    onMessage: () => void messages++,
+    onMessage: () => {
+      messages++
+    },
     onPing: ignore,
     onPong: ignore,
     onClose: ignore,

@@ -47,7 +47,7 @@ export async function deflating() {
  */
 function caseOf(name, transforms, data) {
   const contenders = { hubwire: promised(transforms.hubwire, data), ws: promised(transforms.ws, data) }
-  return { name, times: 1, contenders }
+  return { name, times: 1, asynchronous: true, contenders }
 }
 
 /**

@@ -12,6 +12,8 @@ import { Bench } from 'tinybench'
  * @typedef {object} Case
  * @property {string} name
  * @property {number} times how often one call of a contender does the work: one call alone is too short for a clock
+ * @property {boolean} [asynchronous] whether the contenders return promises. tinybench would find out by a call that it
+ *   does not await, and ws's deflater crashes the process when it is used twice at once.
  * @property {Record<string, () => unknown>} contenders
  */
 
@@ -36,9 +38,10 @@ export async function runSubject({ title, cases }, time) {
  * @param {Case} work
  * @param {number} time
  */
-async function runCase({ name, times, contenders }, time) {
+async function runCase({ name, times, asynchronous = false, contenders }, time) {
   const bench = new Bench({ time, warmupTime: time / 2 })
-  for (const [contender, run] of Object.entries(contenders)) bench.add(contender, run)
+  for (const [contender, run] of Object.entries(contenders))
+    bench.add(contender, run, { async: asynchronous })
   await bench.run()
   /** @type {Record<string, number>} */
   const nanoseconds = {}

@@ -1,0 +1,28 @@
+/**
+ * The rows that the chart shows: bursts and single messages, short and long, one receiver and many.
+ *
+ * @type {readonly { heading: string, title: string }[]} title: what the row's title begins with
+ */
+export const CHART_ROWS = [
+  { heading: 'Echo, 64 B, one at a time', title: 'echo, 64 B text, 1 in flight' },
+  { heading: 'Fan-out to 1,000, one at a time', title: 'fan-out to 1000 members, 64 B text, 1 a tick' },
+  { heading: 'Echo, 64 B, bursts of 16', title: 'echo, 64 B text, 16 in flight' },
+  { heading: 'Fan-out to 1,000, bursts of 16', title: 'fan-out to 1000 members, 64 B text, 16 a tick' },
+  { heading: 'Echo, 64 B, bursts of 64', title: 'echo, 64 B text, 64 in flight' },
+  {
+    heading: 'Compressed fan-out to 100, 1 KiB',
+    title: 'compressed fan-out to 100 members, 1 KiB JSON, 1 a tick',
+  },
+  { heading: 'Echo, 16 KiB, one at a time', title: 'echo, 16 KiB text, 1 in flight' },
+  { heading: 'Compressed echo, 1 KiB', title: 'compressed echo, 1 KiB JSON, 1 in flight' },
+]
+
+/** The peers in the order of the bars, with the names that a reader knows them by. */
+export const CHART_PEERS = [
+  { name: 'hubwire', label: 'hubwire', fill: '#2563eb' },
+  { name: 'ws', label: 'ws', fill: '#94a3b8' },
+  { name: 'ws+bufferutil', label: 'ws + bufferutil', fill: '#94a3b8' },
+  { name: 'websocket', label: 'websocket', fill: '#94a3b8' },
+  { name: 'bun', label: 'Bun (C++)', fill: '#94a3b8' },
+  { name: 'floor', label: 'bare node:net', fill: 'url(#hatched)' },
+]
