@@ -7,7 +7,7 @@ export const USAGE = `npm run bench -- [options]
   --row TEXT           only the rows with this text in their title
   --peers NAME,...     of hubwire, ws, ws+bufferutil, websocket, bun, floor
   --rounds N           processes started for each peer and row (3; quick: 1)
-  --seconds N          measured in each of them (1.5; quick: 0.5)
+  --seconds N          measured in each of them (1.5; quick: 0.4)
   --cores SERVER,CLIENT  the cores that the two processes are pinned to
 
 WSLOAD=/path/to/wsload in the environment: echo and fan-out under this load generator instead of our own client.
@@ -61,7 +61,7 @@ export function parseOptions(options) {
     row: values.row,
     peers: list(values.peers),
     rounds: positive('rounds', values.rounds, quick ? 1 : 3),
-    seconds: positive('seconds', values.seconds, quick ? 0.5 : 1.5),
+    seconds: positive('seconds', values.seconds, quick ? 0.4 : 1.5),
     warmUp: quick ? 0.3 : 0.6,
     cores: values.cores,
     wsload: process.env.WSLOAD,

@@ -60,7 +60,7 @@ function captions({ environment, options }) {
   const { date, processor, cores, node, versions } = environment
   const peers = `Node.js ${node}, ws ${versions.ws ?? '–'}, Bun ${versions.bun ?? '–'}`
   return [
-    `${date.slice(0, 10)}, ${processor}, ${cores} cores, ${peers}; medians of ${options.rounds} rounds`,
+    `${date.slice(0, 10)}, ${processor}, ${cores} cores, ${peers}; ${options.rounds > 1 ? `medians of ${options.rounds} rounds` : 'one round'}`,
     'Longer is better. Each panel has its own scale. Hatched: sockets that answer prepared octets, with no library.',
   ]
 }
