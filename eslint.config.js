@@ -44,6 +44,15 @@ export default defineConfig(
       ],
       // A number prints as one expects, in `WS_ERR_...: code ${code}` and everywhere else.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // An empty string from the environment or a zero is meant to be replaced too where `||` is written.
+      '@typescript-eslint/prefer-nullish-coalescing': [
+        'error',
+        { ignorePrimitives: { string: true, number: true, boolean: true } },
+      ],
+      // On the hot path a loop by index is a decision: an iterator is an object and two calls a turn.
+      '@typescript-eslint/prefer-for-of': 'off',
+      // A walk along a linked list begins at `this`.
+      '@typescript-eslint/no-this-alias': 'off',
       // A parser's loop ends from within.
       '@typescript-eslint/no-unnecessary-condition': [
         'error',

@@ -32,7 +32,7 @@ export default defineConfig({
     teardownTimeout: 10_000,
     expandSnapshotDiff: true,
     server: { deps: { external: [/\/dist\//] } },
-    reporters: ['default', at('test/support/requirements-reporter.ts')],
+    reporters: ['default', at('test/conformance/reporter.ts'), at('test/support/requirements-reporter.ts')],
     projects: [
       project('unit', ['test/**/*.test.ts'], ['test/{conformance,interop,package}/**']),
       project('conformance', ['test/conformance/**/*.test.ts']),
