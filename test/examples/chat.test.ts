@@ -1,0 +1,259 @@
+import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
+import { request, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ChatClient } from '../support/chat-client.js'
+import { ChatDemo } from '../support/chat-demo.js'
+
+let demo: ChatDemo
+beforeAll(async () => {
+  demo = await ChatDemo.start()
+})
+afterAll(() => demo.program.stop())
+
+const folder = new URL('../../examples/chat/', import.meta.url)
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly body: string
+}
+
+async function ask(path: string, method = 'GET', headers: Record<string, string> = {}): Promise<Answer> {
+  const sent = request({ host: '127.0.0.1', port: demo.port, path, method, headers }).end()
+  sent.on('upgrade', (_response, socket) => {
+    socket.destroy()
+    sent.emit('error', new Error('The server switched protocols'))
+  })
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) }
+}
+
+const upgrade = {
+  Connection: 'Upgrade',
+  Upgrade: 'websocket',
+  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version': '13',
+}
+
+/** A member whose own welcome has been read. */
+async function join(room: string, name: string): Promise<ChatClient> {
+  const client = await ChatClient.open(demo.ws(`/ws/chat/${room}/?name=${encodeURIComponent(name)}`))
+  expect(await client.nextEvent()).toMatchObject({ type: 'connection_established', member: name })
+  return client
+}
+
+test('the server is short enough to be read at once', async () => {
+  const source = await readFile(new URL('server.js', folder), 'utf8')
+  expect(source.split('\n').length).toBeLessThan(80)
+})
+
+describe('over plain HTTP', () => {
+  test('the page is at /', async () => {
+    const { status, headers, body } = await ask('/')
+    expect(status).toBe(200)
+    expect(headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'self'",
+      'content-length': String(Buffer.byteLength(body)),
+    })
+    expect(body).toContain('<title>hubwire chat</title>')
+  })
+
+  test('all that the page refers to is served, and nothing else stands beside it', async () => {
+    const types: Record<string, string> = {
+      '/chat.css': 'text/css; charset=utf-8',
+      '/chat.js': 'text/javascript; charset=utf-8',
+      '/icon.svg': 'image/svg+xml; charset=utf-8',
+      '/reconnecting-socket.js': 'text/javascript; charset=utf-8',
+    }
+    const names = await readdir(new URL('page/', folder))
+    const served = names.filter((name) => name !== 'index.html' && name !== 'tsconfig.json')
+    expect(served.map((name) => `/${name}`).sort()).toEqual(Object.keys(types))
+    for (const [path, type] of Object.entries(types)) {
+      const { status, headers, body } = await ask(path)
+      expect({ path, status, type: headers['content-type'] }).toEqual({ path, status: 200, type })
+      expect(body).toBe(await readFile(new URL(`page${path}`, folder), 'utf8'))
+    }
+    const { body } = await ask('/')
+    expect(Array.from(body.matchAll(/(?:src|href)="(.*?)"/g), ([, path]) => path).sort()).toEqual([
+      '/chat.css',
+      '/chat.js',
+      '/icon.svg',
+    ])
+  })
+
+  test('a query changes nothing', async () => {
+    expect((await ask('/?utm=1')).body).toBe((await ask('/')).body)
+  })
+
+  test('HEAD has the headers of GET and no body', async () => {
+    const [head, get] = [await ask('/', 'HEAD'), await ask('/')]
+    expect(head.status).toBe(200)
+    expect(head.body).toBe('')
+    expect(head.headers['content-length']).toBe(get.headers['content-length'])
+  })
+
+  test.for(['/nothing', '/ws/echo', '//', '/../server.js', '/chat.js/', '/%2e%2e/server.js', '/__proto__'])(
+    '%s is not found',
+    async (path) => {
+      const { status, headers } = await ask(path)
+      expect(status).toBe(404)
+      expect(headers['content-type']).toBe('text/plain; charset=utf-8')
+    },
+  )
+
+  test.for(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed', async (method) => {
+    const { status, headers } = await ask('/', method)
+    expect(status).toBe(405)
+    expect(headers.allow).toBe('GET, HEAD')
+  })
+
+  test('each request is one line of the log', async () => {
+    await ask('/?logged=once')
+    await ask('/logged/as/missing')
+    await demo.program.line(/missing/)
+    expect(demo.program.lines.filter((line) => line.includes('logged'))).toEqual([
+      'GET /?logged=once 200',
+      'GET /logged/as/missing 404',
+    ])
+  })
+})
+
+describe('the opening handshake', () => {
+  test.for(['/', '/ws/echo/', '/ws/chat/', '/ws/chat/lobby', '/ws/chat/no-room/', '/ws/other'])(
+    'at %s there is no websocket',
+    async (path) => {
+      const { status, body } = await ask(path, 'GET', upgrade)
+      expect(status).toBe(404)
+      expect(body).not.toBe('')
+    },
+  )
+
+  test('of another origin is refused', async () => {
+    expect((await ask('/ws/echo', 'GET', { ...upgrade, Origin: 'http://elsewhere.example' })).status).toBe(
+      403,
+    )
+  })
+})
+
+describe('the echo', () => {
+  test('returns text as text and binary as binary', async () => {
+    const client = await ChatClient.open(demo.ws('/ws/echo'))
+    client.send('Grüße 👋')
+    expect(await client.nextMessage()).toBe('Grüße 👋')
+    client.send(Uint8Array.of(0, 255, 128))
+    expect(await client.nextMessage()).toEqual(Uint8Array.of(0, 255, 128).buffer)
+    await client.close()
+  })
+})
+
+describe('a room', () => {
+  test('welcomes with its name and members', async () => {
+    const ada = await ChatClient.open(demo.ws('/ws/chat/welcome/?name=Ada'))
+    expect(await ada.nextEvent()).toEqual({
+      type: 'connection_established',
+      room: 'welcome',
+      member: 'Ada',
+      members: ['Ada'],
+    })
+    const guest = await ChatClient.open(demo.ws('/ws/chat/welcome/'))
+    expect(await guest.nextEvent()).toEqual({
+      type: 'connection_established',
+      room: 'welcome',
+      member: 'Guest',
+      members: ['Ada', 'Guest'],
+    })
+    await Promise.all([ada.close(), guest.close()])
+  })
+
+  test('answers a ping with a pong', async () => {
+    const ada = await join('ping', 'Ada')
+    ada.send({ action: 'ping' })
+    expect(await ada.nextEvent()).toEqual({ type: 'pong' })
+    await ada.close()
+  })
+
+  test('takes what one says to all the others, and not back', async () => {
+    const ada = await join('say', 'Ada')
+    const ben = await join('say', 'Ben')
+    const cyd = await join('say', 'Cyd')
+    const elsewhere = await join('say_elsewhere', 'Dan')
+    ada.send({ text: 'Grüße 👋' })
+    const said = { type: 'chat_message', member: 'Ada', text: 'Grüße 👋' }
+    expect(await ben.nextEvent()).toEqual({ type: 'member_joined', member: 'Cyd' })
+    expect(await ben.nextEvent()).toEqual(said)
+    expect(await cyd.nextEvent()).toEqual(said)
+
+    expect(await ada.nextEvent()).toEqual({ type: 'member_joined', member: 'Ben' })
+    expect(await ada.nextEvent()).toEqual({ type: 'member_joined', member: 'Cyd' })
+    for (const client of [ada, elsewhere]) {
+      client.send({ action: 'ping' })
+      expect(await client.nextEvent()).toEqual({ type: 'pong' })
+    }
+    await Promise.all([ada, ben, cyd, elsewhere].map((client) => client.close()))
+  })
+
+  test('says who left', async () => {
+    const ada = await join('leave', 'Ada')
+    const ben = await join('leave', 'Ben')
+    expect(await ada.nextEvent()).toEqual({ type: 'member_joined', member: 'Ben' })
+    await ben.close()
+    expect(await ada.nextEvent()).toEqual({ type: 'member_left', member: 'Ben' })
+    const again = await ChatClient.open(demo.ws('/ws/chat/leave/?name=Eve'))
+    expect(await again.nextEvent()).toMatchObject({ members: ['Ada', 'Eve'] })
+    await Promise.all([ada.close(), again.close()])
+  })
+
+  test('lets nobody speak as another', async () => {
+    const ada = await join('forge', 'Ada')
+    const eve = await join('forge', 'Eve')
+    await ada.nextEvent()
+    eve.send({ type: 'connection_established', member: 'Ada', text: 'I am Ada' })
+    expect(await ada.nextEvent()).toEqual({ type: 'chat_message', member: 'Eve', text: 'I am Ada' })
+    await Promise.all([ada.close(), eve.close()])
+  })
+
+  test.for(['{', '', 'hello', 'null', '5', '"text"', Uint8Array.of(0xff, 0, 0x7b)])(
+    'answers %j with an error and goes on',
+    async (message) => {
+      const ada = await join('malformed', 'Ada')
+      ada.send(message)
+      expect(await ada.nextEvent()).toMatchObject({ type: 'error' })
+      ada.send({ action: 'ping' })
+      expect(await ada.nextEvent()).toEqual({ type: 'pong' })
+      await ada.close()
+    },
+  )
+})
+
+test('each websocket connection is one line of the log, with its path', async () => {
+  const clients = [
+    await ChatClient.open(demo.ws('/ws/echo?log=1')),
+    await ChatClient.open(demo.ws('/ws/chat/log/?log=2')),
+  ]
+  await Promise.all(clients.map((client) => client.close()))
+  await demo.program.line(/log=2/)
+  expect(demo.program.lines.filter((line) => line.includes('log='))).toEqual([
+    'WebSocket /ws/echo?log=1',
+    'WebSocket /ws/chat/log/?log=2',
+  ])
+})
+
+describe.each(['SIGTERM', 'SIGINT'] as const)('on %s', (signal) => {
+  test('everybody is told and the process ends', async () => {
+    const stopping = await ChatDemo.start()
+    const clients = await Promise.all(
+      ['/ws/echo', '/ws/chat/a/', '/ws/chat/a/', '/ws/chat/b/'].map((path) =>
+        ChatClient.open(stopping.ws(path)),
+      ),
+    )
+    const exit = stopping.program.stop(signal)
+    for (const client of clients) {
+      expect(await client.closed).toEqual({ code: 1001, reason: 'The server stops' })
+    }
+    expect(await exit).toEqual({ code: 0, signal: null })
+    await expect(ChatClient.open(stopping.ws('/ws/echo'))).rejects.toThrow()
+  })
+})

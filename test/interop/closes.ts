@@ -1,0 +1,27 @@
+import type { Close } from './peer.js'
+
+/** How connections ended, by the id in their URL: filed by a server, asked for by a test, in whichever order. */
+export class Closes {
+  readonly #closes = new Map<string, { promise: Promise<Close>; resolve: (close: Close) => void }>()
+
+  file(id: string, close: Close): void {
+    this.#entry(id).resolve(close)
+  }
+
+  of(id: string): Promise<Close> {
+    return this.#entry(id).promise
+  }
+
+  #entry(id: string): { promise: Promise<Close>; resolve: (close: Close) => void } {
+    let entry = this.#closes.get(id)
+    if (entry === undefined) {
+      let resolve!: (close: Close) => void
+      const promise = new Promise<Close>((settle) => {
+        resolve = settle
+      })
+      entry = { promise, resolve }
+      this.#closes.set(id, entry)
+    }
+    return entry
+  }
+}

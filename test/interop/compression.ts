@@ -1,0 +1,5 @@
+/** Everything is tried twice, for `describe.each`. */
+export const eachCompression = [
+  { compression: 'without compression', deflate: false },
+  { compression: 'with permessage-deflate', deflate: true },
+]

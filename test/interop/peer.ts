@@ -1,0 +1,68 @@
+/** What an interoperability scenario needs of either side, whatever library stands behind it. */
+
+/** What not every library can do: a scenario that needs it is run with those that can. */
+export type Ability =
+  /** sends a message in fragments of the caller's choice */
+  | 'fragments'
+  /** sends a ping and reports the pong */
+  | 'ping'
+  /** sends a Close frame without a status */
+  | 'bare close'
+  /** tells a Close frame without a status from none at all */
+  | '1005'
+  /** tells the octets that went over the wire */
+  | 'octets'
+  /** inflates compressed messages */
+  | 'inflate'
+  /** compresses its own messages */
+  | 'deflate'
+
+export interface Close {
+  readonly code: number
+  readonly reason: string
+}
+
+export interface PeerConnection {
+  /** The subprotocol that was agreed on, or ''. */
+  readonly protocol: string
+  /** The Sec-WebSocket-Extensions of the response, or ''. */
+  readonly extensions: string
+  readonly closed: Promise<Close>
+  send(message: string | Buffer): void
+  /** One text message in these fragments, which may part a character. */
+  sendFragments(fragments: readonly Buffer[]): void
+  /** Resolves to the payload of the pong. */
+  ping(payload: string): Promise<string>
+  nextMessage(): Promise<string | Buffer>
+  close(code?: number, reason?: string): void
+}
+
+export interface PeerClient {
+  readonly abilities: ReadonlySet<Ability>
+  /** The code with which it answers a Close, where that is not the code received (RFC 6455 section 5.5.1: "typically"). */
+  readonly closeAnswer?: number
+  /** Rejects when the server refuses. */
+  open(url: string, protocols: readonly string[]): Promise<PeerConnection>
+}
+
+/**
+ * A server behaves by the path of the URL, and keeps how the connection with a certain `id` in the query was closed:
+ * `/echo` returns messages; `/fragments` answers any message with a text in fragments; `/ping` sends a ping and,
+ * when the pong comes, a text with its payload; `/close?code=&reason=` closes at once; `/octets` answers a message with one
+ * just as long, and with a JSON text that says how many octets the two took on the wire; `/refused` is refused. It speaks the
+ * subprotocol `superchat`.
+ */
+export interface PeerServer {
+  readonly url: string
+  closeOf(id: string): Promise<Close>
+  stop(): Promise<void>
+}
+
+/** What a server sends for `/ping`, and its text in fragments for `/fragments`. */
+export const pingPayload = 'are you there?'
+export const fragments: readonly Buffer[] = ['Grü', '', 'ße 👋'].map((text) => Buffer.from(text))
+/** The same text, parted within characters. */
+export const splitFragments: readonly Buffer[] = (() => {
+  const whole = Buffer.concat(fragments)
+  return [whole.subarray(0, 3), whole.subarray(3, 3), whole.subarray(3, whole.length - 2), whole.subarray(-2)]
+})()

@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { WebSocketServer, type WebSocket } from 'ws'
+import { Closes } from './closes.js'
+import { pingPayload, splitFragments, type PeerServer } from './peer.js'
+import type { PeerServerProgram } from './run-scenarios.js'
+
+export const wsServer: PeerServerProgram = {
+  abilities: new Set(['bare close', 'octets', 'inflate', 'deflate']),
+  start,
+}
+
+async function start(deflate: boolean): Promise<PeerServer> {
+  const server = new WebSocketServer({
+    port: 0,
+    host: '127.0.0.1',
+    perMessageDeflate: deflate,
+    handleProtocols: (protocols) => (protocols.has('superchat') ? 'superchat' : false),
+    verifyClient: ({ req }: { req: IncomingMessage }) => !req.url?.startsWith('/refused'),
+  })
+  const closes = new Closes()
+  server.on('connection', (socket, request) => {
+    const url = new URL(request.url ?? '/', 'ws://localhost')
+    socket.on('close', (code, reason) => {
+      closes.file(url.searchParams.get('id') ?? '', { code, reason: reason.toString() })
+    })
+    behave(socket, url, request)
+  })
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    closeOf: (id) => closes.of(id),
+    stop: async () => {
+      for (const socket of server.clients) socket.terminate()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+function behave(socket: WebSocket, url: URL, request: IncomingMessage): void {
+  switch (url.pathname) {
+    case '/echo':
+      socket.on('message', (data: Buffer, binary) => {
+        socket.send(data, { binary })
+      })
+      break
+    case '/fragments':
+      socket.on('message', () => {
+        splitFragments.forEach((fragment, at) => {
+          socket.send(fragment, { binary: false, fin: at === splitFragments.length - 1 })
+        })
+      })
+      break
+    case '/ping':
+      socket.on('pong', (payload) => {
+        socket.send(`pong: ${payload.toString()}`)
+      })
+      socket.ping(pingPayload)
+      break
+    case '/close': {
+      const code = url.searchParams.get('code')
+      if (code === null) socket.close()
+      else socket.close(Number(code), url.searchParams.get('reason') ?? '')
+      break
+    }
+    case '/octets':
+      socket.on('message', (data: Buffer, binary) => {
+        const received = request.socket.bytesRead
+        socket.send(data, { binary }, () => {
+          socket.send(JSON.stringify({ received, sent: request.socket.bytesWritten }))
+        })
+      })
+      break
+  }
+}

@@ -1,0 +1,78 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** A program that runs beside the test: its lines as they come, on either output, and its end. */
+export class Program {
+  /** The lines so far of both its outputs, as they came. */
+  readonly lines: string[] = []
+  readonly exit: Promise<Exit>
+
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #searches = new Set<() => void>()
+  #ended = false
+
+  constructor(path: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const child = spawn(path, args, { env: { ...process.env, ...environment } })
+    this.#child = child
+    this.exit = new Promise((resolve) => {
+      child.on('close', (code, signal) => {
+        this.#ended = true
+        this.#search()
+        resolve({ code, signal })
+      })
+    })
+    // A program that cannot be started says nothing and ends; whoever waits for a line is told why.
+    child.on('error', (error) => this.lines.push(error.message))
+    // One that ends before it has read its input says why on its outputs.
+    child.stdin.on('error', () => {})
+    for (const output of [child.stdout, child.stderr]) {
+      createInterface({ input: output }).on('line', (line) => {
+        this.lines.push(line)
+        this.#search()
+      })
+    }
+  }
+
+  /** Gives it its whole standard input. */
+  input(text: string): void {
+    this.#child.stdin.end(text)
+  }
+
+  /** The first line, said or yet to be said, that matches. Rejects when the program ends without one. */
+  line(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      let next = 0
+      const search = (): void => {
+        for (; next < this.lines.length; next++) {
+          const match = pattern.exec(this.lines[next]!)
+          if (match === null) continue
+          this.#searches.delete(search)
+          resolve(match)
+          return
+        }
+        if (!this.#ended) return
+        this.#searches.delete(search)
+        reject(
+          new Error(`The program ended without a line like ${String(pattern)}:\n${this.lines.join('\n')}`),
+        )
+      }
+      this.#searches.add(search)
+      search()
+    })
+  }
+
+  /** Asks it to end, and waits for that. */
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    if (!this.#ended) this.#child.kill(signal)
+    return this.exit
+  }
+
+  #search(): void {
+    for (const search of this.#searches) search()
+  }
+}
