@@ -5,9 +5,11 @@ import { connectionOptions } from './peer-options.js'
 
 const [base = '', agent = 'hubwire'] = process.argv.slice(2)
 
+/** @typedef {import('hubwire').WebSocketEvents['message'][0]} Data */
+
 /**
  * @param {string} path
- * @param {(data: string | Buffer, isBinary: boolean, socket: WebSocket) => void} onMessage
+ * @param {(data: Data, isBinary: boolean, socket: WebSocket) => void} onMessage
  * @returns {Promise<{ opened: boolean }>} when the connection has closed
  */
 function converse(path, onMessage) {
