@@ -30,6 +30,12 @@ export class Child {
   #ended
   #complaint = ''
 
+  /** What it wrote to the standard error: of a stack trace the line that names the error. */
+  get complaint() {
+    const lines = this.#complaint.trim().split('\n')
+    return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines[0] ?? ''
+  }
+
   get pid() {
     return this.#process.pid ?? 0
   }
@@ -41,7 +47,7 @@ export class Child {
     clearTimeout(timer)
     if (!next.done) return next.value
     await this.#ended
-    throw new Error(this.#complaint.trim() || 'ended without a word, or took too long')
+    throw new Error(this.complaint || 'ended without a word, or took too long')
   }
 
   /** @param {string} line */

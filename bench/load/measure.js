@@ -85,6 +85,8 @@ export async function withServer(peer, load, cores, use) {
   )
   try {
     return await use(server, Number(await server.line()))
+  } catch (error) {
+    throw server.complaint === '' ? error : new Error(`the server: ${server.complaint}`, { cause: error })
   } finally {
     await server.end()
   }

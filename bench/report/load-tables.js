@@ -58,7 +58,7 @@ function memoryTable(row) {
  */
 function peerLines(row, cells) {
   return Object.entries(row.peers).map(([name, { figures, error }]) => {
-    if (!figures) return [name, `failed: ${error?.split('\n', 1)[0] ?? ''}`]
+    if (!figures) return [name, `failed: ${error ?? ''}`]
     const ratios = ['ws', 'floor'].map((reference) => ratio(ratioTo(row, name, reference)))
     return [name, ...cells(figures, ratios)]
   })
