@@ -18,7 +18,7 @@ export class Conversation {
   closedByUs = false
   /** The peer did not drop the connection when it should have, so we did. */
   droppedByUs = false
-  peerClose: { readonly code: number | undefined } | undefined
+  peerClose: { readonly code: number | undefined; readonly reason: string } | undefined
 
   readonly role: 'client' | 'server'
   readonly #peer: RawPeer
@@ -154,7 +154,10 @@ export class Conversation {
       case opcode.continuation:
         return this.#takeFragment(frame)
       case opcode.close:
-        this.peerClose ??= { code: frame.payload.length < 2 ? undefined : frame.payload.readUInt16BE(0) }
+        this.peerClose ??= {
+          code: frame.payload.length < 2 ? undefined : frame.payload.readUInt16BE(0),
+          reason: frame.payload.toString('utf8', 2),
+        }
         return
       case opcode.ping:
         this.events.push({ kind: 'ping', payload: frame.payload })

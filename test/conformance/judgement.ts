@@ -25,8 +25,8 @@ function describe(conversation: Conversation): string {
     const start = payload.subarray(0, 24).toString('hex')
     return payload.length === 0 ? kind : `${kind} ${start} (${payload.length} octets)`
   })
-  const code =
-    conversation.peerClose === undefined ? 'none' : String(conversation.peerClose.code ?? 'without a code')
+  const close = conversation.peerClose
+  const code = close === undefined ? 'none' : `${close.code ?? 'without a code'} ${close.reason}`.trim()
   return [
     `received: ${events.join(', ') || 'nothing'}`,
     `Close frame from the peer: ${code}`,
