@@ -15,7 +15,8 @@ extension.accept([{ server_no_context_takeover: [true], client_no_context_takeov
 /** @type {Record<'deflate' | 'inflate', Record<'hubwire' | 'ws', Transform>>} */
 const TRANSFORMS = {
   deflate: {
-    hubwire: (data, fin, done) => deflater.deflate(data, fin, done),
+    // What a connection does with messages of up to 64 KiB.
+    hubwire: (data, fin, done) => done(null, deflater.deflateNow(data, fin)),
     ws: (data, fin, done) => extension.compress(data, fin, done),
   },
   inflate: {
