@@ -1,0 +1,46 @@
+/** Where a client connects to. */
+export interface Address {
+  /** The URL as WHATWG's `url` attribute tells it: `ws:` or `wss:` in place of `http:` and `https:`. */
+  readonly url: URL
+  readonly isSecure: boolean
+  /** The path and query of the request. */
+  readonly path: string
+  /** The unix socket of a `ws+unix:` URL. */
+  readonly socketPath: string | undefined
+}
+
+/**
+ * Reads an address: `ws:`, `wss:`, `http:`, `https:`, or `ws+unix:/path/to/socket:/path?query`.
+ *
+ * @throws SyntaxError for anything else, and for a URL with a fragment (RFC 6455 section 3)
+ */
+export function parseAddress(address: string | URL, base?: URL): Address {
+  const url = toUrl(address, base)
+  if (url.protocol === 'http:') url.protocol = 'ws:'
+  if (url.protocol === 'https:') url.protocol = 'wss:'
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:' && url.protocol !== 'ws+unix:') {
+    throw new SyntaxError(
+      `The URL's protocol must be ws:, wss:, http:, https: or ws+unix:; ${url.protocol} is not`,
+    )
+  }
+  if (url.hash !== '') throw new SyntaxError(`A WebSocket URL has no fragment; ${url.hash} must go`)
+  if (url.protocol !== 'ws+unix:') {
+    return {
+      url,
+      isSecure: url.protocol === 'wss:',
+      path: `${url.pathname}${url.search}`,
+      socketPath: undefined,
+    }
+  }
+  const [socketPath = '', path = '/'] = url.pathname.split(':', 2)
+  if (socketPath === '') throw new SyntaxError('A ws+unix: URL names a socket: ws+unix:/path/to/socket:/path')
+  return { url, isSecure: false, path: `${path}${url.search}`, socketPath }
+}
+
+function toUrl(address: string | URL, base?: URL): URL {
+  try {
+    return new URL(address, base)
+  } catch {
+    throw new SyntaxError(`Invalid URL: ${String(address)}`)
+  }
+}

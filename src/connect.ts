@@ -1,0 +1,25 @@
+import { WebSocket, type WebSocketOptions } from './websocket.js'
+
+/**
+ * Connects to a server.
+ *
+ * @param address - a `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL
+ * @param protocols - the subprotocols to offer, in order of preference
+ * @returns the open socket; rejects with the cause when the connection cannot be made
+ * @throws SyntaxError when the URL or a subprotocol is not valid
+ */
+export async function connect(
+  address: string | URL,
+  protocols?: string | readonly string[] | WebSocketOptions,
+  options?: WebSocketOptions,
+): Promise<WebSocket> {
+  const socket = new WebSocket(address, protocols, options)
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => {
+      resolve(socket)
+    })
+    socket.once('close', (_code, _reason, { cause }) => {
+      reject(cause ?? new Error('The connection closed before it opened'))
+    })
+  })
+}

@@ -1,0 +1,128 @@
+import { EventEmitter } from 'node:events'
+
+/** An event as WHATWG's `EventTarget` listeners get it. */
+export interface SocketEvent<Target> {
+  readonly type: string
+  readonly target: Target
+}
+
+/** A message; see {@link https://websockets.spec.whatwg.org/#feedback-from-the-protocol | WHATWG}. */
+export interface MessageEvent<Target> extends SocketEvent<Target> {
+  /** Text as `string`; binary by `binaryType`. */
+  readonly data: string | Buffer | ArrayBuffer | Blob
+}
+
+/** Who ended a connection and why. */
+export interface CloseDetails {
+  /** Whether both ends sent a Close frame (RFC 6455 section 7.1.4). */
+  readonly wasClean: boolean
+  /** Which end began the end: ours or the peer's. */
+  readonly initiator: 'local' | 'remote'
+  /** What went wrong, if anything did. */
+  readonly cause: Error | undefined
+}
+
+/** The end of a connection. */
+export interface CloseEvent<Target> extends SocketEvent<Target>, CloseDetails {
+  readonly code: number
+  readonly reason: string
+}
+
+/** What went wrong with a connection. */
+export interface ErrorEvent<Target> extends SocketEvent<Target> {
+  readonly error: Error
+  readonly message: string
+}
+
+/** The events that have a WHATWG form. */
+export interface TargetEvents<Target> {
+  open: SocketEvent<Target>
+  message: MessageEvent<Target>
+  close: CloseEvent<Target>
+  error: ErrorEvent<Target>
+}
+
+/** A listener as `addEventListener` takes it. */
+export type Listener<Event> = ((event: Event) => void) | { handleEvent(event: Event): void }
+
+type Type = keyof TargetEvents<unknown>
+type AnyListener = Listener<never>
+type Wrapper = ((...values: unknown[]) => void) & { [wrapped]?: AnyListener; [isAttribute]?: boolean }
+
+/** Where a wrapper keeps the listener that it calls. */
+const wrapped = Symbol('wrapped')
+/** Marks the listener that was set through `onmessage` and its like, of which there is one a type. */
+const isAttribute = Symbol('isAttribute')
+
+/** Makes the WHATWG event of an emitter's arguments. */
+const makeEvent: { [Name in Type]: (target: unknown, ...values: never[]) => TargetEvents<unknown>[Name] } = {
+  open: (target) => ({ type: 'open', target }),
+  message: (target, data: string | Buffer, isBinary: boolean) => ({
+    type: 'message',
+    target,
+    data: !isBinary && typeof data !== 'string' ? data.toString() : data,
+  }),
+  close: (target, code: number, reason: string, details: CloseDetails) => ({
+    type: 'close',
+    target,
+    code,
+    reason,
+    ...details,
+  }),
+  error: (target, error: Error) => ({ type: 'error', target, error, message: error.message }),
+}
+
+/**
+ * WHATWG's listeners laid over those of an emitter: one list, so that both kinds are called in the order in which
+ * they were added.
+ */
+export function addListener(
+  emitter: EventEmitter,
+  type: Type,
+  listener: AnyListener,
+  options: { once?: boolean; attribute?: boolean } = {},
+): void {
+  if (find(emitter, type, listener, options.attribute === true) !== undefined) return
+  const wrapper: Wrapper = (...values) => {
+    if (options.once === true) emitter.off(type, wrapper)
+    const event = makeEvent[type](emitter, ...(values as never[])) as never
+    if (typeof listener === 'function') (listener as (event: never) => void).call(emitter as never, event)
+    else listener.handleEvent(event)
+  }
+  wrapper[wrapped] = listener
+  if (options.attribute === true) wrapper[isAttribute] = true
+  emitter.on(type, wrapper)
+}
+
+/** Removes what {@link addListener} added. */
+export function removeListener(emitter: EventEmitter, type: Type, listener: AnyListener): void {
+  const wrapper = find(emitter, type, listener, false)
+  if (wrapper !== undefined) emitter.off(type, wrapper)
+}
+
+/** Sets, or with `null` removes, the one listener of an `on…` attribute. */
+export function setAttribute(emitter: EventEmitter, type: Type, listener: AnyListener | null): void {
+  const before = attributeWrapper(emitter, type)
+  if (before !== undefined) emitter.off(type, before)
+  if (typeof listener === 'function') addListener(emitter, type, listener, { attribute: true })
+}
+
+/** The listener of an `on…` attribute. */
+export function getAttribute(emitter: EventEmitter, type: Type): AnyListener | null {
+  return attributeWrapper(emitter, type)?.[wrapped] ?? null
+}
+
+function attributeWrapper(emitter: EventEmitter, type: Type): Wrapper | undefined {
+  return (emitter.listeners(type) as Wrapper[]).find((wrapper) => wrapper[isAttribute] === true)
+}
+
+function find(
+  emitter: EventEmitter,
+  type: Type,
+  listener: AnyListener,
+  attribute: boolean,
+): Wrapper | undefined {
+  return (emitter.listeners(type) as Wrapper[]).find(
+    (wrapper) => wrapper[wrapped] === listener && (wrapper[isAttribute] === true) === attribute,
+  )
+}

@@ -1,0 +1,26 @@
+/** What can be sent: text, octets in any of their forms, or (as `ws` has it) a number, which is sent as text. */
+export type Payload = string | number | ArrayBuffer | SharedArrayBuffer | ArrayBufferView
+
+/**
+ * Brings what a user sends to one of two forms. Octets are not copied.
+ *
+ * @throws TypeError for anything else: a payload of the wrong type must not become uninitialised memory on the wire
+ */
+export function toPayload(data: unknown): string | Buffer {
+  if (typeof data === 'string' || Buffer.isBuffer(data)) return data
+  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer)
+    return Buffer.from(data as ArrayBuffer)
+  if (typeof data === 'number') return String(data)
+  throw new TypeError(
+    `A payload is a string, a Buffer, an ArrayBuffer, a view of one or a Blob; ${describe(data)} is not. ` +
+      'Use JSON.stringify for an object',
+  )
+}
+
+function describe(data: unknown): string {
+  if (data === null || data === undefined) return String(data)
+  return typeof data === 'object'
+    ? `an object (${data.constructor?.name ?? 'without a class'})`
+    : `a ${typeof data}`
+}

@@ -1,0 +1,75 @@
+/** A piece shorter than this is always copied: its view would take more memory than it holds. */
+const VIEW_FROM = 4096
+
+const SMALLEST_SEGMENT = 256
+const LARGEST_SEGMENT = 64 * 1024
+
+/**
+ * `octets[start, end)` in memory that is not much larger than it: a view where it fills at least half of what it
+ * would keep alive, else a copy. A view of four octets would pin the whole read buffer, which is how small fragments
+ * come to hold megabytes.
+ */
+export function detach(octets: Buffer, start: number, end: number): Buffer {
+  if (isWorthAView(octets, end - start)) return octets.subarray(start, end)
+  const copy = Buffer.allocUnsafe(end - start)
+  octets.copy(copy, 0, start, end)
+  return copy
+}
+
+function isWorthAView(octets: Buffer, length: number): boolean {
+  return length >= VIEW_FROM && length * 2 >= octets.buffer.byteLength
+}
+
+/**
+ * The payload of an unfinished message. Small pieces are laid together in segments that grow with the message, so
+ * that the memory held stays within about twice the octets counted, whatever the sizes of frames and chunks.
+ */
+export class Fragments {
+  /** The octets held. */
+  length = 0
+
+  readonly #pieces: Buffer[] = []
+  #segment: Buffer | undefined
+  #used = 0
+
+  add(octets: Buffer, start: number, end: number): void {
+    this.length += end - start
+    if (isWorthAView(octets, end - start)) {
+      this.#seal()
+      this.#pieces.push(octets.subarray(start, end))
+      return
+    }
+    let from = start
+    while (from < end) {
+      const segment = this.#room()
+      const copied = octets.copy(segment, this.#used, from, end)
+      this.#used += copied
+      from += copied
+    }
+  }
+
+  /** The whole payload, in one Buffer. */
+  take(): Buffer {
+    this.#seal()
+    return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.length)
+  }
+
+  #room(): Buffer {
+    if (this.#segment === undefined || this.#used === this.#segment.length) {
+      this.#seal()
+      const size = Math.min(Math.max(this.length, SMALLEST_SEGMENT), LARGEST_SEGMENT)
+      this.#segment = Buffer.allocUnsafeSlow(size)
+    }
+    return this.#segment
+  }
+
+  /** Ends the segment; one less than half full is replaced by a copy, so that a view behind it does not strand memory. */
+  #seal(): void {
+    if (this.#segment !== undefined) {
+      const filled = this.#segment.subarray(0, this.#used)
+      this.#pieces.push(this.#used * 2 < this.#segment.length ? Buffer.from(filled) : filled)
+    }
+    this.#segment = undefined
+    this.#used = 0
+  }
+}

@@ -1,0 +1,228 @@
+import { hash, randomBytes } from 'node:crypto'
+import {
+  type Extension,
+  HeaderSyntaxError,
+  isFieldValue,
+  isToken,
+  listHas,
+  parseExtensions,
+  parseSubprotocols,
+} from './header-grammar.js'
+
+/** The protocol version of RFC 6455, the only one there is. */
+export const VERSION = '13'
+
+/** What every server appends to the key before it hashes it (RFC 6455 section 1.3). */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+/** Sixteen octets in base64: 22 characters and the padding. */
+const KEY_LENGTH = 24
+
+/** An opening handshake that cannot be accepted, as an HTTP answer. */
+export class HandshakeError extends Error {
+  /** The HTTP status code of the answer. */
+  readonly status: number
+  /** Header fields which that status demands. */
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message)
+    this.name = 'HandshakeError'
+    this.status = status
+    this.headers = headers
+  }
+}
+
+/** The parts of an HTTP request that the opening handshake looks at; `http.IncomingMessage` is one. Any may be missing. */
+export interface OpeningRequest {
+  readonly method?: string | undefined
+  readonly httpVersion: string
+  readonly headers: { readonly [name: string]: string | string[] | undefined }
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[]
+}
+
+/** What a valid request asks for. */
+export interface Opening {
+  /** The Sec-WebSocket-Key, for {@link acceptKey}. */
+  key: string
+  /** The subprotocols in the client's order of preference. */
+  protocols: Set<string>
+  /** The extensions in the client's order of preference. */
+  extensions: Extension[]
+}
+
+/** Headers of which a second one is an attempt to be read in two ways. */
+const SINGLE = new Set(['host', 'sec-websocket-key', 'sec-websocket-version', 'origin', 'content-length'])
+
+/**
+ * Checks a client's opening handshake (RFC 6455 section 4.2.1).
+ *
+ * @throws HandshakeError with the status to answer: 400, 405, 426 or 431
+ */
+export function readRequest(request: OpeningRequest): Opening {
+  if (request.method !== 'GET') throw new HandshakeError(405, 'The method must be GET', { Allow: 'GET' })
+  if (request.httpVersion !== '1.1') throw new HandshakeError(400, 'The request must be HTTP/1.1')
+  refuseDuplicates(request.rawHeaders)
+  if (!field(request, 'host')) throw new HandshakeError(400, 'The Host header is missing')
+  if (!listHas(field(request, 'upgrade'), 'websocket')) {
+    throw new HandshakeError(400, 'The Upgrade header must name websocket')
+  }
+  if (!listHas(field(request, 'connection'), 'upgrade')) {
+    throw new HandshakeError(400, 'The Connection header must name Upgrade')
+  }
+  if (field(request, 'sec-websocket-version') !== VERSION) {
+    throw new HandshakeError(426, `The Sec-WebSocket-Version header must be ${VERSION}`, {
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': VERSION,
+    })
+  }
+  const key = field(request, 'sec-websocket-key')
+  if (key === undefined || !isKey(key)) {
+    throw new HandshakeError(400, 'The Sec-WebSocket-Key header must be 16 octets in base64')
+  }
+  const protocols = field(request, 'sec-websocket-protocol')
+  const extensions = field(request, 'sec-websocket-extensions')
+  try {
+    return {
+      key,
+      protocols: protocols === undefined ? new Set() : parseSubprotocols(protocols),
+      extensions: extensions === undefined ? [] : parseExtensions(extensions),
+    }
+  } catch (error) {
+    throw error instanceof HeaderSyntaxError
+      ? new HandshakeError(error.tooLarge ? 431 : 400, error.message)
+      : error
+  }
+}
+
+function field(request: OpeningRequest, name: string): string | undefined {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+function refuseDuplicates(rawHeaders: readonly string[]): void {
+  let seen: Set<string> | undefined
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase()
+    if (!SINGLE.has(name)) continue
+    seen ??= new Set()
+    if (seen.has(name)) throw new HandshakeError(400, `The ${name} header stands twice`)
+    seen.add(name)
+  }
+}
+
+/** Whether this is the one base64 form of some 16 octets: 22 digits, the last with its 4 spare bits clear, and `==`. */
+function isKey(key: string): boolean {
+  return (
+    key.length === KEY_LENGTH && key.endsWith('==') && Buffer.from(key, 'base64').toString('base64') === key
+  )
+}
+
+/** A new Sec-WebSocket-Key: 16 octets from the system's random source, in base64 (RFC 6455 section 4.1). */
+export function generateKey(): string {
+  return randomBytes(16).toString('base64')
+}
+
+/** The Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2). */
+export function acceptKey(key: string): string {
+  return hash('sha1', key + GUID, 'base64')
+}
+
+/** What a server agreed to. */
+export interface Acceptance {
+  /** The client's Sec-WebSocket-Key. */
+  key: string
+  /** The subprotocol, if any was chosen. */
+  protocol?: string
+  /** The value of Sec-WebSocket-Extensions, if any was accepted. */
+  extensions?: string
+}
+
+/** The header lines of a server's 101 answer (RFC 6455 section 4.2.2), the status line first, without line ends. */
+export function acceptanceLines({ key, protocol = '', extensions = '' }: Acceptance): string[] {
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${acceptKey(key)}`,
+  ]
+  if (protocol !== '') {
+    if (!isToken(protocol)) throw new TypeError(`The subprotocol ${JSON.stringify(protocol)} is not a token`)
+    lines.push(`Sec-WebSocket-Protocol: ${protocol}`)
+  }
+  if (extensions !== '') lines.push(`Sec-WebSocket-Extensions: ${extensions}`)
+  return lines
+}
+
+/**
+ * Joins header lines to the octets of an answer.
+ *
+ * @throws TypeError when a line holds what would break out of it (CR, LF, NUL)
+ */
+export function joinLines(lines: readonly string[]): string {
+  for (const line of lines) {
+    if (!isFieldValue(line))
+      throw new TypeError(`A header line may not hold control characters: ${JSON.stringify(line)}`)
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+/** The parts of an HTTP answer that the opening handshake looks at; `http.IncomingMessage` is one. */
+export interface OpeningResponse {
+  readonly statusCode?: number | undefined
+  readonly headers: { readonly [name: string]: string | string[] | undefined }
+}
+
+/** What a client offered. */
+export interface Offered {
+  /** The Sec-WebSocket-Key. */
+  key: string
+  /** The subprotocols. */
+  protocols: ReadonlySet<string>
+}
+
+/**
+ * Checks a server's answer (RFC 6455 section 4.1) but for the extensions' parameters.
+ *
+ * @returns the chosen subprotocol (or `''`) and the accepted extensions
+ * @throws HandshakeError that says what the server did wrong
+ */
+export function readResponse(
+  response: OpeningResponse,
+  offered: Offered,
+): { protocol: string; extensions: Extension[] } {
+  const status = response.statusCode ?? 0
+  const refuse = (message: string): never => {
+    throw new HandshakeError(status, message)
+  }
+  const value = (name: string): string | undefined => {
+    const found = response.headers[name]
+    return typeof found === 'string' ? found : undefined
+  }
+  if (status !== 101) refuse(`Unexpected server response: ${status}`)
+  if (value('upgrade')?.toLowerCase() !== 'websocket')
+    refuse('Invalid Upgrade header: the server did not name websocket')
+  if (!listHas(value('connection'), 'upgrade'))
+    refuse('Invalid Connection header: the server did not name Upgrade')
+  if (value('sec-websocket-accept') !== acceptKey(offered.key)) {
+    refuse('Invalid Sec-WebSocket-Accept header: it does not answer our key')
+  }
+  const protocol = value('sec-websocket-protocol')
+  if (protocol !== undefined && !offered.protocols.has(protocol)) {
+    refuse(
+      offered.protocols.size === 0
+        ? 'Server sent a subprotocol but none was requested'
+        : 'Server sent an invalid subprotocol: it was not offered',
+    )
+  }
+  if (protocol === undefined && offered.protocols.size > 0)
+    refuse('Server sent no subprotocol, though some were offered')
+  const extensions = value('sec-websocket-extensions')
+  if (extensions === undefined) return { protocol: protocol ?? '', extensions: [] }
+  try {
+    return { protocol: protocol ?? '', extensions: parseExtensions(extensions) }
+  } catch (error) {
+    return refuse(`Invalid Sec-WebSocket-Extensions header: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,116 @@
+import { constants, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib'
+import { SlidingWindow } from './sliding-window.js'
+import { enqueue } from './zlib-pool.js'
+
+/** How the messages of one direction are compressed. */
+export interface DeflaterSettings {
+  /** The base-2 logarithm of the window, 9 to 15. */
+  readonly windowBits: number
+  /** Whether a message may refer to those before it. */
+  readonly contextTakeover: boolean
+  /** Messages shorter than this, in octets, are not worth it. */
+  readonly threshold: number
+  /** zlib's level, -1 to 9. */
+  readonly level: number
+  /** zlib's memLevel, 1 to 9; short messages take less by themselves. */
+  readonly memLevel: number
+}
+
+export const DEFAULT_THRESHOLD = 1024
+export const DEFAULT_LEVEL: number = constants.Z_DEFAULT_COMPRESSION
+export const DEFAULT_MEM_LEVEL = 8
+
+/** Up to this many octets zlib is quicker here and now than by way of the thread pool. */
+const SYNC_UP_TO = 64 * 1024
+
+/** A flush ends with an empty stored block, of which these four octets are not sent (RFC 7692 section 7.2.1). */
+const TAIL_LENGTH = 4
+
+/** The sending half of permessage-deflate for one connection. */
+export class MessageDeflater {
+  readonly settings: DeflaterSettings
+  readonly #window: SlidingWindow | undefined
+
+  constructor(settings: DeflaterSettings) {
+    this.settings = settings
+    if (settings.contextTakeover) this.#window = new SlidingWindow(settings.windowBits)
+  }
+
+  /** Whether a payload is short enough for {@link deflateNow}; the others are for {@link deflateLater}. */
+  isQuick(payload: Buffer): boolean {
+    return payload.length <= SYNC_UP_TO
+  }
+
+  /**
+   * Compresses a payload here and now.
+   *
+   * @param fin - whether the message ends with this payload; the octets of an unfinished one keep their tail
+   */
+  deflateNow(payload: Buffer, fin: boolean): Buffer {
+    return trimmed(deflateRawSync(payload, this.#take(payload)), fin)
+  }
+
+  /** Compresses a payload on the thread pool; until it has called back no other may be compressed. */
+  deflateLater(
+    payload: Buffer,
+    fin: boolean,
+    callback: (error: Error | null, compressed: Buffer) => void,
+  ): void {
+    const options = this.#take(payload)
+    enqueue((done) => {
+      deflateRaw(payload, options, (error, result) => {
+        done()
+        callback(error, error === null ? trimmed(result, fin) : result)
+      })
+    })
+  }
+
+  #take(payload: Buffer): ZlibOptions {
+    const options = zlibOptions(this.settings, payload.length, this.#window?.dictionary)
+    this.#window?.append(payload)
+    return options
+  }
+
+  /** A message went out that this deflater did not see ({@link deflateAlone}): what follows must not refer beyond it. */
+  forget(): void {
+    this.#window?.clear()
+  }
+}
+
+/**
+ * Compresses a message from an empty window, so that any connection can send it, context takeover or not, if its
+ * window is at least as large.
+ */
+export function deflateAlone(payload: Buffer, settings: DeflaterSettings): Buffer {
+  return trimmed(deflateRawSync(payload, zlibOptions(settings, payload.length, undefined)), true)
+}
+
+function trimmed(flushed: Buffer, fin: boolean): Buffer {
+  return fin ? flushed.subarray(0, flushed.length - TAIL_LENGTH) : flushed
+}
+
+/**
+ * A short message gets a window and tables of its size: setting up zlib's full quarter of a megabyte costs more than
+ * compressing 1 KiB does, and no distance can be longer than the message.
+ */
+function zlibOptions(
+  settings: DeflaterSettings,
+  length: number,
+  dictionary: Buffer | undefined,
+): ZlibOptions {
+  const reach = length + (dictionary?.length ?? 0)
+  const windowBits = Math.min(settings.windowBits, bitsFor(reach))
+  return {
+    windowBits,
+    level: settings.level,
+    memLevel: Math.min(settings.memLevel, Math.max(1, windowBits - 6)),
+    finishFlush: constants.Z_SYNC_FLUSH,
+    chunkSize: Math.max(256, Math.min(length + 64, 64 * 1024)),
+    ...(dictionary === undefined ? undefined : { dictionary }),
+  }
+}
+
+/** zlib looks back the window's size less 262 octets; raw deflate has no window smaller than 9 bits. */
+function bitsFor(length: number): number {
+  return Math.max(9, 32 - Math.clz32(length + 261))
+}

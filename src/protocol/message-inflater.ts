@@ -1,0 +1,125 @@
+import { constants, inflateRaw, inflateRawSync, type InflateRaw, type ZlibOptions } from 'node:zlib'
+import { CloseCode } from './close-codes.js'
+import { ProtocolError } from './errors.js'
+import { SlidingWindow } from './sliding-window.js'
+import { enqueue } from './zlib-pool.js'
+
+/** How the messages of one direction were compressed. */
+export interface InflaterSettings {
+  /** The base-2 logarithm of the peer's window, 8 to 15. */
+  readonly windowBits: number
+  /** Whether a message may refer to those before it. */
+  readonly contextTakeover: boolean
+}
+
+type Callback = (result: Buffer | ProtocolError) => void
+
+/** What `info: true` makes zlib's one-shot functions return; `@types/node` does not know it. */
+interface Inflated {
+  buffer: Buffer
+  engine: InflateRaw
+}
+
+/** Up to this many compressed octets zlib is quicker here and now than by way of the thread pool. */
+const SYNC_UP_TO = 16 * 1024
+
+/**
+ * A block may be marked as the last (RFC 7692 section 7.2.3.4) though more follow; each costs a start of zlib, so a
+ * message made of thousands would be an attack.
+ */
+const MOST_STREAMS = 16
+
+const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff])
+
+/** The receiving half of permessage-deflate for one connection (RFC 7692 section 7.2.2). */
+export class MessageInflater {
+  readonly #window: SlidingWindow | undefined
+
+  constructor(settings: InflaterSettings) {
+    if (settings.contextTakeover) this.#window = new SlidingWindow(settings.windowBits)
+  }
+
+  /**
+   * Decompresses a message and stops at `limit` octets while it does: a bomb costs the limit and one chunk, not what
+   * it would grow to. The callback comes at once for a short message and from the thread pool for a long one; until it
+   * has come no other may be decompressed.
+   */
+  inflate(compressed: Buffer, limit: number, callback: Callback): void {
+    const run = compressed.length <= SYNC_UP_TO ? inflateNow : inflateLater
+    const parts: Buffer[] = []
+    const next = (input: Buffer, room: number): void => {
+      run(input, zlibOptions(input.length, room, this.#window?.dictionary), (result) => {
+        if (!('engine' in result)) return callback(toProtocolError(result, limit))
+        if (result.buffer.length > room) return callback(tooLong(limit))
+        this.#window?.append(result.buffer)
+        parts.push(result.buffer)
+        const rest = input.subarray(result.engine.bytesWritten)
+        if (rest.length <= TAIL.length)
+          return callback(parts.length === 1 ? result.buffer : Buffer.concat(parts))
+        if (parts.length === MOST_STREAMS) return callback(tooManyStreams())
+        next(rest, room - result.buffer.length)
+      })
+    }
+    next(Buffer.concat([compressed, TAIL]), limit)
+  }
+}
+
+function inflateNow(input: Buffer, options: ZlibOptions, callback: (result: Inflated | Error) => void): void {
+  let result: Inflated | Error
+  try {
+    result = inflateRawSync(input, options) as unknown as Inflated
+  } catch (error) {
+    result = error as Error
+  }
+  callback(result)
+}
+
+function inflateLater(
+  input: Buffer,
+  options: ZlibOptions,
+  callback: (result: Inflated | Error) => void,
+): void {
+  enqueue((done) => {
+    inflateRaw(input, options, (error, result) => {
+      done()
+      callback(error ?? (result as unknown as Inflated))
+    })
+  })
+}
+
+function zlibOptions(length: number, room: number, dictionary: Buffer | undefined): ZlibOptions {
+  return {
+    info: true,
+    finishFlush: constants.Z_SYNC_FLUSH,
+    // zlib takes no 0, which is what a further stream of a message of exactly the limit has left.
+    maxOutputLength: Math.max(1, room),
+    chunkSize: Math.min(Math.max(1024, length * 4), 64 * 1024),
+    ...(dictionary === undefined ? undefined : { dictionary }),
+  }
+}
+
+function toProtocolError(error: Error, limit: number): ProtocolError {
+  return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
+    ? tooLong(limit)
+    : new ProtocolError(
+        'WS_ERR_INVALID_DEFLATE_DATA',
+        CloseCode.invalidPayload,
+        `The message cannot be inflated: ${error.message}`,
+      )
+}
+
+function tooLong(limit: number): ProtocolError {
+  return new ProtocolError(
+    'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+    CloseCode.messageTooBig,
+    `The message inflates to more than maxPayload (${limit} octets)`,
+  )
+}
+
+function tooManyStreams(): ProtocolError {
+  return new ProtocolError(
+    'WS_ERR_INVALID_DEFLATE_DATA',
+    CloseCode.invalidPayload,
+    `The message has more than ${MOST_STREAMS} deflate streams`,
+  )
+}

@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { Refusal, refuse } from './refusal.js'
+
+/** Tells who is connecting, or refuses. */
+export type Authenticate<User> = (
+  request: IncomingMessage,
+  context: {
+    /** Aborted when the client has gone, or `handshakeTimeout` is over. */
+    signal: AbortSignal
+  },
+) => User | Refusal | Promise<User | Refusal>
+
+/** The client left while it was being looked at. */
+export const GONE: unique symbol = Symbol('gone')
+
+/**
+ * Runs a check that may take its time, while the client may leave, reset or wait: none of these is more than an
+ * outcome.
+ *
+ * @returns what the check returned, or its refusal; 503 after `timeout` milliseconds; `GONE` when the client left
+ * @throws what the check threw, if that is no refusal
+ */
+export async function runCheck<Result>(
+  check: (signal: AbortSignal) => Result | Refusal | Promise<Result | Refusal>,
+  socket: Duplex,
+  timeout: number,
+): Promise<Result | Refusal | typeof GONE> {
+  const controller = new AbortController()
+  let settle: (outcome: Refusal | typeof GONE) => void = () => undefined
+  const interruption = new Promise<Refusal | typeof GONE>((resolve) => {
+    settle = (outcome) => {
+      controller.abort()
+      resolve(outcome)
+    }
+  })
+  const leave = (): void => {
+    settle(GONE)
+  }
+  const timer = setTimeout(() => {
+    settle(refuse(503, { body: 'The handshake took too long\n' }))
+  }, timeout)
+  socket.once('close', leave)
+  try {
+    return await Promise.race([attempt(check, controller.signal), interruption])
+  } finally {
+    clearTimeout(timer)
+    socket.off('close', leave)
+  }
+}
+
+async function attempt<Result>(
+  check: (signal: AbortSignal) => Result | Refusal | Promise<Result | Refusal>,
+  signal: AbortSignal,
+): Promise<Result | Refusal> {
+  try {
+    return await check(signal)
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
+  }
+}

@@ -1,0 +1,43 @@
+import type { IncomingMessage } from 'node:http'
+
+/**
+ * Which origins may connect. Browsers send one with every handshake and let any page connect anywhere, with the
+ * user's cookies, so it is the server that has to look (RFC 6455 section 10.2). A request without an Origin comes from
+ * no browser and is let through.
+ */
+export type Origins =
+  | 'same-origin'
+  | '*'
+  | readonly (string | RegExp)[]
+  | ((origin: string, request: IncomingMessage) => boolean | Promise<boolean>)
+
+/**
+ * Whether a request's origin may connect.
+ *
+ * @param host - the host that the client asked for, by `trustProxy` that in front of the proxies
+ */
+export function isAllowedOrigin(
+  origins: Origins,
+  request: IncomingMessage,
+  host: string | undefined,
+): boolean | Promise<boolean> {
+  const { origin } = request.headers
+  if (origin === undefined || origins === '*') return true
+  if (origins === 'same-origin') return isSameHost(origin, host)
+  if (typeof origins === 'function') return origins(origin, request)
+  return origins.some((allowed) => (typeof allowed === 'string' ? allowed === origin : allowed.test(origin)))
+}
+
+/**
+ * Whether the host and port are the same. The scheme is not compared: behind a proxy that ends TLS ours is another
+ * than the browser's.
+ */
+function isSameHost(origin: string, host: string | undefined): boolean {
+  if (host === undefined) return false
+  try {
+    const url = new URL(origin)
+    return new URL(`${url.protocol}//${host}`).host === url.host && url.host !== ''
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,43 @@
+import type { IncomingMessage } from 'node:http'
+import { type Refusal, refuse } from './refusal.js'
+
+/** What `verifyClient` is told, as in `ws`. */
+export interface ClientInfo {
+  /** The Origin header, or `''`. */
+  origin: string
+  /** Whether the request came over TLS. */
+  secure: boolean
+  req: IncomingMessage
+}
+
+/** How an asynchronous `verifyClient` answers. */
+export type VerifyCallback = (
+  verified: boolean,
+  status?: number,
+  message?: string,
+  headers?: Readonly<Record<string, string>>,
+) => void
+
+/** The check that `ws` has: it returns whether the client may connect, or takes a callback for it. */
+export type VerifyClient =
+  ((info: ClientInfo) => boolean) | ((info: ClientInfo, callback: VerifyCallback) => void)
+
+/** Runs the check. */
+export async function verify(
+  verifyClient: VerifyClient,
+  request: IncomingMessage,
+  secure: boolean,
+): Promise<Refusal | undefined> {
+  const info: ClientInfo = { origin: request.headers.origin ?? '', secure, req: request }
+  if (verifyClient.length < 2)
+    return (verifyClient as (info: ClientInfo) => boolean)(info) ? undefined : refuse(401)
+  return new Promise((resolve) => {
+    verifyClient(info, (verified, status = 401, message, headers = {}) => {
+      resolve(
+        verified
+          ? undefined
+          : refuse(status, message === undefined ? { headers } : { headers, body: message }),
+      )
+    })
+  })
+}
