@@ -77,6 +77,9 @@ export default defineConfig(
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 25],
+      // Callers in JavaScript hand over what the types exclude, and are told so; and a field may have changed in the
+      // call between two reads of it, which the compiler's narrowing does not see.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
     },
   },
   {

@@ -18,7 +18,18 @@ const below: Record<string, string[]> = {
   'websocket.ts': ['client', 'connection', 'protocol'],
   server: ['websocket.ts', 'connection', 'protocol'],
   hub: ['connection', 'protocol'],
-  'index.ts': ['hub', 'server', 'websocket.ts', 'client', 'connection', 'protocol'],
+  'connect.ts': ['websocket.ts'],
+  'stream.ts': ['websocket.ts', 'protocol'],
+  'index.ts': [
+    'connect.ts',
+    'stream.ts',
+    'hub',
+    'server',
+    'websocket.ts',
+    'client',
+    'connection',
+    'protocol',
+  ],
 }
 
 /** src/protocol works on bytes: it may compute with Node's modules, but not speak to the outside through them. */
