@@ -14,7 +14,7 @@ const options = {
 } as const
 
 function echo(socket: WebSocket): void {
-  socket.on('message', (data: string | Buffer, isBinary: boolean) => {
+  socket.on('message', (data, isBinary) => {
     socket.send(data, { binary: isBinary })
   })
 }
