@@ -68,7 +68,7 @@ async function compile(name: string, compilerOptions: object): Promise<string> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   return await promisify(execFile)(process.execPath, [tsc, '-p', config, '--pretty', 'false']).then(
     () => 'compiles',
-    (error: unknown) => (error as { stdout: string }).stdout,
+    (error: unknown) => (error as { stdout: string }).stdout.split('\n').slice(0, 8).join('\n'),
   )
 }
 
