@@ -1,3 +1,4 @@
+import type { Subprotocols } from './client/subprotocols.js'
 import { WebSocket, type WebSocketOptions } from './websocket.js'
 
 /**
@@ -10,7 +11,7 @@ import { WebSocket, type WebSocketOptions } from './websocket.js'
  */
 export async function connect(
   address: string | URL,
-  protocols?: string | readonly string[] | WebSocketOptions,
+  protocols?: Subprotocols | WebSocketOptions,
   options?: WebSocketOptions,
 ): Promise<WebSocket> {
   const socket = new WebSocket(address, protocols, options)

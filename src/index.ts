@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type { Subprotocols } from './client/subprotocols.js'
 export { connect } from './connect.js'
 export type { BinaryType } from './connection/connection.js'
 export type {

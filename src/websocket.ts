@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseAddress } from './client/address.js'
 import { type Opened, OpeningHandshake, type OpeningOptions } from './client/opening-handshake.js'
+import { isSubprotocols, readSubprotocols, type Subprotocols } from './client/subprotocols.js'
 import {
   type BinaryType,
   type Compression,
@@ -11,14 +12,6 @@ import {
   type ConnectionEvents,
   type ConnectionSettings,
 } from './connection/connection.js'
-import {
-  addListener,
-  getAttribute,
-  type Listener,
-  removeListener,
-  setAttribute,
-  type TargetEvents,
-} from './connection/event-target.js'
 import type { Member, SlowLimits } from './connection/member.js'
 import { maskingKeysFrom, randomMaskingKey } from './connection/masking-keys.js'
 import type { MessageOptions } from './connection/message-writer.js'
@@ -31,8 +24,8 @@ import {
   connectionSettings,
   deflateOptions,
 } from './connection/settings.js'
+import { SocketEventTarget } from './connection/socket-event-target.js'
 import { CloseCode, encodeClose } from './protocol/close-codes.js'
-import { isToken } from './protocol/header-grammar.js'
 import { Opcode } from './protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE, type PerMessageDeflateOptions } from './protocol/permessage-deflate.js'
 
@@ -86,7 +79,7 @@ const MAX_CONTROL_PAYLOAD = 125
  * Errors of the network and of the peer never throw: they are the cause in `'close'`, and `'error'` is emitted to
  * those who listen. An async listener that rejects closes its connection with 1011.
  */
-export class WebSocket<User = unknown> extends EventEmitter<WebSocketEvents> implements Member {
+export class WebSocket<User = unknown> extends SocketEventTarget<WebSocketEvents> implements Member {
   static readonly CONNECTING = 0
   static readonly OPEN = 1
   static readonly CLOSING = 2
@@ -125,12 +118,12 @@ export class WebSocket<User = unknown> extends EventEmitter<WebSocketEvents> imp
    */
   constructor(
     address: string | URL | null,
-    protocols?: string | readonly string[] | WebSocketOptions,
+    protocols?: Subprotocols | WebSocketOptions,
     options?: WebSocketOptions,
   ) {
-    super({ captureRejections: true })
+    super()
     if (address === null) return
-    if (isProtocols(protocols)) this.#connect(address, readProtocols(protocols), options ?? {})
+    if (isSubprotocols(protocols)) this.#connect(address, readSubprotocols(protocols), options ?? {})
     else this.#connect(address, new Set(), options ?? protocols ?? {})
   }
 
@@ -265,51 +258,6 @@ export class WebSocket<User = unknown> extends EventEmitter<WebSocketEvents> imp
     const closed = once(this, 'close')
     this.close()
     await closed
-  }
-
-  /** WHATWG's listeners: they get one event object. */
-  addEventListener<Type extends keyof TargetEvents<this>>(
-    type: Type,
-    listener: Listener<TargetEvents<this>[Type]>,
-    options: { once?: boolean } = {},
-  ): void {
-    addListener(this, type, listener, options)
-  }
-
-  /** Removes what {@link addEventListener} added. */
-  removeEventListener<Type extends keyof TargetEvents<this>>(
-    type: Type,
-    listener: Listener<TargetEvents<this>[Type]>,
-  ): void {
-    removeListener(this, type, listener)
-  }
-
-  get onopen(): EventHandler<this, 'open'> {
-    return getAttribute(this, 'open') as EventHandler<this, 'open'>
-  }
-  set onopen(listener: EventHandler<this, 'open'>) {
-    setAttribute(this, 'open', listener)
-  }
-
-  get onmessage(): EventHandler<this, 'message'> {
-    return getAttribute(this, 'message') as EventHandler<this, 'message'>
-  }
-  set onmessage(listener: EventHandler<this, 'message'>) {
-    setAttribute(this, 'message', listener)
-  }
-
-  get onclose(): EventHandler<this, 'close'> {
-    return getAttribute(this, 'close') as EventHandler<this, 'close'>
-  }
-  set onclose(listener: EventHandler<this, 'close'>) {
-    setAttribute(this, 'close', listener)
-  }
-
-  get onerror(): EventHandler<this, 'error'> {
-    return getAttribute(this, 'error') as EventHandler<this, 'error'>
-  }
-  set onerror(listener: EventHandler<this, 'error'>) {
-    setAttribute(this, 'error', listener)
   }
 
   /** Hands over what a group sends; see {@link Member}. @internal */
@@ -456,25 +404,6 @@ const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const
 // WHATWG has them on instances too; on the prototype they cost no connection anything.
 for (const [state, name] of STATE_NAMES.entries()) {
   Object.defineProperty(WebSocket.prototype, name, { value: state, enumerable: true })
-}
-
-type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
-  ((event: TargetEvents<Target>[Type]) => void) | null
-
-type Protocols = string | readonly string[] | undefined
-
-function isProtocols(value: Protocols | WebSocketOptions): value is Protocols {
-  return value === undefined || typeof value === 'string' || Array.isArray(value)
-}
-
-/** @throws SyntaxError when one is not a token, or stands twice */
-function readProtocols(protocols: Protocols): ReadonlySet<string> {
-  const list = typeof protocols === 'string' ? [protocols] : (protocols ?? [])
-  const set = new Set(list)
-  if (set.size < list.length || !list.every((name) => isToken(name))) {
-    throw new SyntaxError('A subprotocol is a token, and stands once in the list')
-  }
-  return set
 }
 
 function toError(reason: unknown): Error {

@@ -157,11 +157,11 @@ export class OpeningHandshake {
         this.#mayIdentify || !(CREDENTIALS.has(name.toLowerCase()) || name.toLowerCase() === 'host')
       if (value !== undefined && mayPass) headers[name] = value
     }
-    headers['Connection'] = 'Upgrade'
-    headers['Upgrade'] = 'websocket'
+    headers.Connection = 'Upgrade'
+    headers.Upgrade = 'websocket'
     headers['Sec-WebSocket-Key'] = this.#key
     headers['Sec-WebSocket-Version'] = VERSION
-    if (origin !== undefined) headers['Origin'] = origin
+    if (origin !== undefined) headers.Origin = origin
     if (this.#protocols.size > 0) headers['Sec-WebSocket-Protocol'] = [...this.#protocols].join(', ')
     if (this.#deflate !== undefined) headers['Sec-WebSocket-Extensions'] = formatOffer(this.#deflate)
     return headers

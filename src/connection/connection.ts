@@ -5,14 +5,15 @@ import type { ProtocolError } from '../protocol/errors.js'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import type { MessageInflater } from '../protocol/message-inflater.js'
 import { FIN, Opcode } from '../protocol/opcodes.js'
+import { ClosingHandshake } from './closing-handshake.js'
 import type { CloseDetails } from './event-target.js'
 import type { Heartbeat, Pulse } from './heartbeat.js'
 import type { MaskingKeys } from './masking-keys.js'
 import type { SlowLimits, SlowPolicy } from './member.js'
-import { type MessageOptions, MessageWriter } from './message-writer.js'
+import { type MessageOptions, MessageWriter, type WriterOwner } from './message-writer.js'
 import { Outbox, type WriteCallback } from './outbox.js'
 import type { PreparedMessage } from './prepared-message.js'
-import { inTurn } from './turn.js'
+import { listenTo, type SocketListener } from './socket-listeners.js'
 
 /** What all connections of a server, or one client, have in common. */
 export interface ConnectionSettings {
@@ -55,16 +56,11 @@ export interface ConnectionEmitter {
 /** What binary messages are handed out as. */
 export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'blob'
 
-/** Where a socket keeps its connection: the listeners are the same functions for all, with no closure for each. */
-const connectionOf = Symbol('connection')
-
-type Carrier = Duplex & { [connectionOf]?: Connection }
-
 /**
  * One open connection over any duplex stream: what comes in goes through the decoder to the owner, what goes out
  * through the writer and the outbox, and the closing handshake (RFC 6455 section 7) ends it, once.
  */
-export class Connection implements DecoderSink, Pulse {
+export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwner {
   readonly #socket: Duplex
   readonly #settings: ConnectionSettings
   readonly #emitter: ConnectionEmitter
@@ -72,7 +68,6 @@ export class Connection implements DecoderSink, Pulse {
   readonly #outbox: Outbox
   readonly #writer: MessageWriter
 
-  #isOpen = true
   /** The socket is closed; the decoder may still hold what came before that. */
   #isGone = false
   /** `'close'` was emitted. */
@@ -85,12 +80,8 @@ export class Connection implements DecoderSink, Pulse {
   #duePong: Buffer | undefined
 
   #isEnding = false
-  #closeSent = false
-  #closeReceived = false
-  #code: number = CloseCode.abnormal
-  #reason = ''
-  #initiator: 'local' | 'remote' = 'remote'
-  #cause: Error | undefined
+  /** Made when the end begins: an open connection has none. */
+  #closing: ClosingHandshake | undefined
   #closeTimer: NodeJS.Timeout | undefined
 
   /** What binary messages are handed out as. */
@@ -111,13 +102,7 @@ export class Connection implements DecoderSink, Pulse {
     this.#decoder = new Decoder(this, settings.decoder, compression?.inflater)
     this.#outbox = new Outbox(socket, settings.maskingKeys)
     this.#writer = new MessageWriter(this.#outbox, compression?.deflater, this)
-    const carrier = socket as Carrier
-    carrier[connectionOf] = this
-    carrier.on('data', onData)
-    carrier.on('end', onEnd)
-    carrier.on('drain', onDrain)
-    carrier.on('error', onError)
-    carrier.on('close', onClose)
+    listenTo(socket, this)
     settings.heartbeat?.add(this)
   }
 
@@ -126,7 +111,7 @@ export class Connection implements DecoderSink, Pulse {
   }
 
   get readyState(): 1 | 2 | 3 {
-    return this.#isOpen ? 1 : this.#isDone ? 3 : 2
+    return this.#closing === undefined ? 1 : this.#isDone ? 3 : 2
   }
 
   get isPaused(): boolean {
@@ -155,7 +140,7 @@ export class Connection implements DecoderSink, Pulse {
 
   /** Sends a message that others get too; `false` when the peer is too slow to have it. */
   deliver(message: PreparedMessage, limits: SlowLimits): boolean {
-    if (!this.#isOpen || !this.#hasRoom(limits)) return false
+    if (this.#closing !== undefined || !this.#hasRoom(limits)) return false
     this.#writer.prepared(message)
     return true
   }
@@ -168,23 +153,20 @@ export class Connection implements DecoderSink, Pulse {
   /** Begins the closing handshake, or does nothing when it has begun. @throws what `encodeClose` throws */
   close(code?: number, reason?: string | Uint8Array): void {
     const payload = encodeClose(code, reason)
-    if (!this.#isOpen) return
-    this.#startClosing('local')
-    this.#sendClose(payload)
+    if (this.#closing === undefined) this.#sendClose(this.#startClosing('local'), payload)
   }
 
   /** Closes because the application failed: 1011, and the failure is the cause. */
   abort(cause: Error): void {
-    this.#cause ??= cause
-    this.close(CloseCode.internalError)
+    const closing = this.#startClosing('local', cause)
+    if (!closing.isSent) this.#sendClose(closing, encodeClose(CloseCode.internalError))
     this.#reportError(cause)
   }
 
   /** Ends the connection at once, without a closing handshake. */
   terminate(cause?: Error): void {
     if (this.#isGone) return
-    this.#cause ??= cause
-    this.#startClosing('local')
+    this.#startClosing('local', cause)
     this.#decoder.finish()
     this.#socket.destroy()
   }
@@ -216,7 +198,7 @@ export class Connection implements DecoderSink, Pulse {
   }
 
   onPing(payload: Buffer): void {
-    if (this.#settings.autoPong && !this.#closeSent) {
+    if (this.#settings.autoPong && this.#closing?.isSent !== true) {
       // A peer that does not read our Pongs gets the latest, when it reads again (RFC 6455 section 5.5.3).
       if (this.#socket.writableNeedDrain) this.#duePong = payload
       else this.control(Opcode.pong, payload)
@@ -234,20 +216,18 @@ export class Connection implements DecoderSink, Pulse {
 
   /** The peer's Close frame: it is answered, and then the server ends the TCP connection (RFC 6455 section 7.1.1). */
   onClose(code: number, reason: string): void {
-    this.#closeReceived = true
-    this.#code = code
-    this.#reason = reason
-    this.#startClosing('remote')
-    if (!this.#closeSent) this.#sendClose(code === CloseCode.noStatus ? NOTHING : encodeClose(code, reason))
-    else this.#endWhenClosed()
+    const closing = this.#startClosing('remote')
+    closing.receive(code, reason)
+    if (closing.isSent) this.#endWhenClosed(closing)
+    else this.#sendClose(closing, code === CloseCode.noStatus ? NOTHING : encodeClose(code, reason))
   }
 
   /** Fails the connection (RFC 6455 section 7.1.7): a Close frame that says why, and nothing is read any more. */
   onProtocolError(error: ProtocolError): void {
-    this.#cause ??= error
-    this.#startClosing('local')
-    if (!this.#closeSent)
-      this.#sendClose(encodeClose(error.closeCode, error.message.slice(0, MAX_REASON_LENGTH)))
+    const closing = this.#startClosing('local', error)
+    if (!closing.isSent) {
+      this.#sendClose(closing, encodeClose(error.closeCode, error.message.slice(0, MAX_REASON_LENGTH)))
+    }
     this.#end()
     this.#reportError(error)
   }
@@ -255,7 +235,7 @@ export class Connection implements DecoderSink, Pulse {
   /** The decoder has caught up with a message that was inflated in the background. */
   onReadingOn(): void {
     this.#updateFlow()
-    if (this.#isGone) this.#finish()
+    if (this.#isGone) this.#finish(this.#startClosing('remote'))
   }
 
   /** The writer has caught up with a message that was compressed in the background. */
@@ -274,7 +254,7 @@ export class Connection implements DecoderSink, Pulse {
   }
 
   sendHeartbeat(): void {
-    if (!this.#isOpen) return
+    if (this.#closing !== undefined) return
     this.#heartbeatAt = performance.now()
     this.control(Opcode.ping, NOTHING)
   }
@@ -293,7 +273,7 @@ export class Connection implements DecoderSink, Pulse {
   }
 
   drain(): void {
-    if (this.#duePong !== undefined && !this.#closeSent) {
+    if (this.#duePong !== undefined && this.#closing?.isSent !== true) {
       this.control(Opcode.pong, this.#duePong)
       this.#duePong = undefined
     }
@@ -310,51 +290,49 @@ export class Connection implements DecoderSink, Pulse {
   }
 
   failed(error: Error): void {
-    this.#cause ??= error
-    this.#startClosing('remote')
+    this.#startClosing('remote', error)
     this.#reportError(error)
   }
 
   gone(): void {
     this.#isGone = true
-    this.#startClosing('remote')
+    const closing = this.#startClosing('remote')
     clearTimeout(this.#closeTimer)
     this.#settings.heartbeat?.delete(this)
-    this.#finish()
+    this.#finish(closing)
   }
 
   /** The end, when all that had come before it is delivered: a reader that paused still gets it. */
-  #finish(): void {
+  #finish(closing: ClosingHandshake): void {
     if (this.#isDone || this.#decoder.held) return
     this.#isDone = true
     this.#decoder.finish()
-    this.#emitter.emit('close', this.#code, this.#reason, {
-      wasClean: this.#closeSent && this.#closeReceived,
-      initiator: this.#initiator,
-      cause: this.#cause,
-    })
+    this.#emitter.emit('close', closing.code, closing.reason, closing.details())
   }
 
   #reportError(error: Error): void {
     if (this.#emitter.listenerCount('error') > 0) this.#emitter.emit('error', error)
   }
 
-  #startClosing(initiator: 'local' | 'remote'): void {
-    if (!this.#isOpen) return
-    this.#isOpen = false
-    this.#initiator = initiator
-    this.#closeTimer = setTimeout(destroy, this.#settings.closeTimeout, this.#socket)
+  /** Leaves the open state, if it is still that, and keeps the first cause. */
+  #startClosing(initiator: 'local' | 'remote', cause?: Error): ClosingHandshake {
+    if (this.#closing === undefined) {
+      this.#closing = new ClosingHandshake(initiator)
+      this.#closeTimer = setTimeout(destroy, this.#settings.closeTimeout, this.#socket)
+    }
+    this.#closing.cause ??= cause
+    return this.#closing
   }
 
-  #sendClose(payload: Buffer): void {
-    this.#closeSent = true
+  #sendClose(closing: ClosingHandshake, payload: Buffer): void {
+    closing.isSent = true
     this.#writer.control(Opcode.close | FIN, payload)
-    this.#endWhenClosed()
+    this.#endWhenClosed(closing)
   }
 
-  /** Both have sent Close: the server ends first, so that it is not the client that waits in TIME_WAIT's stead. */
-  #endWhenClosed(): void {
-    if (this.#closeReceived && this.#settings.maskingKeys === undefined) this.#end()
+  /** Both have sent Close: the server ends the TCP connection first (RFC 6455 section 7.1.1). */
+  #endWhenClosed(closing: ClosingHandshake): void {
+    if (closing.isReceived && this.#settings.maskingKeys === undefined) this.#end()
   }
 
   #end(): void {
@@ -406,28 +384,4 @@ function toArrayBuffer(octets: Buffer): ArrayBuffer {
 
 function destroy(socket: Duplex): void {
   socket.destroy()
-}
-
-function readChunk(connection: Connection, chunk: Buffer): void {
-  connection.read(chunk)
-}
-
-function onData(this: Carrier, chunk: Buffer): void {
-  inTurn(this[connectionOf]!, chunk, readChunk)
-}
-
-function onEnd(this: Carrier): void {
-  this[connectionOf]!.peerEnded()
-}
-
-function onDrain(this: Carrier): void {
-  this[connectionOf]!.drain()
-}
-
-function onError(this: Carrier, error: Error): void {
-  this[connectionOf]!.failed(error)
-}
-
-function onClose(this: Carrier): void {
-  this[connectionOf]!.gone()
 }

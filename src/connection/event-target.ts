@@ -1,5 +1,3 @@
-import { EventEmitter } from 'node:events'
-
 /** An event as WHATWG's `EventTarget` listeners get it. */
 export interface SocketEvent<Target> {
   readonly type: string
@@ -43,11 +41,18 @@ export interface TargetEvents<Target> {
 }
 
 /** A listener as `addEventListener` takes it. */
-export type Listener<Event> = ((event: Event) => void) | { handleEvent(event: Event): void }
+export type Listener<Event> = ((event: Event) => unknown) | { handleEvent(event: Event): void }
 
 type Type = keyof TargetEvents<unknown>
 type AnyListener = Listener<never>
-type Wrapper = ((...values: unknown[]) => void) & { [wrapped]?: AnyListener; [isAttribute]?: boolean }
+type Wrapper = ((...values: unknown[]) => unknown) & { [wrapped]?: AnyListener; [isAttribute]?: boolean }
+
+/** What is needed of an emitter, whatever its events. */
+interface ListenerList {
+  on(type: Type, listener: Wrapper): unknown
+  off(type: Type, listener: Wrapper): unknown
+  listeners(type: Type): unknown[]
+}
 
 /** Where a wrapper keeps the listener that it calls. */
 const wrapped = Symbol('wrapped')
@@ -77,7 +82,7 @@ const makeEvent: { [Name in Type]: (target: unknown, ...values: never[]) => Targ
  * they were added.
  */
 export function addListener(
-  emitter: EventEmitter,
+  emitter: ListenerList,
   type: Type,
   listener: AnyListener,
   options: { once?: boolean; attribute?: boolean } = {},
@@ -86,8 +91,10 @@ export function addListener(
   const wrapper: Wrapper = (...values) => {
     if (options.once === true) emitter.off(type, wrapper)
     const event = makeEvent[type](emitter, ...(values as never[])) as never
-    if (typeof listener === 'function') (listener as (event: never) => void).call(emitter as never, event)
-    else listener.handleEvent(event)
+    // What it returns may be the promise of an async listener, whose rejection the emitter catches.
+    return typeof listener === 'function'
+      ? (Reflect.apply(listener, emitter, [event]) as unknown)
+      : listener.handleEvent(event)
   }
   wrapper[wrapped] = listener
   if (options.attribute === true) wrapper[isAttribute] = true
@@ -95,29 +102,29 @@ export function addListener(
 }
 
 /** Removes what {@link addListener} added. */
-export function removeListener(emitter: EventEmitter, type: Type, listener: AnyListener): void {
+export function removeListener(emitter: ListenerList, type: Type, listener: AnyListener): void {
   const wrapper = find(emitter, type, listener, false)
   if (wrapper !== undefined) emitter.off(type, wrapper)
 }
 
 /** Sets, or with `null` removes, the one listener of an `on…` attribute. */
-export function setAttribute(emitter: EventEmitter, type: Type, listener: AnyListener | null): void {
+export function setAttribute(emitter: ListenerList, type: Type, listener: AnyListener | null): void {
   const before = attributeWrapper(emitter, type)
   if (before !== undefined) emitter.off(type, before)
   if (typeof listener === 'function') addListener(emitter, type, listener, { attribute: true })
 }
 
 /** The listener of an `on…` attribute. */
-export function getAttribute(emitter: EventEmitter, type: Type): AnyListener | null {
+export function getAttribute(emitter: ListenerList, type: Type): AnyListener | null {
   return attributeWrapper(emitter, type)?.[wrapped] ?? null
 }
 
-function attributeWrapper(emitter: EventEmitter, type: Type): Wrapper | undefined {
+function attributeWrapper(emitter: ListenerList, type: Type): Wrapper | undefined {
   return (emitter.listeners(type) as Wrapper[]).find((wrapper) => wrapper[isAttribute] === true)
 }
 
 function find(
-  emitter: EventEmitter,
+  emitter: ListenerList,
   type: Type,
   listener: AnyListener,
   attribute: boolean,

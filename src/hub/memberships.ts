@@ -49,7 +49,7 @@ export class Memberships {
 
   delete(name: string, member: Member): boolean {
     const names = this.#names.get(member)
-    if (names === undefined || !names.delete(name)) return false
+    if (!names?.delete(name)) return false
     if (names.size === 0) this.#forget(member)
     this.#remove(name, member)
     return true

@@ -2,11 +2,20 @@ import { constants, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
 import { ProtocolError } from './errors.js'
 import { detach, Fragments } from './fragments.js'
-import { checkFirstOctet } from './header-rules.js'
 import { mask, rotateKey } from './masking.js'
 import type { MessageInflater } from './message-inflater.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
 import { Utf8Validator } from './utf8.js'
+import {
+  checkFirstOctet,
+  closeCodeError,
+  controlLengthError,
+  lengthError,
+  maskError,
+  tooBigError,
+  tooManyFragments,
+  utf8Error,
+} from './violations.js'
 
 /** What a {@link Decoder} finds, in the order of the octets. */
 export interface DecoderSink {
@@ -173,7 +182,8 @@ export class Decoder {
       offset += head
     }
     // Before an octet of the payload is kept, or the rest of the header waited for.
-    if ((first & 0x08) === 0 && this.#length + length > this.#limit) return this.#fail(this.#tooBig())
+    if ((first & 0x08) === 0 && this.#length + length > this.#limit)
+      return this.#fail(tooBigError(this.#limit))
     let key = 0
     if (masked) {
       if (chunk.length - offset < 4) return false
@@ -322,65 +332,10 @@ export class Decoder {
     this.#sink.onProtocolError(error)
     return false
   }
-
-  #tooBig(): ProtocolError {
-    return new ProtocolError(
-      'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
-      CloseCode.messageTooBig,
-      `The message is longer than maxPayload (${this.#limit} octets)`,
-    )
-  }
 }
 
 /** A 64-bit length: its upper half is looked at before both make a number; -1 when its top bit is set. */
 function readLength64(chunk: Buffer, offset: number): number {
   const upper = chunk.readUInt32BE(offset)
   return upper >= 0x8000_0000 ? -1 : upper * 0x1_0000_0000 + chunk.readUInt32BE(offset + 4)
-}
-
-function lengthError(length: number): ProtocolError {
-  const reason = length < 0 ? 'its most significant bit is set' : `${length} octets fit a shorter form`
-  return new ProtocolError(
-    'WS_ERR_INVALID_PAYLOAD_LENGTH',
-    CloseCode.protocolError,
-    `The payload length is not valid: ${reason} (RFC 6455 section 5.2)`,
-  )
-}
-
-function maskError(masked: boolean): ProtocolError {
-  return masked
-    ? new ProtocolError(
-        'WS_ERR_UNEXPECTED_MASK',
-        CloseCode.protocolError,
-        'A server must not mask its frames',
-      )
-    : new ProtocolError('WS_ERR_EXPECTED_MASK', CloseCode.protocolError, 'A client must mask its frames')
-}
-
-function controlLengthError(): ProtocolError {
-  return new ProtocolError(
-    'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
-    CloseCode.protocolError,
-    'A control frame holds at most 125 octets, a Close frame none or at least 2 (RFC 6455 section 5.5)',
-  )
-}
-
-function closeCodeError(code: number): ProtocolError {
-  return new ProtocolError(
-    'WS_ERR_INVALID_CLOSE_CODE',
-    CloseCode.protocolError,
-    `Close code ${code} may not be sent (RFC 6455 section 7.4)`,
-  )
-}
-
-function utf8Error(): ProtocolError {
-  return new ProtocolError('WS_ERR_INVALID_UTF8', CloseCode.invalidPayload, 'The text is not valid UTF-8')
-}
-
-function tooManyFragments(most: number): ProtocolError {
-  return new ProtocolError(
-    'WS_ERR_TOO_MANY_BUFFERED_PARTS',
-    CloseCode.policyViolation,
-    `The message has more than maxFragments (${most}) frames`,
-  )
 }

@@ -37,7 +37,7 @@ export class HandshakeError extends Error {
 export interface OpeningRequest {
   readonly method?: string | undefined
   readonly httpVersion: string
-  readonly headers: { readonly [name: string]: string | string[] | undefined }
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[]
 }
@@ -171,7 +171,7 @@ export function joinLines(lines: readonly string[]): string {
 /** The parts of an HTTP answer that the opening handshake looks at; `http.IncomingMessage` is one. */
 export interface OpeningResponse {
   readonly statusCode?: number | undefined
-  readonly headers: { readonly [name: string]: string | string[] | undefined }
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
 /** What a client offered. */

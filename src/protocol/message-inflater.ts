@@ -1,7 +1,7 @@
 import { constants, inflateRaw, inflateRawSync, type InflateRaw, type ZlibOptions } from 'node:zlib'
-import { CloseCode } from './close-codes.js'
-import { ProtocolError } from './errors.js'
+import type { ProtocolError } from './errors.js'
 import { SlidingWindow } from './sliding-window.js'
+import { deflateError, tooBigError } from './violations.js'
 import { enqueue } from './zlib-pool.js'
 
 /** How the messages of one direction were compressed. */
@@ -50,13 +50,14 @@ export class MessageInflater {
     const next = (input: Buffer, room: number): void => {
       run(input, zlibOptions(input.length, room, this.#window?.dictionary), (result) => {
         if (!('engine' in result)) return callback(toProtocolError(result, limit))
-        if (result.buffer.length > room) return callback(tooLong(limit))
+        if (result.buffer.length > room) return callback(tooBigError(limit))
         this.#window?.append(result.buffer)
         parts.push(result.buffer)
         const rest = input.subarray(result.engine.bytesWritten)
         if (rest.length <= TAIL.length)
           return callback(parts.length === 1 ? result.buffer : Buffer.concat(parts))
-        if (parts.length === MOST_STREAMS) return callback(tooManyStreams())
+        if (parts.length === MOST_STREAMS)
+          return callback(deflateError(`The message has more than ${MOST_STREAMS} deflate streams`))
         next(rest, room - result.buffer.length)
       })
     }
@@ -100,26 +101,6 @@ function zlibOptions(length: number, room: number, dictionary: Buffer | undefine
 
 function toProtocolError(error: Error, limit: number): ProtocolError {
   return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    ? tooLong(limit)
-    : new ProtocolError(
-        'WS_ERR_INVALID_DEFLATE_DATA',
-        CloseCode.invalidPayload,
-        `The message cannot be inflated: ${error.message}`,
-      )
-}
-
-function tooLong(limit: number): ProtocolError {
-  return new ProtocolError(
-    'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
-    CloseCode.messageTooBig,
-    `The message inflates to more than maxPayload (${limit} octets)`,
-  )
-}
-
-function tooManyStreams(): ProtocolError {
-  return new ProtocolError(
-    'WS_ERR_INVALID_DEFLATE_DATA',
-    CloseCode.invalidPayload,
-    `The message has more than ${MOST_STREAMS} deflate streams`,
-  )
+    ? tooBigError(limit)
+    : deflateError(`The message cannot be inflated: ${error.message}`)
 }
