@@ -17,6 +17,7 @@ export class Child {
    * @param {AbortSignal} signal ends it
    */
   constructor(command, signal) {
+    signal.throwIfAborted()
     const [program = '', ...words] = command
     const environment = { ...process.env, PYTHONUNBUFFERED: '1' }
     this.#process = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'], env: environment })
