@@ -1,5 +1,4 @@
 import { EventEmitter, on, once } from 'node:events'
-import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseAddress } from './client/address.js'
@@ -9,7 +8,6 @@ import {
   type BinaryType,
   type Compression,
   Connection,
-  type ConnectionEvents,
   type ConnectionSettings,
 } from './connection/connection.js'
 import type { Member, SlowLimits } from './connection/member.js'
@@ -47,14 +45,6 @@ export interface SendOptions {
   fin?: boolean
 }
 
-/** The events of a {@link WebSocket}. */
-export interface WebSocketEvents extends ConnectionEvents {
-  open: []
-  upgrade: [response: IncomingMessage]
-  redirect: [url: string, request: ClientRequest]
-  'unexpected-response': [request: ClientRequest, response: IncomingMessage]
-}
-
 /** What a server gives to the socket of a connection that it accepted. */
 export interface Attachment<User> {
   readonly socket: Duplex
@@ -79,7 +69,7 @@ const MAX_CONTROL_PAYLOAD = 125
  * Errors of the network and of the peer never throw: they are the cause in `'close'`, and `'error'` is emitted to
  * those who listen. An async listener that rejects closes its connection with 1011.
  */
-export class WebSocket<User = unknown> extends SocketEventTarget<WebSocketEvents> implements Member {
+export class WebSocket<User = unknown> extends SocketEventTarget implements Member {
   static readonly CONNECTING = 0
   static readonly OPEN = 1
   static readonly CLOSING = 2

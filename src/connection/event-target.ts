@@ -55,9 +55,9 @@ interface ListenerList {
 }
 
 /** Where a wrapper keeps the listener that it calls. */
-const wrapped = Symbol('wrapped')
+const wrapped: unique symbol = Symbol('wrapped')
 /** Marks the listener that was set through `onmessage` and its like, of which there is one a type. */
-const isAttribute = Symbol('isAttribute')
+const isAttribute: unique symbol = Symbol('isAttribute')
 
 /** Makes the WHATWG event of an emitter's arguments. */
 const makeEvent: { [Name in Type]: (target: unknown, ...values: never[]) => TargetEvents<unknown>[Name] } = {
@@ -92,13 +92,16 @@ export function addListener(
     if (options.once === true) emitter.off(type, wrapper)
     const event = makeEvent[type](emitter, ...(values as never[])) as never
     // What it returns may be the promise of an async listener, whose rejection the emitter catches.
-    return typeof listener === 'function'
-      ? (Reflect.apply(listener, emitter, [event]) as unknown)
-      : listener.handleEvent(event)
+    return call(emitter, listener, event)
   }
   wrapper[wrapped] = listener
   if (options.attribute === true) wrapper[isAttribute] = true
   emitter.on(type, wrapper)
+}
+
+function call(emitter: ListenerList, listener: AnyListener, event: never): unknown {
+  if (typeof listener !== 'function') return listener.handleEvent(event)
+  return Reflect.apply(listener, emitter, [event])
 }
 
 /** Removes what {@link addListener} added. */

@@ -1,4 +1,6 @@
 import { EventEmitter } from 'node:events'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ConnectionEvents } from './connection.js'
 import {
   addListener,
   getAttribute,
@@ -8,6 +10,14 @@ import {
   type TargetEvents,
 } from './event-target.js'
 
+/** The events of a `WebSocket`. */
+export interface WebSocketEvents extends ConnectionEvents {
+  open: []
+  upgrade: [response: IncomingMessage]
+  redirect: [url: string, request: ClientRequest]
+  'unexpected-response': [request: ClientRequest, response: IncomingMessage]
+}
+
 /** The value of an `on…` attribute. */
 export type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
   ((event: TargetEvents<Target>[Type]) => void) | null
@@ -16,7 +26,7 @@ export type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
  * Node's emitter and WHATWG's event target in one: what is emitted reaches the listeners of both, in the order in which
  * they were added. An async listener's rejection is caught.
  */
-export class SocketEventTarget<Events extends Record<keyof Events, unknown[]>> extends EventEmitter<Events> {
+export class SocketEventTarget extends EventEmitter<WebSocketEvents> {
   constructor() {
     super({ captureRejections: true })
   }
