@@ -53,6 +53,7 @@ export const DEFAULT_MAX_FRAGMENTS = 131_072
 const EMPTY = Buffer.alloc(0)
 const NOT_ASCII = 0x80808080
 const MAX_CONTROL_PAYLOAD = 125
+const BETWEEN_FRAMES = -1
 
 /**
  * Reads frames (RFC 6455 section 5) from chunks of any size and hands whole messages and control frames to its sink,
@@ -73,8 +74,8 @@ export class Decoder {
   #reading = false
   #finished = false
 
-  /** The data frame whose payload is being read: its first octet, or 0 between frames. */
-  #first = 0
+  /** The data frame whose payload is being read: its first octet (0 in a fragment in the middle), or BETWEEN_FRAMES. */
+  #first = BETWEEN_FRAMES
   #remaining = 0
   #key = 0
 
@@ -159,7 +160,7 @@ export class Decoder {
 
   /** Reads a frame, or as much of its payload as there is; `false` when it takes more octets to go on. */
   #step(): boolean {
-    if (this.#first !== 0) return this.#readPayload()
+    if (this.#first !== BETWEEN_FRAMES) return this.#readPayload()
 
     const chunk = this.#chunk
     const start = this.#offset
@@ -240,7 +241,7 @@ export class Decoder {
     if (this.#remaining > 0) return false
 
     const fin = this.#first >= FIN
-    this.#first = 0
+    this.#first = BETWEEN_FRAMES
     if (fin) this.#messageEnd()
     return true
   }
