@@ -135,8 +135,8 @@ export class OpeningHandshake {
     const options: RequestOptions = {
       ...passedOn,
       method: 'GET',
-      // No pool: the connection never goes back to one.
-      agent: passedOn.agent ?? false,
+      // No pool: the connection never goes back to one. An agent of any kind would pass `createConnection` over.
+      agent: passedOn.agent ?? (passedOn.createConnection === undefined ? false : undefined),
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port || (isSecure ? 443 : 80),
       path,

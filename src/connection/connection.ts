@@ -268,8 +268,7 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   read(chunk: Buffer): void {
     this.#showedLife = true
     this.#decoder.push(chunk)
-    if (this.#decoder.held || this.#writer.bufferedAmount > this.#settings.maxBufferedAmount / 2)
-      this.#updateFlow()
+    if (this.#decoder.held || this.#isOverrun()) this.#updateFlow()
   }
 
   drain(): void {
@@ -278,7 +277,7 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
       this.#duePong = undefined
     }
     this.#updateFlow()
-    if (!this.#owesDrain || this.#writer.isBusy) return
+    if (!this.#owesDrain || this.#writer.isBusy || this.#isGone) return
     this.#owesDrain = false
     this.#emitter.emit('drain')
   }
@@ -358,16 +357,25 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   #isBelowMark(): boolean {
     const isBelow = this.#writer.bufferedAmount < this.#socket.writableHighWaterMark
-    if (!isBelow) this.#owesDrain = true
+    if (!isBelow && !this.#owesDrain) {
+      this.#owesDrain = true
+      // Behind the flush of this turn: a socket that takes everything at once emits no 'drain' of its own.
+      process.nextTick(drainIfTaken, this, this.#socket)
+    }
     return isBelow
+  }
+
+  /** Whether so much waits for the peer that it is not read from; only if a `'drain'` is to come, which ends that. */
+  #isOverrun(): boolean {
+    return (
+      this.#writer.bufferedAmount > this.#settings.maxBufferedAmount / 2 &&
+      (this.#socket.writableNeedDrain || this.#writer.isBusy)
+    )
   }
 
   /** Reads while there is somebody to read for, and while the peer reads what it made us write. */
   #updateFlow(): void {
-    const reads =
-      !this.#isPaused &&
-      !this.#decoder.held &&
-      this.#writer.bufferedAmount <= this.#settings.maxBufferedAmount / 2
+    const reads = !this.#isPaused && !this.#decoder.held && !this.#isOverrun()
     if (reads === this.#isReading) return
     this.#isReading = reads
     if (reads) this.#socket.resume()
@@ -384,4 +392,8 @@ function toArrayBuffer(octets: Buffer): ArrayBuffer {
 
 function destroy(socket: Duplex): void {
   socket.destroy()
+}
+
+function drainIfTaken(connection: Connection, socket: Duplex): void {
+  if (!socket.writableNeedDrain) connection.drain()
 }

@@ -100,8 +100,8 @@ export function addListener(
 }
 
 function call(emitter: ListenerList, listener: AnyListener, event: never): unknown {
-  if (typeof listener !== 'function') return listener.handleEvent(event)
-  return Reflect.apply(listener, emitter, [event])
+  if (typeof listener === 'function') return Reflect.apply(listener, emitter, [event])
+  return Reflect.apply(listener.handleEvent, listener, [event])
 }
 
 /** Removes what {@link addListener} added. */

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 /** The status codes that this library itself sends or reports (RFC 6455 section 7.4.1). */
 export const CloseCode = {
   normal: 1000,
@@ -34,7 +36,7 @@ export function isValidCloseCode(code: number): boolean {
  *
  * @param code - a code for which {@link isValidCloseCode} holds; without one the payload is empty
  * @param reason - at most 123 octets of UTF-8
- * @throws TypeError when the code may not be sent, or a reason comes without a code
+ * @throws TypeError when the code may not be sent, or a reason comes without a code or is not UTF-8
  * @throws RangeError when the reason is too long
  */
 export function encodeClose(code?: number, reason: string | Uint8Array = ''): Buffer {
@@ -53,6 +55,7 @@ export function encodeClose(code?: number, reason: string | Uint8Array = ''): Bu
       `A close reason holds at most ${MAX_REASON_LENGTH} octets; this one has ${octets.length}`,
     )
   }
+  if (!isUtf8(octets)) throw new TypeError('A close reason is text: its octets must be UTF-8')
   const payload = Buffer.allocUnsafe(2 + octets.length)
   payload.writeUInt16BE(code)
   payload.set(octets, 2)

@@ -82,9 +82,18 @@ export interface FrameOptions {
  * Encodes one frame (RFC 6455 section 5.2) in octets of its own.
  *
  * @param payload - text is encoded as UTF-8; octets are copied, never changed
+ * @throws TypeError when the payload is of another type: its length would not be that of what is copied, and the rest
+ *   would be memory that nobody wrote
+ * @throws RangeError when the masking key has not four octets
  */
 export function encodeFrame(payload: string | Uint8Array, options: FrameOptions): Buffer {
   const { opcode, fin = true, rsv1 = false, maskingKey } = options
+  if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) {
+    throw new TypeError('The payload of a frame is a string, a Buffer or a Uint8Array')
+  }
+  if (maskingKey !== undefined && maskingKey.length !== 4) {
+    throw new RangeError(`A masking key has 4 octets; this one has ${maskingKey.length}`)
+  }
   const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength
   const start = headerLength(length) + (maskingKey === undefined ? 0 : 4)
   const frame = Buffer.allocUnsafe(start + length)

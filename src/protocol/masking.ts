@@ -4,12 +4,17 @@ const WORDS_FROM = 48
 const keyOctets = new Uint8Array(4)
 const keyWord = new Int32Array(keyOctets.buffer)
 
+/** What a socket is read into; a larger memory is masked seldom, and must not be kept alive by the view of it. */
+const LARGEST_KEPT = 64 * 1024
+
 /** The view of the memory masked last: the frames of one chunk share it. */
 let words: Int32Array = new Int32Array(0)
 
 function wordsOf(memory: ArrayBufferLike): Int32Array {
-  if (words.buffer !== memory) words = new Int32Array(memory, 0, memory.byteLength >>> 2)
-  return words
+  if (words.buffer === memory) return words
+  const view = new Int32Array(memory, 0, memory.byteLength >>> 2)
+  if (memory.byteLength <= LARGEST_KEPT) words = view
+  return view
 }
 
 /**
