@@ -41,7 +41,7 @@ export interface TargetEvents<Target> {
 }
 
 /** A listener as `addEventListener` takes it. */
-export type Listener<Event> = ((event: Event) => unknown) | { handleEvent(event: Event): void }
+export type Listener<Event> = ((event: Event) => unknown) | { handleEvent: (event: Event) => unknown }
 
 type Type = keyof TargetEvents<unknown>
 type AnyListener = Listener<never>
@@ -101,7 +101,7 @@ export function addListener(
 
 function call(emitter: ListenerList, listener: AnyListener, event: never): unknown {
   if (typeof listener === 'function') return Reflect.apply(listener, emitter, [event])
-  return Reflect.apply(listener.handleEvent, listener, [event])
+  return listener.handleEvent(event)
 }
 
 /** Removes what {@link addListener} added. */

@@ -209,19 +209,20 @@ export class Outbox implements Flushable {
   }
 
   #write(): void {
-    if (this.#shared !== undefined) {
-      this.#socket.write(this.#shared.join(), this.#takeCallbacks())
-      this.#shared = undefined
-    } else if (this.#end > this.#start) {
-      const octets = this.#slab!.subarray(this.#start, this.#end)
+    const shared = this.#shared
+    const octets = this.#end > this.#start ? this.#slab!.subarray(this.#start, this.#end) : undefined
+    // Before the write, which may come back here: a stream within the process can deliver, and be answered, at once.
+    this.#shared = undefined
+    this.#slab = undefined
+    this.#start = this.#end = 0
+    if (shared !== undefined) this.#socket.write(shared.join(), this.#takeCallbacks())
+    else if (octets !== undefined) {
       // Behind a slow reader they may wait for long: a copy, lest each hold a slab.
       this.#socket.write(
         this.#socket.writableLength > 0 ? Buffer.from(octets) : octets,
         this.#takeCallbacks(),
       )
     }
-    this.#slab = undefined
-    this.#start = this.#end = 0
   }
 
   #wait(): void {
