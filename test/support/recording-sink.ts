@@ -22,6 +22,11 @@ export class RecordingSink implements DecoderSink {
     this.#react = react
   }
 
+  /** What was found as strings, which compare quickly however long. */
+  get transcript(): string[] {
+    return this.found.map(describe)
+  }
+
   onMessage(data: string | Buffer, isBinary: boolean): void {
     this.#record(isBinary ? { binary: data as Buffer } : { text: data })
   }
@@ -51,4 +56,11 @@ export class RecordingSink implements DecoderSink {
     this.found.push(found)
     this.#react(found)
   }
+}
+
+/** An event as a string. */
+export function describe(found: Found): string {
+  const [kind, value] = Object.entries(found)[0] as [string, string | Buffer | readonly [unknown, unknown]]
+  if (Buffer.isBuffer(value)) return `${kind} of octets ${value.toString('hex')}`
+  return typeof value === 'string' ? `${kind} ${value}` : `${kind} ${value.join(' ')}`
 }

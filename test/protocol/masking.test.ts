@@ -1,0 +1,128 @@
+import { mask } from 'hubwire/protocol'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { rotateKey } from '#src/protocol/masking.js'
+import { isCollected } from '../support/garbage-collection.js'
+
+/** RFC 6455 section 5.3, to the letter. */
+function naive(octets: Uint8Array, key: readonly number[]): Buffer {
+  return Buffer.from(octets.map((octet, index) => octet ^ key[index % 4]!))
+}
+
+function toInteger(key: readonly number[]): number {
+  return Buffer.from(key).readInt32LE()
+}
+
+/** `length` octets in the midst of others; the memory ends wherever it does, on a word or not. */
+function amongOthers(alignment: number, length: number, behind: number): Buffer {
+  const memory = Buffer.from(new ArrayBuffer(alignment + length + behind))
+  for (let index = 0; index < memory.length; index++) memory[index] = (index * 151 + 7) & 0xff
+  return memory
+}
+
+const KEY = [0x37, 0xfa, 0x21, 0x3d]
+
+describe('mask', () => {
+  test('masks the example of RFC 6455 section 5.7', () => {
+    const octets = Buffer.from('Hello')
+    mask(octets, 0, 5, toInteger(KEY))
+    expect(octets.toString('hex')).toBe('7f9f4d5158')
+  })
+
+  test('every length from 0 to 200 at every alignment, and not an octet beside it', () => {
+    const wrong = []
+    for (let alignment = 0; alignment < 8; alignment++) {
+      for (let length = 0; length <= 200; length++) {
+        for (const behind of [0, 1, 2, 3]) {
+          const memory = amongOthers(alignment, length, behind)
+          const expected = Buffer.from(memory)
+          expected.set(naive(memory.subarray(alignment, alignment + length), KEY), alignment)
+          mask(memory, alignment, alignment + length, toInteger(KEY))
+          if (!memory.equals(expected)) wrong.push({ alignment, length, behind })
+        }
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  test('any range of a view into any memory', () => {
+    const key = fc.tuple(octet(), octet(), octet(), octet())
+    const range = fc.tuple(fc.nat(70), fc.nat(70), fc.nat(600), fc.nat(20))
+    fc.assert(
+      fc.property(key, range, (key, [before, start, length, behind]) => {
+        const memory = amongOthers(before + start, length, behind)
+        const expected = Buffer.from(memory)
+        expected.set(naive(memory.subarray(before + start, before + start + length), key), before + start)
+        mask(memory.subarray(before), start, start + length, toInteger(key))
+        expect(memory.equals(expected)).toBe(true)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('done twice it gives the octets back', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer(), (octets, key) => {
+        const copy = Uint8Array.from(octets)
+        mask(copy, 0, copy.length, key)
+        mask(copy, 0, copy.length, key)
+        expect(copy).toEqual(octets)
+      }),
+    )
+  })
+
+  test('a plain Uint8Array serves as a Buffer does', () => {
+    const octets = new Uint8Array(100).fill(0x61)
+    mask(octets, 0, 100, toInteger(KEY))
+    expect(Buffer.from(octets).equals(naive(new Uint8Array(100).fill(0x61), KEY))).toBe(true)
+  })
+
+  test.each([1, 3, 47, 48, 49, 80, 81, 82, 83, 200])(
+    'tells of each of %d octets of the result whether it is ASCII',
+    (length) => {
+      const wrong = []
+      for (let at = 0; at < length; at++) {
+        if (!toldAsAscii(length, at, 0x7f)) wrong.push(at)
+        if (toldAsAscii(length, at, 0x80)) wrong.push(at)
+      }
+      expect(wrong).toEqual([])
+    },
+  )
+
+  test('nothing at all is ASCII', () => {
+    expect(mask(Buffer.alloc(0), 0, 0, -1) & 0x80808080).toBe(0)
+  })
+
+  test('a large memory is not kept alive once it is masked', async () => {
+    const masked = (): WeakRef<ArrayBufferLike> => {
+      const octets = Buffer.allocUnsafeSlow(1024 * 1024)
+      mask(octets, 0, octets.length, -1)
+      return new WeakRef(octets.buffer)
+    }
+    expect(await isCollected(masked())).toBe(true)
+  })
+})
+
+describe('rotateKey', () => {
+  test('goes on where a payload was cut', () => {
+    for (let cut = 0; cut <= 60; cut++) {
+      const octets = amongOthers(0, 120, 0)
+      const expected = naive(octets, KEY)
+      mask(octets, 0, cut, toInteger(KEY))
+      mask(octets, cut, 120, rotateKey(toInteger(KEY), cut))
+      expect(octets.equals(expected)).toBe(true)
+    }
+  })
+})
+
+/** What `mask` says of ASCII but for one octet, once it has unmasked it. */
+function toldAsAscii(length: number, at: number, octet: number): boolean {
+  const octets = Buffer.alloc(length, 'a')
+  octets[at] = octet
+  const masked = naive(octets, KEY)
+  return (mask(masked, 0, length, toInteger(KEY)) & 0x80808080) === 0
+}
+
+function octet(): fc.Arbitrary<number> {
+  return fc.integer({ min: 0, max: 255 })
+}
