@@ -43,6 +43,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**/*.ts'],
       reporter: ['text', 'html'],
+      reportOnFailure: true,
       thresholds: {
         'src/protocol/**': { lines: 100, branches: 100, functions: 100, statements: 100 },
         'src/!(protocol)/**': { lines: 95, branches: 95, functions: 95, statements: 95 },

@@ -18,7 +18,7 @@ const below: Record<string, string[]> = {
   'websocket.ts': ['client', 'connection', 'protocol'],
   server: ['websocket.ts', 'connection', 'protocol'],
   hub: ['connection', 'protocol'],
-  'connect.ts': ['websocket.ts'],
+  'connect.ts': ['websocket.ts', 'client'],
   'stream.ts': ['websocket.ts', 'protocol'],
   'index.ts': [
     'connect.ts',
