@@ -47,7 +47,6 @@ export default defineConfig({
       thresholds: {
         'src/protocol/**': { lines: 100, branches: 100, functions: 100, statements: 100 },
         'src/!(protocol)/**': { lines: 95, branches: 95, functions: 95, statements: 95 },
-        'src/*.ts': { lines: 95, branches: 95, functions: 95, statements: 95 },
       },
     },
   },
