@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { settled } from '../support/event-loop.js'
 import { opcode, type RawFrame, type ReceivedFrame } from '../support/raw-frame.js'
 import type { RawPeer } from '../support/raw-peer.js'
 import type { MessageDeflate } from './deflate.js'
@@ -91,7 +92,12 @@ export class Conversation {
         if (condition()) finish(true)
         else if (this.#over) finish(false)
       }
-      const timer = setTimeout(finish, patience, false)
+      const timer = setTimeout(() => {
+        // A busy event loop comes to its timers before it reads what has long arrived.
+        void settled().then(() => {
+          finish(condition())
+        })
+      }, patience)
       this.#watchers.add(look)
       look()
     })

@@ -11,6 +11,7 @@ const { values, positionals } = parseArgs({ options: { full: { type: 'boolean' }
 if (values.full) process.env.CONFORMANCE_FULL = '1'
 
 const number = positionals.find((argument) => /^[\d.]+$/.test(argument))
+if (number !== undefined) process.env.CONFORMANCE_ONLY = number
 const directions = positionals.filter((argument) => argument !== number)
 const files = directions.length > 0 ? directions : ['server', 'client']
 
@@ -20,11 +21,7 @@ const vitest = await startVitest(
   {
     run: true,
     project: ['conformance'],
-    reporters: [
-      number === undefined ? 'dot' : 'default',
-      fileURLToPath(new URL('reporter.ts', import.meta.url)),
-    ],
-    ...(number !== undefined && { testNamePattern: `(^| )${number.replaceAll('.', '\\.')}[. ]` }),
+    reporters: ['dot', fileURLToPath(new URL('reporter.ts', import.meta.url))],
   },
 )
 await vitest.close()
