@@ -1,0 +1,20 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { turn } from './event-loop.js'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** Collects garbage a few times, with turns between for what is released by callbacks. */
+export async function collectGarbage(): Promise<void> {
+  for (let round = 0; round < 4; round++) {
+    await turn()
+    collect()
+  }
+}
+
+/** Whether nothing holds the object of a reference any more. */
+export async function isCollected(reference: WeakRef<object>): Promise<boolean> {
+  for (let round = 0; round < 10 && reference.deref() !== undefined; round++) await collectGarbage()
+  return reference.deref() === undefined
+}

@@ -1,0 +1,20 @@
+import type { WebSocket } from 'hubwire'
+import { Queue } from './queue.js'
+
+export type Data = string | Buffer | ArrayBuffer | Blob
+
+/** The messages of a socket from now on, in order. */
+export function inbox(socket: Pick<WebSocket, 'on'>): Queue<Data> {
+  const queue = new Queue<Data>()
+  socket.on('message', (data) => {
+    queue.push(data)
+  })
+  return queue
+}
+
+/** The next `count` of a queue. */
+export async function take<Item>(queue: Queue<Item>, count: number): Promise<Item[]> {
+  const items: Item[] = []
+  while (items.length < count) items.push(await queue.next())
+  return items
+}

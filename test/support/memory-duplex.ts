@@ -1,0 +1,80 @@
+import { Duplex } from 'node:stream'
+
+type Done = (error?: Error | null) => void
+
+/**
+ * One end of a connection within the process: it counts what would be calls into the operating system, and takes
+ * nothing while it is stalled.
+ */
+export class MemoryDuplex extends Duplex {
+  /** What left, one entry for each call that a socket would make: a write, or several gathered into one. */
+  readonly batches: Buffer[][] = []
+  #other: MemoryDuplex | undefined
+  #isStalled = false
+  #held: (() => void) | undefined
+
+  private constructor() {
+    super({ allowHalfOpen: true })
+  }
+
+  static pair(): [MemoryDuplex, MemoryDuplex] {
+    const [one, other] = [new MemoryDuplex(), new MemoryDuplex()]
+    one.#other = other
+    other.#other = one
+    return [one, other]
+  }
+
+  /** All that left. */
+  get octets(): Buffer {
+    return Buffer.concat(this.batches.flat())
+  }
+
+  /** Takes no more, as a socket whose peer does not read. */
+  stall(): void {
+    this.#isStalled = true
+  }
+
+  /** Takes what was held back, and what follows. */
+  release(): void {
+    this.#isStalled = false
+    const held = this.#held
+    this.#held = undefined
+    held?.()
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.#send([chunk], done)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: Done): void {
+    this.#send(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    )
+  }
+
+  override _final(done: Done): void {
+    this.#other?.push(null)
+    done()
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    const other = this.#other
+    this.#other = undefined
+    // The other end hears of it as of a lost connection.
+    if (other?.readableEnded === false) process.nextTick(() => other.destroy())
+    done(error)
+  }
+
+  #send(batch: Buffer[], done: Done): void {
+    const send = (): void => {
+      this.batches.push(batch)
+      for (const chunk of batch) this.#other?.push(Buffer.from(chunk))
+      process.nextTick(done)
+    }
+    if (this.#isStalled) this.#held = send
+    else send()
+  }
+}

@@ -1,0 +1,122 @@
+import { once } from 'node:events'
+import { describe, expect, test, vi } from 'vitest'
+import { settled } from '../support/event-loop.js'
+import { memoryPair } from '../support/memory-pair.js'
+import { openPair } from '../support/open-pair.js'
+import { clientFrame } from '../support/paused-client.js'
+import { FrameReader, opcode } from '../support/raw-frame.js'
+
+test.each([
+  ['nothing', undefined, Buffer.alloc(0)],
+  ['text', 'grüße', Buffer.from('grüße')],
+  ['octets', Buffer.of(0, 255), Buffer.of(0, 255)],
+  ['a view', new Uint8Array([9, 1, 2, 9]).subarray(1, 3), Buffer.of(1, 2)],
+  ['a number, as text', 10, Buffer.from('10')],
+  ['125 octets', 'x'.repeat(125), Buffer.alloc(125, 'x')],
+])('Ping and Pong with %s, both ways', async (_name, data, expected) => {
+  const { client, socket } = await openPair()
+  for (const [from, to] of [
+    [client, socket],
+    [socket, client],
+  ] as const) {
+    const ping = once(to, 'ping')
+    const pong = once(from, 'pong')
+    from.ping(data)
+    expect(await ping).toEqual([expected])
+    expect(await pong).toEqual([expected])
+    const unasked = once(to, 'pong')
+    from.pong(data)
+    expect(await unasked).toEqual([expected])
+  }
+})
+
+test('126 octets are a RangeError', async () => {
+  const { client } = await openPair()
+  expect(() => {
+    client.ping('ü'.repeat(63))
+  }).toThrow(new RangeError('A Ping or Pong holds at most 125 octets; this one has 126'))
+  expect(() => {
+    client.pong(Buffer.alloc(126))
+  }).toThrow(RangeError)
+})
+
+test('the payload of a Ping is its own memory', async () => {
+  const { client, socket } = await openPair()
+  socket.ping('mine')
+  const [payload] = (await once(client, 'ping')) as [Buffer]
+  client.send('something else')
+  await once(socket, 'message')
+  expect(payload.toString()).toBe('mine')
+  expect(payload.buffer.byteLength).toBeLessThanOrEqual(8192)
+})
+
+describe('autoPong', () => {
+  test('false leaves the answer to the listener', async () => {
+    const { client, socket } = await openPair({ server: { autoPong: false } })
+    const pongs = vi.fn()
+    client.on('pong', pongs)
+    socket.on('ping', (payload) => {
+      socket.send(`saw ${payload.toString()}`)
+    })
+    client.ping('one')
+    expect(await once(client, 'message')).toEqual(['saw one', false])
+    expect(pongs).not.toHaveBeenCalled()
+  })
+
+  test('answers each Ping of a peer that reads, before what is sent in its listener', async () => {
+    const { client, socket } = await openPair()
+    const seen: string[] = []
+    socket.on('ping', (payload) => {
+      socket.send(`heard ${payload.toString()}`)
+    })
+    client.on('pong', (payload) => seen.push(`pong ${payload.toString()}`))
+    client.on('message', (data) => seen.push(data as string))
+    for (const name of ['a', 'b', 'c']) client.ping(name)
+    while (seen.length < 6) await once(client, 'message')
+    expect(seen).toEqual(['pong a', 'heard a', 'pong b', 'heard b', 'pong c', 'heard c'])
+  })
+
+  test('has only the latest answer wait for a peer that does not read (RFC 6455 section 5.5.3)', async () => {
+    const { socket, clientEnd, serverEnd } = await memoryPair()
+    serverEnd.stall()
+    while (socket.send(Buffer.alloc(4000)));
+    await settled()
+    const waiting = socket.bufferedAmount
+    for (let count = 0; count < 100_000; count++) {
+      clientEnd.write(clientFrame('ping', String(count)))
+      if (count % 1000 === 0) await settled()
+    }
+    await settled()
+    expect(socket.bufferedAmount).toBe(waiting)
+    serverEnd.release()
+    await settled()
+    const pongs = new FrameReader().push(serverEnd.octets).filter((frame) => frame.opcode === opcode.pong)
+    expect(pongs.map((frame) => frame.payload.toString())).toEqual(['99999'])
+  })
+
+  test('does not answer behind a Close frame of our own', async () => {
+    const { socket, clientEnd, serverEnd } = await memoryPair()
+    clientEnd.stall()
+    socket.close(1000)
+    await settled()
+    clientEnd.release()
+    clientEnd.write(clientFrame('ping', 'late'))
+    await once(socket, 'close')
+    const frames = new FrameReader().push(serverEnd.octets)
+    expect(frames.map((frame) => frame.opcode)).toEqual([opcode.close])
+  })
+
+  test('forgets the answer that waits when the closing handshake begins', async () => {
+    const { socket, clientEnd, serverEnd } = await memoryPair()
+    serverEnd.stall()
+    while (socket.send(Buffer.alloc(4000)));
+    await settled()
+    clientEnd.write(clientFrame('ping', 'waiting'))
+    await settled()
+    socket.close(1000)
+    serverEnd.release()
+    await settled()
+    const frames = new FrameReader().push(serverEnd.octets).filter((frame) => frame.opcode > 2)
+    expect(frames.map((frame) => frame.opcode)).toEqual([opcode.close])
+  })
+})

@@ -1,0 +1,468 @@
+import { once } from 'node:events'
+import { describe, expect, test, vi } from 'vitest'
+import type { SendOptions } from 'hubwire'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { inbox, take } from '../support/inbox.js'
+import { memoryPair } from '../support/memory-pair.js'
+import { openPair } from '../support/open-pair.js'
+import { pausedClient } from '../support/paused-client.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { runningServer } from '../support/running-server.js'
+
+const octets = Buffer.from([0, 1, 2, 253, 254, 255])
+
+/** `octets` in the middle of a larger memory. */
+function surrounded(): ArrayBuffer {
+  const memory = new Uint8Array(64).fill(0x77)
+  memory.set(octets, 16)
+  return memory.buffer
+}
+
+describe('what can be sent', () => {
+  test.each([
+    ['text', 'grüße 🙂', 'grüße 🙂', false],
+    ['empty text', '', '', false],
+    ['a number, as text', 42.5, '42.5', false],
+    ['a Buffer', octets, octets, true],
+    ['an empty Buffer', Buffer.alloc(0), Buffer.alloc(0), true],
+    ['a part of a Buffer', Buffer.from(surrounded()).subarray(16, 22), octets, true],
+    ['a view with an offset', new Uint8Array(surrounded(), 16, 6), octets, true],
+    ['a view of wider elements', new Uint16Array(surrounded(), 16, 3), octets, true],
+    ['a DataView', new DataView(surrounded(), 16, 6), octets, true],
+    ['an ArrayBuffer', surrounded().slice(16, 22), octets, true],
+    ['a Blob', new Blob([octets.subarray(0, 2), octets.subarray(2)]), octets, true],
+  ])('%s', async (_name, data, expected, isBinary) => {
+    const { client, socket } = await openPair()
+    client.send(data)
+    expect(await once(socket, 'message')).toEqual([expected, isBinary])
+    socket.send(data)
+    expect(await once(client, 'message')).toEqual([expected, isBinary])
+  })
+
+  test('a SharedArrayBuffer', async () => {
+    const { client, socket } = await openPair()
+    const shared = new SharedArrayBuffer(6)
+    new Uint8Array(shared).set(octets)
+    client.send(shared)
+    expect(await once(socket, 'message')).toEqual([octets, true])
+  })
+
+  test.each([
+    ['undefined', undefined, /undefined is not/],
+    ['null', null, /null is not/],
+    ['true', true, /a boolean is not/],
+    ['a bigint', 10n, /a bigint is not/],
+    ['a function', () => 1, /a function is not/],
+    ['an object', { data: 'x' }, /an object \(Object\) is not.*JSON\.stringify/s],
+    ['an array', [1, 2, 3], /an object \(Array\) is not/],
+    ['an object without a prototype', Object.create(null), /an object \(without a class\) is not/],
+  ])('%s is a TypeError, and nothing is sent', async (_name, data, message) => {
+    const { client, socket } = await openPair()
+    const messages = inbox(socket)
+    for (const send of ['send', 'ping', 'pong'] as const) {
+      // A Ping without data is one with an empty payload, and a function is its callback.
+      if ((data === undefined || typeof data === 'function') && send !== 'send') continue
+      expect(() => {
+        Reflect.apply(client[send], client, [data])
+      }).toThrow(TypeError)
+      expect(() => {
+        Reflect.apply(client[send], client, [data])
+      }).toThrow(message)
+    }
+    client.send('after')
+    expect(await messages.next()).toBe('after')
+  })
+
+  test('octets as text and text as octets, when told', async () => {
+    const { client, socket } = await openPair()
+    client.send(Buffer.from('text'), { binary: false })
+    expect(await once(socket, 'message')).toEqual(['text', false])
+    client.send('octets', { binary: true })
+    expect(await once(socket, 'message')).toEqual([Buffer.from('octets'), true])
+    client.send(new Blob(['text of a Blob']), { binary: false })
+    expect(await once(socket, 'message')).toEqual(['text of a Blob', false])
+  })
+
+  test.each([0, 1, 125, 126, 127, 682, 683, 2047, 2048, 2049, 16_383, 16_384, 16_385, 65_535, 65_536, 300_000])(
+    'text and octets of %i',
+    async (length) => {
+      const { client, socket } = await openPair()
+      const texts = ['a', 'ü', '€', '🙂'].map((character) => character.repeat(length).slice(0, length))
+      const messages = inbox(socket)
+      const echoes = inbox(client)
+      socket.on('message', (data) => {
+        socket.send(data as string | Buffer)
+      })
+      // A lone surrogate, which a cut emoji leaves, goes out as U+FFFD.
+      const expected = texts.map((text) => text.toWellFormed())
+      const binary = Buffer.alloc(length, 'octets')
+      for (const text of texts) client.send(text)
+      client.send(binary)
+      for (const queue of [messages, echoes]) {
+        const received = await take(queue, 5)
+        // By hand: to compare Buffers of this length, `toEqual` takes seconds.
+        expect(received.slice(0, 4).map((text, index) => text === expected[index])).toEqual(Array(4).fill(true))
+        expect(binary.equals(received[4] as Buffer)).toBe(true)
+      }
+    },
+  )
+
+  test('a message that is sent is not changed by it', async () => {
+    const { client, socket } = await openPair()
+    for (const length of [100, 20_000]) {
+      const data = Buffer.alloc(length, 'unmasked')
+      client.send(data)
+      await once(socket, 'message')
+      expect(data.equals(Buffer.alloc(length, 'unmasked'))).toBe(true)
+    }
+  })
+
+  test('a short message may be changed as soon as send() has returned', async () => {
+    const { client, socket } = await openPair()
+    const data = Buffer.alloc(1000, 'before')
+    socket.send(data)
+    data.fill('after!')
+    expect(await once(client, 'message')).toEqual([Buffer.alloc(1000, 'before'), true])
+  })
+
+  test('a Blob that cannot be read reports to the callback, and what follows is sent', async () => {
+    const { client, socket } = await openPair()
+    const unreadable = new Blob(['x'])
+    vi.spyOn(unreadable, 'arrayBuffer').mockRejectedValue(new Error('unreadable'))
+    const messages = inbox(socket)
+    const failure = new Promise((resolve) => client.send(unreadable, resolve))
+    client.send('after')
+    expect(await failure).toEqual(new Error('unreadable'))
+    expect(await messages.next()).toBe('after')
+    client.send(unreadable)
+    client.send('after that')
+    expect(await messages.next()).toBe('after that')
+  })
+
+  test('what is sent behind a Blob stays behind it, Close too', async () => {
+    const { client, socket } = await openPair()
+    const messages = inbox(socket)
+    const pings = vi.fn()
+    socket.on('ping', pings)
+    client.send(new Blob(['1']))
+    client.send('2')
+    client.send(new Blob(['3']))
+    client.ping('4')
+    client.send(new Blob(['5']))
+    client.close(1000, 'done')
+    expect(client.bufferedAmount).toBeGreaterThan(0)
+    expect((await closeOf(socket)).reason).toBe('done')
+    expect(await take(messages, 4)).toEqual([Buffer.from('1'), '2', Buffer.from('3'), Buffer.from('5')])
+    expect(pings).toHaveBeenCalledExactlyOnceWith(Buffer.from('4'))
+  })
+})
+
+describe('fragments (RFC 6455 section 5.4)', () => {
+  test('leave as frames, with control frames between them', async () => {
+    const { port, next } = await runningServer()
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    socket.send('a', { fin: false })
+    socket.ping('between')
+    socket.send('b', { fin: false })
+    socket.send('c', { fin: true })
+    socket.send('d')
+    const frames = [await peer.next(), await peer.next(), await peer.next(), await peer.next(), await peer.next()]
+    expect(frames.map((frame) => [frame?.opcode, frame?.fin, frame?.payload.toString()])).toEqual([
+      [1, false, 'a'],
+      [9, true, 'between'],
+      [0, false, 'b'],
+      [0, true, 'c'],
+      [1, true, 'd'],
+    ])
+  })
+
+  test('arrive as one message', async () => {
+    const { client, socket } = await openPair()
+    const parts = ['', 'x'.repeat(20_000), 'ü', '']
+    for (const [index, part] of parts.entries()) client.send(part, { fin: index === 3 })
+    expect(await once(socket, 'message')).toEqual([parts.join(''), false])
+    client.send(Buffer.of(1), { fin: false })
+    client.send(new Blob([Buffer.of(2)]), { fin: false })
+    client.send(Buffer.of(3))
+    expect(await once(socket, 'message')).toEqual([Buffer.of(1, 2, 3), true])
+  })
+
+  test('keep a broadcast behind the message that they belong to', async () => {
+    const { Hub } = await import('hubwire')
+    const { client, socket } = await openPair()
+    const messages = inbox(client)
+    const group = new Hub().group('g').add(socket)
+    socket.send('a', { fin: false })
+    expect(group.broadcast('one')).toEqual({ delivered: 1, skipped: 0 })
+    group.broadcast('two')
+    expect(socket.bufferedAmount).toBe(2 + 1 + 3 + 3)
+    socket.send('b')
+    group.broadcast('three')
+    expect(await take(messages, 4)).toEqual(['ab', 'one', 'two', 'three'])
+  })
+})
+
+describe('callbacks', () => {
+  test('are called once each, in order, when the octets have left', async () => {
+    const { client, socket } = await openPair()
+    const called: unknown[] = []
+    const report =
+      (name: string) =>
+      (error?: Error | null): void => {
+        called.push([name, error ?? undefined])
+      }
+    client.send('short', report('short'))
+    client.send('options', { binary: true }, report('options'))
+    client.send('x'.repeat(50_000), report('long text'))
+    client.send(Buffer.alloc(50_000), report('long octets'))
+    client.send('fragment', { fin: false }, report('fragment'))
+    client.ping(report('ping without data'))
+    client.ping('data', report('ping'))
+    client.pong('data', true, report('pong'))
+    client.send('end', report('end'))
+    expect(called).toEqual([])
+    const closed = closeOf(client)
+    await once(socket, 'pong')
+    client.close()
+    await closed
+    await settled()
+    const names = [
+      'short',
+      'options',
+      'long text',
+      'long octets',
+      'fragment',
+      'ping without data',
+      'ping',
+      'pong',
+      'end',
+    ]
+    expect(called).toEqual(names.map((name) => [name, undefined]))
+  })
+
+  test('get the reason when the connection breaks before the octets have left, once each', async () => {
+    const { port, next } = await runningServer({ perMessageDeflate: { threshold: 0 } })
+    const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
+    const callback = vi.fn<(error?: Error | null) => void>()
+    for (let sent = 0; sent < 8; sent++) socket.send(Buffer.alloc(1024 * 1024), callback)
+    socket.send('short', callback)
+    socket.ping('data', callback)
+    const closed = closeOf(socket)
+    socket.terminate()
+    await closed
+    await settled()
+    expect(callback.mock.calls.length).toBe(10)
+    const last = callback.mock.calls.slice(-3)
+    expect(last.every(([error]) => error instanceof Error)).toBe(true)
+    peer.destroy()
+  })
+
+  test('get the reason when the socket is gone but not yet known to be', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    serverEnd.destroy()
+    const error = await new Promise((resolve) => {
+      expect(socket.send('x', resolve)).toBe(true)
+    })
+    expect(error).toBeInstanceOf(Error)
+  })
+
+  test('report that the socket is closing or closed, and send() returns false without a throw', async () => {
+    const { client, socket } = await openPair()
+    const closed = closeOf(socket)
+    client.close()
+    expect(client.send('x')).toBe(false)
+    expect(await new Promise((resolve) => client.send('x', resolve))).toEqual(
+      new Error('WebSocket is not open: readyState 2 (CLOSING)'),
+    )
+    await closed
+    for (const send of [
+      (callback: () => void) => socket.send('x', callback),
+      (callback: () => void) => socket.send(new Blob(['x']), {}, callback),
+      (callback: () => void) => {
+        socket.ping('x', callback)
+      },
+      (callback: () => void) => {
+        socket.pong(callback)
+      },
+    ]) {
+      expect(await new Promise((resolve) => void send(resolve as () => void))).toEqual(
+        new Error('WebSocket is not open: readyState 3 (CLOSED)'),
+      )
+    }
+    socket.ping()
+  })
+})
+
+describe('backpressure', () => {
+  test('bufferedAmount is what the socket has not taken, headers included', async () => {
+    const { client, socket, clientEnd, serverEnd } = await memoryPair()
+    expect(socket.bufferedAmount).toBe(0)
+    serverEnd.stall()
+    clientEnd.stall()
+    let expected = 0
+    const sizes = [
+      [0, 2],
+      [125, 2],
+      [126, 4],
+      [2000, 4],
+      [16_000, 4],
+      [70_000, 10],
+    ] as const
+    for (const [length, header] of sizes) {
+      socket.send(Buffer.alloc(length))
+      socket.send('x'.repeat(length))
+      client.send(Buffer.alloc(length))
+      client.send('x'.repeat(length))
+      expected += 2 * (length + header)
+      expect(socket.bufferedAmount).toBe(expected)
+      expect(client.bufferedAmount).toBe(expected + 4 * 2 * (sizes.findIndex(([size]) => size === length) + 1))
+    }
+    socket.ping('12345')
+    expect(socket.bufferedAmount).toBe(expected + 7)
+    // In the middle of a tick and behind it are the same.
+    await settled()
+    expect(socket.bufferedAmount).toBe(expected + 7)
+    serverEnd.release()
+    clientEnd.release()
+    await settled()
+    expect(socket.bufferedAmount).toBe(0)
+    expect(client.bufferedAmount).toBe(0)
+  })
+
+  test("send() returns false once more waits than the socket's high-water mark, and one 'drain' follows", async () => {
+    const { socket, serverEnd } = await memoryPair()
+    const drained = vi.fn()
+    socket.on('drain', drained)
+    serverEnd.stall()
+    const mark = serverEnd.writableHighWaterMark
+    const answers: boolean[] = []
+    let waiting = 0
+    while (waiting < mark + 10_000) {
+      waiting += 1000
+      expect(socket.send(Buffer.alloc(996))).toBe(waiting < mark)
+      answers.push(waiting < mark)
+    }
+    expect(answers).toContain(true)
+    expect(answers).toContain(false)
+    await settled()
+    expect(drained).not.toHaveBeenCalled()
+    serverEnd.release()
+    await once(socket, 'drain')
+    expect(socket.bufferedAmount).toBe(0)
+    await settled()
+    expect(drained).toHaveBeenCalledTimes(1)
+    expect(socket.send('x')).toBe(true)
+    await settled()
+    expect(drained).toHaveBeenCalledTimes(1)
+  })
+
+  test("'drain' comes also when the octets have left before the tick is over", async () => {
+    const { client, socket } = await openPair()
+    const messages = inbox(client)
+    expect(socket.send(Buffer.alloc(200_000))).toBe(false)
+    await once(socket, 'drain')
+    expect(socket.send(new Blob([Buffer.alloc(200_000)]))).toBe(false)
+    await once(socket, 'drain')
+    await take(messages, 2)
+  })
+
+  test('a program that waits for it keeps its memory and loses nothing', async () => {
+    const { client, socket } = await openPair()
+    const messages = inbox(client)
+    const count = 200
+    let most = 0
+    for (let sent = 0; sent < count; sent++) {
+      if (!socket.send(Buffer.alloc(10_000, sent))) await once(socket, 'drain')
+      most = Math.max(most, socket.bufferedAmount)
+    }
+    const all = await take(messages, count)
+    expect(all.every((data, index) => (data as Buffer).equals(Buffer.alloc(10_000, index)))).toBe(true)
+    expect(most).toBeLessThan(200_000)
+  })
+})
+
+describe('one write a turn', () => {
+  test('a burst of 100 leaves in one', async () => {
+    const { client, socket, clientEnd, serverEnd } = await memoryPair()
+    const messages = inbox(client)
+    for (let sent = 0; sent < 100; sent++) socket.send(`message ${sent}`)
+    for (let sent = 0; sent < 100; sent++) client.send(`message ${sent}`)
+    await take(messages, 100)
+    expect(serverEnd.batches.map((batch) => batch.length)).toEqual([1])
+    expect(clientEnd.batches.map((batch) => batch.length)).toEqual([1])
+  })
+
+  test('on a real socket too', async () => {
+    const { client, socket, request } = await openPair()
+    const messages = inbox(client)
+    const write = vi.spyOn(request.socket, 'write')
+    for (let sent = 0; sent < 100; sent++) socket.send(`message ${sent}`)
+    await take(messages, 100)
+    expect(write).toHaveBeenCalledTimes(1)
+  })
+
+  test('the answers to all frames of a chunk leave when it is read, before the tick ends', async () => {
+    const { socket, clientEnd, serverEnd } = await memoryPair()
+    let read = 0
+    socket.on('message', (data) => {
+      read++
+      socket.send(data as string)
+      expect(serverEnd.batches.length).toBe(0)
+    })
+    const leaves = vi.spyOn(serverEnd, 'write')
+    const order: string[] = []
+    serverEnd.on('data', () => order.push(`chunk handled, ${leaves.mock.calls.length} write`))
+    const frame = Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x61])
+    clientEnd.write(Buffer.concat(Array<Buffer>(50).fill(frame)))
+    await settled()
+    expect(read).toBe(50)
+    expect(order).toEqual(['chunk handled, 1 write'])
+  })
+
+  test('long payloads are gathered with what is around them, uncopied', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    const long = Buffer.alloc(100_000, 'long')
+    socket.send('before')
+    socket.send(long)
+    socket.send('between')
+    socket.send('x'.repeat(30_000))
+    socket.send('after')
+    await settled()
+    expect(serverEnd.batches.length).toBe(1)
+    expect(serverEnd.batches[0]?.some((chunk) => chunk.buffer === long.buffer && chunk.length === 100_000)).toBe(
+      true,
+    )
+  })
+
+  test('what waits behind a slow reader is gathered by the socket', async () => {
+    const { client, socket, serverEnd } = await memoryPair()
+    const messages = inbox(client)
+    serverEnd.stall()
+    for (let sent = 0; sent < 50; sent++) {
+      socket.send(`message ${sent}`)
+      await settled()
+    }
+    serverEnd.release()
+    expect(await take(messages, 50)).toEqual(Array.from({ length: 50 }, (_, index) => `message ${index}`))
+    expect(serverEnd.batches.length).toBe(2)
+  })
+})
+
+test('all of send()’s options together leave the frames that they say', async () => {
+  const { port, next } = await runningServer({ perMessageDeflate: { threshold: 10 } })
+  const [{ peer }, { socket }] = await Promise.all([
+    openAsClient(port, { 'Sec-WebSocket-Extensions': 'permessage-deflate' }),
+    next(),
+  ])
+  const cases: [string, SendOptions, number, boolean, number][] = [
+    ['text that is long enough', {}, 1, true, 4],
+    ['text that is long enough', { compress: false }, 1, true, 0],
+    ['short', {}, 1, true, 0],
+    ['text that is long enough', { binary: true, fin: false }, 2, false, 4],
+    ['text that is long enough', { compress: false }, 0, true, 0],
+  ]
+  for (const [data, options] of cases) socket.send(data, options)
+  for (const [, , opcode, fin, rsv] of cases) expect(await peer.next()).toMatchObject({ opcode, fin, rsv })
+  peer.destroy()
+})
