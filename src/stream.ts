@@ -5,16 +5,16 @@ import type { WebSocket } from './websocket.js'
 /**
  * A Node stream over a socket: each chunk written is a message, each message arrives as a chunk. Both directions have
  * backpressure: a write's callback waits for the peer, and what is not read stops reading from it. The end of the
- * stream closes the socket, and a broken connection destroys the stream with the cause.
+ * stream closes the socket, the peer's Close ends the stream, and a broken connection destroys it with the cause.
  *
  * @param socket - open, or about to be
  * @param options - of the `Duplex`; with `readableObjectMode` chunks keep to messages, text as strings
  */
 export function createWebSocketStream(socket: WebSocket, options: DuplexOptions = {}): Duplex {
   const duplex = new Duplex({
+    // A connection that is closed takes no more either.
+    allowHalfOpen: false,
     ...options,
-    autoDestroy: false,
-    emitClose: false,
     read() {
       socket.resume()
     },
@@ -25,39 +25,42 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
     },
     final(callback) {
       whenOpen(socket, () => {
-        socket.once('close', () => {
-          callback()
-        })
+        whenClosed(socket, callback)
         socket.close()
       })
     },
     destroy(error, callback) {
-      if (socket.readyState === socket.CLOSED) {
+      whenClosed(socket, () => {
         callback(error)
-        duplex.emit('close')
-        return
-      }
-      socket.once('close', () => {
-        callback(error)
-        duplex.emit('close')
       })
       socket.terminate()
     },
   })
   socket.on('message', (data, isBinary) => {
+    if (duplex.destroyed) return
     const chunk = !isBinary && !duplex.readableObjectMode ? Buffer.from(data as string) : data
     if (!duplex.push(chunk)) socket.pause()
   })
   socket.once('close', (code, _reason, { cause }) => {
-    if (duplex.destroyed) return
-    if (code === CloseCode.abnormal)
-      duplex.destroy(cause ?? new Error('The connection ended without a Close frame (1006)'))
-    else duplex.push(null)
+    if (cause !== undefined) duplex.destroy(cause)
+    else if (code === CloseCode.abnormal) {
+      duplex.destroy(new Error('The connection ended without a Close frame (1006)'))
+    } else duplex.push(null)
   })
+  if (socket.readyState === socket.CLOSED) duplex.push(null)
   return duplex
 }
 
 function whenOpen(socket: WebSocket, action: () => void): void {
   if (socket.readyState === socket.CONNECTING) socket.once('open', action)
   else action()
+}
+
+function whenClosed(socket: WebSocket, action: () => void): void {
+  if (socket.readyState === socket.CLOSED) action()
+  else {
+    socket.once('close', () => {
+      action()
+    })
+  }
 }

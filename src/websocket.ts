@@ -236,10 +236,10 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
    * The messages as they come; reading waits for the loop's body. Ends when the connection closes, and throws the cause
    * if it broke.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<string | Buffer | ArrayBuffer | Blob, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<string | Buffer | ArrayBuffer, void, undefined> {
     if (this.readyState >= WebSocket.CLOSING) return
     const events = on(this, 'message', { close: ['close'], highWaterMark: 1, lowWaterMark: 1 })
-    for await (const [data] of events) yield data as string | Buffer | ArrayBuffer | Blob
+    for await (const [data] of events) yield data as string | Buffer | ArrayBuffer
   }
 
   /** Closes, and waits for `'close'`: `await using socket = await connect(url)`. */

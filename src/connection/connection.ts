@@ -39,7 +39,7 @@ export interface Compression {
 
 /** What a connection emits. */
 export interface ConnectionEvents {
-  message: [data: string | Buffer | ArrayBuffer | Blob, isBinary: boolean]
+  message: [data: string | Buffer | ArrayBuffer, isBinary: boolean]
   ping: [payload: Buffer]
   pong: [payload: Buffer]
   drain: []
@@ -53,7 +53,7 @@ export interface ConnectionEmitter {
   listenerCount(name: keyof ConnectionEvents): number
 }
 
-/** What binary messages are handed out as. */
+/** What binary messages are handed out as; `'blob'` is for WHATWG's events alone, others get a Buffer. */
 export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'blob'
 
 /**
@@ -191,10 +191,8 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   // What the decoder finds.
 
   onMessage(data: string | Buffer, isBinary: boolean): void {
-    if (!isBinary || this.binaryType === 'nodebuffer') this.#emitter.emit('message', data, isBinary)
-    else if (this.binaryType === 'arraybuffer')
-      this.#emitter.emit('message', toArrayBuffer(data as Buffer), true)
-    else this.#emitter.emit('message', new Blob([data as Buffer]), true)
+    const asArrayBuffer = isBinary && this.binaryType === 'arraybuffer'
+    this.#emitter.emit('message', asArrayBuffer ? toArrayBuffer(data as Buffer) : data, isBinary)
   }
 
   onPing(payload: Buffer): void {

@@ -62,10 +62,10 @@ const isAttribute: unique symbol = Symbol('isAttribute')
 /** Makes the WHATWG event of an emitter's arguments. */
 const makeEvent: { [Name in Type]: (target: unknown, ...values: never[]) => TargetEvents<unknown>[Name] } = {
   open: (target) => ({ type: 'open', target }),
-  message: (target, data: string | Buffer, isBinary: boolean) => ({
+  message: (target, data: string | Buffer | ArrayBuffer, isBinary: boolean) => ({
     type: 'message',
     target,
-    data: !isBinary && typeof data !== 'string' ? data.toString() : data,
+    data: messageData(data, isBinary, (target as { binaryType: string }).binaryType),
   }),
   close: (target, code: number, reason: string, details: CloseDetails) => ({
     type: 'close',
@@ -97,6 +97,16 @@ export function addListener(
   wrapper[wrapped] = listener
   if (options.attribute === true) wrapper[isAttribute] = true
   emitter.on(type, wrapper)
+}
+
+/** Text is always a string, whatever `textType` says; only here is there a Blob. */
+function messageData(
+  data: string | Buffer | ArrayBuffer,
+  isBinary: boolean,
+  binaryType: string,
+): string | Buffer | ArrayBuffer | Blob {
+  if (!isBinary) return String(data)
+  return binaryType === 'blob' ? new Blob([data as Buffer]) : data
 }
 
 function call(emitter: ListenerList, listener: AnyListener, event: never): unknown {
