@@ -1,0 +1,187 @@
+import { Utf8Validator } from 'hubwire/protocol'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+type Range = readonly [from: number, to: number]
+
+const TAIL: Range = [0x80, 0xbf]
+
+/** The grammar of RFC 3629 section 4, row by row. */
+const CHARACTERS: readonly (readonly Range[])[] = [
+  [[0x00, 0x7f]],
+  [[0xc2, 0xdf], TAIL],
+  [[0xe0, 0xe0], [0xa0, 0xbf], TAIL],
+  [[0xe1, 0xec], TAIL, TAIL],
+  [[0xed, 0xed], [0x80, 0x9f], TAIL],
+  [[0xee, 0xef], TAIL, TAIL],
+  [[0xf0, 0xf0], [0x90, 0xbf], TAIL, TAIL],
+  [[0xf1, 0xf3], TAIL, TAIL, TAIL],
+  [[0xf4, 0xf4], [0x80, 0x8f], TAIL, TAIL],
+]
+
+interface Judgement {
+  /** The index of the first octet after which no text can be valid, or the length. */
+  readonly good: number
+  /** Whether what is good ends with a whole character. */
+  readonly complete: boolean
+}
+
+function judge(octets: Uint8Array): Judgement {
+  let rows = CHARACTERS
+  let index = 0
+  for (let place = 0; index < octets.length; index++) {
+    const octet = octets[index]!
+    rows = rows.filter((row) => octet >= row[place]![0] && octet <= row[place]![1])
+    if (rows.length === 0) return { good: index, complete: place === 0 }
+    place++
+    if (rows[0]!.length > place) continue
+    rows = CHARACTERS
+    place = 0
+  }
+  return { good: index, complete: rows === CHARACTERS }
+}
+
+/** What the validator finds in these pieces; `good` is counted in whole pieces that it took. */
+function validate(pieces: readonly Buffer[]): Judgement {
+  const validator = new Utf8Validator()
+  let good = 0
+  for (const piece of pieces) {
+    if (!validator.push(piece, 0, piece.length)) return { good, complete: validator.complete }
+    good += piece.length
+  }
+  return { good, complete: validator.complete }
+}
+
+function octetByOctet(octets: Buffer): Judgement {
+  return validate([...octets].map((octet) => Buffer.of(octet)))
+}
+
+/** Whether the validator, given the octets in two pieces, refuses the one that holds the first bad octet. */
+function isRightAtEachCut(octets: Buffer): boolean {
+  const { good, complete } = judge(octets)
+  const end = octets.length
+  for (let cut = 0; cut <= end; cut++) {
+    const found = validate([octets.subarray(0, cut), octets.subarray(cut)])
+    const expected = good === end ? end : good < cut ? 0 : cut
+    if (found.good !== expected || (good === end && found.complete !== complete)) return false
+  }
+  return true
+}
+
+const TEXTS: readonly [name: string, octets: string][] = [
+  ['nothing', ''],
+  ['ASCII', '48656c6c6f'],
+  ['NUL and DEL', '007f'],
+  ['the first and last of two octets', 'c280dfbf'],
+  ['the first and last of three octets', 'e0a080efbfbf'],
+  ['the first and last of four octets', 'f0908080f48fbfbf'],
+  ['the last before the surrogates and the first after', 'ed9fbfee8080'],
+  ['a byte order mark', 'efbbbf'],
+  ['an unfinished character of two', 'c2'],
+  ['an unfinished character of three', 'e282'],
+  ['an unfinished character of four', 'f09f98'],
+  ['a lone continuation', '80'],
+  ['an overlong NUL', 'c080'],
+  ['an overlong slash in three octets', 'e080af'],
+  ['an overlong slash in four octets', 'f08080af'],
+  ['the first surrogate', 'eda080'],
+  ['the last surrogate', 'edbfbf'],
+  ['CESU-8', 'eda0bdedb880'],
+  ['one beyond U+10FFFF', 'f4908080'],
+  ['five octets', 'f888808080'],
+  ['0xFE', 'fe'],
+  ['0xFF', 'ff'],
+  ['a character cut short by ASCII', 'e28241'],
+  ['a character cut short by another', 'e282c3a9'],
+  ['one continuation too many', 'c3a980'],
+  ['κόσμε', 'cebae1bdb9cf83cebcceb5'],
+  // Autobahn 6.3.1: a surrogate in the midst of good text.
+  ['κόσμε, a surrogate, "edited"', 'cebae1bdb9cf83cebcceb5eda080656469746564'],
+]
+
+describe('Utf8Validator', () => {
+  test.each(TEXTS)('%s', (_name, hex) => {
+    const octets = Buffer.from(hex, 'hex')
+    const { good, complete } = judge(octets)
+    const found = octetByOctet(octets)
+    expect(found.good).toBe(good)
+    if (good === octets.length) expect(found.complete).toBe(complete)
+  })
+
+  // Among 0 to 40 octets the text meets every place of the call for long pieces, its beginning and its end.
+  test.each(TEXTS)('%s, before and behind other text, whole and at each cut', (_name, hex) => {
+    const text = Buffer.from(hex, 'hex')
+    const wrong = []
+    for (let before = 0; before <= 40; before++) {
+      for (const behind of [0, 1, 2, 3, 40]) {
+        const octets = Buffer.concat([Buffer.alloc(before, 'a'), text, Buffer.alloc(behind, 'z')])
+        if (!isRightAtEachCut(octets)) wrong.push({ before, behind })
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  test('each pair of octets, alone and with more behind it', () => {
+    const wrong = []
+    for (const tail of ['', '8080', 'bfbf', '7f80', '80c0']) {
+      const octets = Buffer.from(`0000${tail}`, 'hex')
+      for (let pair = 0; pair < 0x1_00_00; pair++) {
+        octets.writeUInt16BE(pair)
+        const { good, complete } = judge(octets)
+        const validator = new Utf8Validator()
+        const isValid = validator.push(octets, 0, octets.length)
+        const isRight = isValid === (good === octets.length) && (!isValid || validator.complete === complete)
+        if (!isRight) wrong.push(octets.toString('hex'))
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  test('any octets in any pieces are refused with the piece that holds the first bad octet', () => {
+    const octet = fc.oneof(fc.nat(255), fc.constantFrom(0x41, 0x80, 0xbf, 0xc3, 0xe2, 0xed, 0xf0, 0xf4))
+    const character = fc.constantFrom('a', 'é', '\u0800', '€', '\ud7ff', '\uffff', '\u{10000}', '\u{10ffff}')
+    const text = fc.string({ unit: character, maxLength: 40 }).map((text) => Buffer.from(text))
+    const part = fc.oneof(
+      { weight: 4, arbitrary: text },
+      { weight: 1, arbitrary: fc.array(octet, { maxLength: 3 }).map((octets) => Buffer.from(octets)) },
+    )
+    const parts = fc.array(part, { maxLength: 8 }).map((parts) => Buffer.concat(parts))
+    const sizes = fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 5 })
+    fc.assert(
+      fc.property(parts, sizes, (octets, sizes) => {
+        const pieces: Buffer[] = []
+        const { good, complete } = judge(octets)
+        let expected = 0
+        for (let start = 0; start < octets.length; start += pieces.at(-1)!.length) {
+          pieces.push(octets.subarray(start, start + sizes[pieces.length % sizes.length]!))
+          if (good === octets.length || good >= start + pieces.at(-1)!.length) {
+            expected = start + pieces.at(-1)!.length
+          }
+        }
+        const found = validate(pieces)
+        expect(found.good).toBe(expected)
+        if (good === octets.length) expect(found.complete).toBe(complete)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('reads the range that it is given and nothing beside it', () => {
+    const octets = Buffer.from('ff80c3a9ff', 'hex')
+    const validator = new Utf8Validator()
+    expect(validator.push(octets, 2, 4)).toBe(true)
+    expect(validator.push(octets, 1, 1)).toBe(true)
+    expect(validator.complete).toBe(true)
+  })
+})
+
+test('the reference agrees with the decoder of the platform', () => {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  for (const [, hex] of TEXTS) {
+    const octets = Buffer.from(hex, 'hex')
+    const { good, complete } = judge(octets)
+    const decode = (): string => decoder.decode(octets)
+    if (good === octets.length && complete) expect(decode).not.toThrow()
+    else expect(decode).toThrow()
+  }
+})
