@@ -22,6 +22,7 @@ import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessa
 import { WebSocket } from '../websocket.js'
 import { Admission, type AdmissionOptions, type Admitted, DEFAULT_HANDSHAKE_TIMEOUT } from './admission.js'
 import { GONE } from './authentication.js'
+import { withoutSecrets } from './credentials.js'
 import { createOwnServer, listen, type ListenOptions } from './listening.js'
 import { matchPath, type Path } from './path.js'
 import { Refusal, refuse, writeRefusal } from './refusal.js'
@@ -283,7 +284,8 @@ export class WebSocketServer<User = undefined>
     else callback(webSocket, request)
   }
 
-  #chooseProtocol(offered: Set<string>, request: IncomingMessage): string {
+  #chooseProtocol(protocols: Set<string>, request: IncomingMessage): string {
+    const offered = withoutSecrets(protocols, request)
     if (offered.size === 0) return ''
     const { handleProtocols } = this.options
     if (handleProtocols === undefined) return offered.values().next().value ?? ''
