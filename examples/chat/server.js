@@ -56,7 +56,7 @@ process.once('SIGTERM', () => void stop()).once('SIGINT', () => void stop())
 /**
  * What comes from the network is JSON or it is not.
  *
- * @param {string | Buffer} data
+ * @param {unknown} data
  * @returns {Record<string, unknown> | undefined}
  */
 function parse(data) {

@@ -7,7 +7,8 @@ interface InPage {
   readonly socket: StandardWebSocket
   readonly opened: Promise<boolean>
   readonly closed: Promise<Close>
-  next(): Promise<Carried>
+  /** What came since the last call, as soon as there is anything. */
+  take(): Promise<Carried[]>
 }
 
 type Carried = { readonly text: string } | { readonly base64: string }
@@ -18,17 +19,22 @@ type Carried = { readonly text: string } | { readonly base64: string }
  * @param browser - asked for when the tests run
  */
 export function chromiumClient(browser: () => Browser): PeerClient {
+  let page: Page | undefined
   return {
     abilities: new Set(['bare close', '1005', 'inflate', 'deflate']),
     async open(url, protocols) {
-      const page = await browser().newPage()
-      await page.goto(new URL('/', url.replace(/^ws/, 'http')).href)
+      page ??= await pageAt(browser(), new URL('/', url.replace(/^ws/, 'http')))
       const handle = await page.evaluateHandle(openInPage, { url, protocols: [...protocols] })
-      if (await handle.evaluate(({ opened }) => opened)) return drive(page, handle)
-      await page.close()
+      if (await handle.evaluate(({ opened }) => opened)) return drive(handle)
       throw new Error('Chromium did not connect; it tells no script why')
     },
   }
+}
+
+async function pageAt(browser: Browser, url: URL): Promise<Page> {
+  const page = await browser.newPage()
+  await page.goto(url.href)
+  return page
 }
 
 /** Runs in the page. */
@@ -61,49 +67,64 @@ function openInPage({ url, protocols }: { url: string; protocols: string[] }): I
         resolve({ code, reason })
       })
     }),
-    async next() {
+    async take() {
       while (received.length === 0) {
         await new Promise<void>((resolve) => {
           wake = resolve
         })
       }
-      return received.shift()!
+      return received.splice(0)
     },
   }
 }
 
-async function drive(page: Page, handle: JSHandle<InPage>): Promise<PeerConnection> {
+/** Each call into the page has its price, so messages go there and come from there as many as there are at a time. */
+async function drive(handle: JSHandle<InPage>): Promise<PeerConnection> {
   const agreed = await handle.evaluate(({ socket }) => ({
     protocol: socket.protocol,
     extensions: socket.extensions,
   }))
-  const closed = handle.evaluate((connection) => connection.closed)
+  const calls: Promise<void>[] = []
+  const toSend: Carried[] = []
+  const received: Carried[] = []
+
+  const flush = (): void => {
+    const call = handle.evaluate(({ socket }, messages: Carried[]) => {
+      for (const message of messages) {
+        if ('text' in message) socket.send(message.text)
+        else socket.send(Uint8Array.from(atob(message.base64), (character) => character.charCodeAt(0)))
+      }
+    }, toSend.splice(0))
+    calls.push(call)
+  }
   const unsupported = (): never => {
     throw new Error('no script in a page can do this')
   }
   return {
     ...agreed,
-    closed: closed.finally(() => page.close()),
+    closed: handle.evaluate((connection) => connection.closed),
     send(message) {
-      const carried = typeof message === 'string' ? { text: message } : { base64: message.toString('base64') }
-      void handle.evaluate(({ socket }, data: Carried) => {
-        if ('text' in data) socket.send(data.text)
-        else socket.send(Uint8Array.from(atob(data.base64), (character) => character.charCodeAt(0)))
-      }, carried)
+      if (toSend.length === 0) queueMicrotask(flush)
+      toSend.push(typeof message === 'string' ? { text: message } : { base64: message.toString('base64') })
     },
     sendFragments: unsupported,
     ping: unsupported,
     async nextMessage() {
-      const carried = await handle.evaluate((connection) => connection.next())
-      return 'text' in carried ? carried.text : Buffer.from(carried.base64, 'base64')
+      if (received.length === 0) received.push(...(await handle.evaluate((connection) => connection.take())))
+      const message = received.shift()!
+      return 'text' in message ? message.text : Buffer.from(message.base64, 'base64')
     },
     close(code, reason) {
-      void handle.evaluate(
+      const call = handle.evaluate(
         ({ socket }, close) => {
           socket.close(close.code, close.reason)
         },
         { code, reason },
       )
+      calls.push(call)
+    },
+    async settled() {
+      await Promise.all(calls)
     },
   }
 }

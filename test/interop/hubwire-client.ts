@@ -43,7 +43,7 @@ export function hubwireConnect(deflate: boolean): PeerClient {
 function listenTo(socket: WebSocket): PeerConnection {
   const messages = new Queue<string | Buffer>()
   socket.on('message', (data) => {
-    messages.push(data)
+    messages.push(data as string | Buffer)
   })
   const closed = new Promise<Close>((resolve) => {
     socket.on('close', (code, reason) => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { WebSocketServer, type WebSocket } from 'hubwire'
+import { WebSocketServer, type ClientInfo, type WebSocket } from 'hubwire'
 import { Closes } from './closes.js'
 import { pingPayload, splitFragments, type PeerServer } from './peer.js'
 import type { PeerServerProgram } from './run-scenarios.js'
@@ -18,7 +18,7 @@ async function start(deflate: boolean): Promise<PeerServer> {
     maxPayload: 4 * 1024 * 1024,
     perMessageDeflate: deflate,
     handleProtocols: (protocols) => (protocols.has('superchat') ? 'superchat' : false),
-    verifyClient: ({ req }) => !req.url?.startsWith('/refused'),
+    verifyClient: ({ req }: ClientInfo) => req.url?.startsWith('/refused') !== true,
   })
   const closes = new Closes()
   server.on('connection', (socket, request) => {
@@ -39,7 +39,7 @@ async function start(deflate: boolean): Promise<PeerServer> {
   }
 }
 
-function behave(socket: WebSocket, url: URL, request: IncomingMessage): void {
+function behave(socket: WebSocket<undefined>, url: URL, request: IncomingMessage): void {
   switch (url.pathname) {
     case '/echo':
       socket.on('message', (data) => socket.send(data))

@@ -35,6 +35,8 @@ export interface PeerConnection {
   ping(payload: string): Promise<string>
   nextMessage(): Promise<string | Buffer>
   close(code?: number, reason?: string): void
+  /** Waits for what still goes on here when it is closed. */
+  settled?(): Promise<void>
 }
 
 export interface PeerClient {

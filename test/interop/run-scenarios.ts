@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Ability, PeerClient, PeerServer } from './peer.js'
+import type { Ability, PeerClient, PeerConnection, PeerServer } from './peer.js'
 import { scenarios, type Agreement, type Scenario } from './scenarios.js'
 
 interface Able {
@@ -56,9 +56,11 @@ export function runScenarios(deflate: boolean, client: PeerClient, program: Peer
 
   test.for(scenariosFor(client, program))('$title', async (scenario) => {
     const connection = await client.open(urlOf(scenario, server()), scenario.protocols ?? [])
-    expect(await scenario.observe(connection)).toEqual(scenario.expected(agreement(deflate, client, program)))
+    const observed = await scenario.observe(impatient(connection))
+    expect(observed).toEqual(scenario.expected(agreement(deflate, client, program)))
     connection.close(1000)
     await connection.closed
+    await connection.settled?.()
     const close = await server().closeOf(scenario.id)
     if (scenario.serverSees) expect(close).toMatchObject(scenario.serverSees(client))
   })
@@ -66,4 +68,13 @@ export function runScenarios(deflate: boolean, client: PeerClient, program: Peer
   test('a refused handshake is a failure to connect', async () => {
     await expect(client.open(new URL('/refused', server().url).href, [])).rejects.toThrow()
   })
+}
+
+/** Whoever waits for a message of a connection that closes is told so. */
+function impatient(connection: PeerConnection): PeerConnection {
+  const end = connection.closed.then(({ code, reason }) => {
+    throw new Error(`no message: the connection was closed with ${code} ${reason}`)
+  })
+  end.catch(() => {})
+  return { ...connection, nextMessage: () => Promise.race([connection.nextMessage(), end]) }
 }
