@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import {
   type Extension,
-  HeaderSyntaxError,
+  type HeaderSyntaxError,
   isFieldValue,
   isToken,
   listHas,
@@ -90,9 +90,8 @@ export function readRequest(request: OpeningRequest): Opening {
       extensions: extensions === undefined ? [] : parseExtensions(extensions),
     }
   } catch (error) {
-    throw error instanceof HeaderSyntaxError
-      ? new HandshakeError(error.tooLarge ? 431 : 400, error.message)
-      : error
+    const { tooLarge, message } = error as HeaderSyntaxError
+    throw new HandshakeError(tooLarge ? 431 : 400, message)
   }
 }
 
@@ -158,12 +157,15 @@ export function acceptanceLines({ key, protocol = '', extensions = '' }: Accepta
 /**
  * Joins header lines to the octets of an answer.
  *
- * @throws TypeError when a line holds what would break out of it (CR, LF, NUL)
+ * @throws TypeError when a line holds what would break out of it (CR, LF, NUL) or, being empty, would end the header
  */
 export function joinLines(lines: readonly string[]): string {
   for (const line of lines) {
-    if (!isFieldValue(line))
-      throw new TypeError(`A header line may not hold control characters: ${JSON.stringify(line)}`)
+    if (line === '' || !isFieldValue(line)) {
+      throw new TypeError(
+        `A header line may not be empty or hold control characters: ${JSON.stringify(line)}`,
+      )
+    }
   }
   return `${lines.join('\r\n')}\r\n\r\n`
 }

@@ -65,7 +65,7 @@ export function acceptOffer(
     if (stated === undefined) continue
     const parameters = answerTo(stated, options)
     if (parameters.serverMaxWindowBits < MIN_OWN_WINDOW_BITS) continue
-    return { parameters, answer: format(parameters) }
+    return { parameters, answer: format(parameters, stated.serverMaxWindowBits !== undefined) }
   }
   return undefined
 }
@@ -115,9 +115,12 @@ export function readAnswer(
   if (more.length > 0) return 'the server accepted more extensions than were offered'
   const stated = readParameters(extension)
   if (stated === undefined) return 'a parameter of permessage-deflate is not valid'
-  const { serverMaxWindowBits = MAX_WINDOW_BITS, clientMaxWindowBits = MAX_WINDOW_BITS } = stated
+  // A server may ignore how small a window we announced, which then still holds (RFC 7692 section 7.1.2.2).
+  const announced = options.clientMaxWindowBits ?? MAX_WINDOW_BITS
+  const { serverMaxWindowBits = MAX_WINDOW_BITS, clientMaxWindowBits = announced } = stated
   if (clientMaxWindowBits === true) return 'client_max_window_bits has no value'
   if (clientMaxWindowBits < MIN_OWN_WINDOW_BITS) return 'zlib cannot compress with a window of 8 bits'
+  if (clientMaxWindowBits > announced) return 'client_max_window_bits is larger than the offer allows'
   if (serverMaxWindowBits > (options.serverMaxWindowBits ?? MAX_WINDOW_BITS)) {
     return 'server_max_window_bits is larger than the offer allows, or missing'
   }
@@ -129,15 +132,16 @@ export function readAnswer(
     // What the offer announced holds, whether the answer repeats it or not (RFC 7692 section 7.1.1.2).
     clientNoContextTakeover: stated.clientNoContextTakeover || options.clientNoContextTakeover !== false,
     serverMaxWindowBits,
-    clientMaxWindowBits: Math.min(clientMaxWindowBits, options.clientMaxWindowBits ?? MAX_WINDOW_BITS),
+    clientMaxWindowBits,
   }
 }
 
-function format(parameters: DeflateParameters): string {
+/** @param limited - whether the offer limits the server's window: it is accepted by saying so, 15 included */
+function format(parameters: DeflateParameters, limited: boolean): string {
   const stated: Extension['parameters'] = []
   if (parameters.serverNoContextTakeover) stated.push(['server_no_context_takeover', true])
   if (parameters.clientNoContextTakeover) stated.push(['client_no_context_takeover', true])
-  if (parameters.serverMaxWindowBits < MAX_WINDOW_BITS) {
+  if (limited || parameters.serverMaxWindowBits < MAX_WINDOW_BITS) {
     stated.push(['server_max_window_bits', String(parameters.serverMaxWindowBits)])
   }
   if (parameters.clientMaxWindowBits < MAX_WINDOW_BITS) {
