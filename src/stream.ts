@@ -5,7 +5,8 @@ import type { WebSocket } from './websocket.js'
 /**
  * A Node stream over a socket: each chunk written is a message, each message arrives as a chunk. Both directions have
  * backpressure: a write's callback waits for the peer, and what is not read stops reading from it. The end of the
- * stream closes the socket, the peer's Close ends the stream, and a broken connection destroys it with the cause.
+ * stream closes the socket, the peer's Close ends the stream, and a broken connection destroys it, with the cause as `'error'`
+ * for those who listen.
  *
  * @param socket - open, or about to be
  * @param options - of the `Duplex`; with `readableObjectMode` chunks keep to messages, text as strings
@@ -20,7 +21,11 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
     },
     write(chunk: string | Buffer, _encoding, callback) {
       whenOpen(socket, () => {
-        socket.send(chunk, callback)
+        socket.send(chunk, (error) => {
+          // Destroyed first, a stream keeps the error to the one who wrote.
+          if (error && !isHeard(duplex)) duplex.destroy()
+          callback(error)
+        })
       })
     },
     final(callback) {
@@ -42,13 +47,20 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
     if (!duplex.push(chunk)) socket.pause()
   })
   socket.once('close', (code, _reason, { cause }) => {
-    if (cause !== undefined) duplex.destroy(cause)
-    else if (code === CloseCode.abnormal) {
-      duplex.destroy(new Error('The connection ended without a Close frame (1006)'))
-    } else duplex.push(null)
+    if (cause === undefined && code !== CloseCode.abnormal) {
+      duplex.push(null)
+      return
+    }
+    const error = cause ?? new Error('The connection ended without a Close frame (1006)')
+    duplex.destroy(isHeard(duplex) ? error : undefined)
   })
   if (socket.readyState === socket.CLOSED) duplex.push(null)
   return duplex
+}
+
+/** An `'error'` without a listener ends the process, which no peer must be able to do. */
+function isHeard(duplex: Duplex): boolean {
+  return duplex.listenerCount('error') > 0
 }
 
 function whenOpen(socket: WebSocket, action: () => void): void {

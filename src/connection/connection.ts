@@ -165,10 +165,12 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   /** Ends the connection at once, without a closing handshake. */
   terminate(cause?: Error): void {
-    if (this.#isGone) return
-    this.#startClosing('local', cause)
+    if (this.#isDone) return
+    const closing = this.#startClosing('local', cause)
     this.#decoder.finish()
-    this.#socket.destroy()
+    // Of a socket that is gone already, what was held back from a paused reader is given up.
+    if (this.#isGone) process.nextTick(() => this.#finish(closing))
+    else this.#socket.destroy()
   }
 
   pause(): void {

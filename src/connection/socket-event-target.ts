@@ -18,9 +18,9 @@ export interface WebSocketEvents extends ConnectionEvents {
   'unexpected-response': [request: ClientRequest, response: IncomingMessage]
 }
 
-/** The value of an `on…` attribute. */
+/** The value of an `on…` attribute; a method's type, so that a socket of any user can stand for one of an unknown user. */
 export type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
-  ((event: TargetEvents<Target>[Type]) => void) | null
+  { handle(event: TargetEvents<Target>[Type]): void }['handle'] | null
 
 /**
  * Node's emitter and WHATWG's event target in one: what is emitted reaches the listeners of both, in the order in which

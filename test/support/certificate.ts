@@ -38,12 +38,13 @@ function utcTime(date: Date): Buffer {
 /** Signs itself, for localhost and 127.0.0.1, for an hour before and after now: no file to renew, no program to install. */
 export function makeCertificate(): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
-  const name = der(
-    SEQUENCE,
-    der(SET, der(SEQUENCE, COMMON_NAME, der(UTF8_STRING, Buffer.from('localhost')))),
-  )
+  const name = der(SEQUENCE, der(SET, der(SEQUENCE, COMMON_NAME, der(UTF8_STRING, Buffer.from('localhost')))))
   const hour = 3_600_000
-  const names = der(SEQUENCE, der(DNS_NAME, Buffer.from('localhost')), der(IP_ADDRESS, Buffer.of(127, 0, 0, 1)))
+  const names = der(
+    SEQUENCE,
+    der(DNS_NAME, Buffer.from('localhost')),
+    der(IP_ADDRESS, Buffer.of(127, 0, 0, 1)),
+  )
   const toSign = der(
     SEQUENCE,
     der(0xa0, der(INTEGER, Buffer.of(2))),
@@ -58,7 +59,7 @@ export function makeCertificate(): Certificate {
   const signature = der(BIT_STRING, Buffer.of(0), sign(null, toSign, privateKey))
   const octets = der(SEQUENCE, toSign, ED25519, signature).toString('base64')
   return {
-    key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
     cert: `-----BEGIN CERTIFICATE-----\n${octets.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
   }
 }

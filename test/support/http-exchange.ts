@@ -14,7 +14,7 @@ export function handshakeText(
   fields: Readonly<Record<string, string | undefined>> = {},
   line = 'GET / HTTP/1.1',
 ): string {
-  const all = {
+  const all: Record<string, string | undefined> = {
     Host: '127.0.0.1',
     Upgrade: 'websocket',
     Connection: 'Upgrade',
@@ -29,7 +29,10 @@ export function handshakeText(
 }
 
 /** Sends a request as it stands and reads until the server has ended the connection. */
-export async function exchange(where: number | NetConnectOpts, request: string | Buffer): Promise<HttpAnswer> {
+export async function exchange(
+  where: number | NetConnectOpts,
+  request: string | Buffer,
+): Promise<HttpAnswer> {
   const socket = typeof where === 'number' ? connect(where, '127.0.0.1') : connect(where)
   socket.write(request)
   return readAnswer(socket)

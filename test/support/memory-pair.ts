@@ -21,7 +21,10 @@ export async function memoryPair(
   const [clientEnd, serverEnd] = MemoryDuplex.pair()
   const http = createServer()
   const server = new WebSocketServer({ ...options.server, server: http })
-  const client = new WebSocket('ws://memory/', { ...options.client, createConnection: () => clientEnd as never })
+  const client = new WebSocket('ws://memory/', {
+    ...options.client,
+    createConnection: () => clientEnd,
+  })
   onTestFinished(() => {
     clientEnd.destroy()
     serverEnd.destroy()

@@ -36,7 +36,7 @@ export function acceptance(
   fields: Readonly<Record<string, string | undefined>> = {},
   line = 'HTTP/1.1 101 Switching Protocols',
 ): string {
-  const all = {
+  const all: Record<string, string | undefined> = {
     Upgrade: 'websocket',
     Connection: 'Upgrade',
     'Sec-WebSocket-Accept': acceptFor(request.fields.get('sec-websocket-key') ?? ''),
