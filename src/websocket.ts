@@ -54,7 +54,7 @@ export interface Attachment<User> {
   readonly compression: Compression | undefined
   readonly params: Readonly<Record<string, string>>
   readonly user: User
-  readonly remoteAddress: string | undefined
+  readonly forwardedAddress: string | undefined
 }
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
@@ -89,14 +89,13 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   extensions = ''
   /** The URL that a client connected to, after redirects; `''` at a server. */
   url = ''
-  /** The peer's address at a server; by `trustProxy`, that of the client in front of the proxies. */
-  remoteAddress: string | undefined
 
   #connection: Connection | undefined
   #handshake: OpeningHandshake | undefined
   /** The state while there is no connection: before it, or after an attempt that failed. */
   #state: 0 | 2 | 3 = 0
   #binaryType: BinaryType = 'nodebuffer'
+  #forwardedAddress: string | undefined
 
   /**
    * Connects to a server.
@@ -130,6 +129,11 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   /** Whether {@link pause} holds messages back. */
   get isPaused(): boolean {
     return this.#connection?.isPaused ?? false
+  }
+
+  /** The peer's address while it is connected; at a server with `trustProxy`, the client's in front of the proxies. */
+  get remoteAddress(): string | undefined {
+    return this.#forwardedAddress ?? this.#connection?.remoteAddress
   }
 
   /** Milliseconds from the heartbeat's last Ping to its Pong; `undefined` before the first. */
@@ -260,7 +264,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     const { socket, head, protocol, settings, compression } = attachment
     webSocket.user = attachment.user
     webSocket.params = attachment.params
-    webSocket.remoteAddress = attachment.remoteAddress
+    webSocket.#forwardedAddress = attachment.forwardedAddress
     webSocket.#start(socket, head, protocol, settings, compression)
   }
 

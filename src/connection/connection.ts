@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { CloseCode, encodeClose, MAX_REASON_LENGTH } from '../protocol/close-codes.js'
 import { Decoder, type DecoderOptions, type DecoderSink } from '../protocol/decoder.js'
@@ -75,7 +76,6 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   #isPaused = false
   #isReading = true
   #owesDrain = false
-  #showedLife = false
   #heartbeatAt = 0
   #duePong: Buffer | undefined
 
@@ -83,6 +83,8 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   /** Made when the end begins: an open connection has none. */
   #closing: ClosingHandshake | undefined
   #closeTimer: NodeJS.Timeout | undefined
+
+  silentLooks = 0
 
   /** What binary messages are handed out as. */
   binaryType: BinaryType = 'nodebuffer'
@@ -112,6 +114,11 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   get readyState(): 1 | 2 | 3 {
     return this.#closing === undefined ? 1 : this.#isDone ? 3 : 2
+  }
+
+  /** The address at the other end of the socket, where it has one. */
+  get remoteAddress(): string | undefined {
+    return this.#socket instanceof Socket ? this.#socket.remoteAddress : undefined
   }
 
   get isPaused(): boolean {
@@ -247,26 +254,20 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   // What the heartbeat asks.
 
-  takeSignOfLife(): boolean {
-    const showed = this.#showedLife
-    this.#showedLife = false
-    return showed
-  }
-
   sendHeartbeat(): void {
     if (this.#closing !== undefined) return
     this.#heartbeatAt = performance.now()
     this.control(Opcode.ping, NOTHING)
   }
 
-  onSilence(silence: number): void {
-    this.terminate(new Error(`The peer was silent for ${Math.round(silence)} ms and did not answer a Ping`))
+  onSilence(): void {
+    this.terminate(new Error('The peer is gone: it was silent, and did not answer a Ping in time'))
   }
 
   // What the socket tells.
 
   read(chunk: Buffer): void {
-    this.#showedLife = true
+    this.silentLooks = 0
     this.#decoder.push(chunk)
     if (this.#decoder.held || this.#isOverrun()) this.#updateFlow()
   }

@@ -28,7 +28,7 @@ export interface AdmissionOptions<User> {
 /** A client that may connect. */
 export interface Admitted<User> {
   readonly user: User
-  readonly remoteAddress: string | undefined
+  readonly forwardedAddress: string | undefined
 }
 
 export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
@@ -69,15 +69,18 @@ export class Admission<User> {
     socket: Duplex,
   ): Admitted<User> | Refusal | Promise<Admitted<User> | Refusal | typeof GONE> {
     const client = this.#proxies.client(request)
-    const full = this.#limit(client.address)
-    if (full !== undefined) return full
-    this.#hold(client.address, socket)
+    if (this.#isLimited) {
+      const address = client.forwardedAddress ?? request.socket.remoteAddress
+      const full = this.#limit(address)
+      if (full !== undefined) return full
+      this.#hold(address, socket)
+    }
 
     const { verifyClient, authenticate } = this.#options
     const isAllowed = isAllowedOrigin(this.#origins, request, client.host)
     if (isAllowed === false) return crossOrigin(request)
     if (isAllowed === true && verifyClient === undefined && authenticate === undefined) {
-      return { user: undefined as User, remoteAddress: client.address }
+      return { user: undefined as User, forwardedAddress: client.forwardedAddress }
     }
     return runCheck((signal) => this.#check(request, client, isAllowed, signal), socket, this.#timeout)
   }
@@ -93,7 +96,11 @@ export class Admission<User> {
     const refusal = verifyClient && (await verify(verifyClient, request, client.isSecure))
     if (refusal !== undefined) return refusal
     const user = await authenticate?.(request, { signal })
-    return user instanceof Refusal ? user : { user: user as User, remoteAddress: client.address }
+    return user instanceof Refusal ? user : { user: user as User, forwardedAddress: client.forwardedAddress }
+  }
+
+  get #isLimited(): boolean {
+    return this.#options.maxConnections !== undefined || this.#options.maxConnectionsPerAddress !== undefined
   }
 
   #limit(address: string | undefined): Refusal | undefined {
@@ -110,8 +117,6 @@ export class Admission<User> {
 
   /** Counts a connection from its handshake on, so that slow handshakes count too. */
   #hold(address: string | undefined, socket: Duplex): void {
-    if (this.#options.maxConnections === undefined && this.#options.maxConnectionsPerAddress === undefined)
-      return
     this.#count(address, 1)
     socket.once('close', () => {
       this.#count(address, -1)

@@ -9,7 +9,8 @@ export type TrustProxy = number | readonly string[]
 
 /** What is known of the client that a request comes from. */
 export interface Client {
-  readonly address: string | undefined
+  /** Its address as trusted proxies told it; without them the socket knows it, and is not asked until it is needed. */
+  readonly forwardedAddress: string | undefined
   /** The host that it asked for. */
   readonly host: string | undefined
   /** Whether it came over TLS. */
@@ -31,13 +32,13 @@ export class TrustedProxies {
   client(request: IncomingMessage): Client {
     const { socket } = request
     const direct: Client = {
-      address: socket.remoteAddress,
+      forwardedAddress: undefined,
       host: request.headers.host,
       isSecure: 'encrypted' in socket,
     }
-    if (!this.#trusts(direct.address, 0)) return direct
+    if (this.#hops === 0 || !this.#trusts(socket.remoteAddress, 0)) return direct
     return {
-      address: this.#clientAddress(direct.address, list(request.headers['x-forwarded-for'])),
+      forwardedAddress: this.#clientAddress(socket.remoteAddress, list(request.headers['x-forwarded-for'])),
       host: last(request.headers['x-forwarded-host']) ?? direct.host,
       isSecure:
         (last(request.headers['x-forwarded-proto']) ?? (direct.isSecure ? 'https' : 'http')) === 'https',

@@ -267,7 +267,7 @@ export class WebSocketServer<User = undefined>
     }
     socket.off('error', ignore)
     const webSocket = new (this.options.WebSocket ?? WebSocket<User>)(null)
-    const { user, remoteAddress } = result instanceof Refusal ? NOBODY : result
+    const { user, forwardedAddress } = result instanceof Refusal ? NOBODY : result
     const connection = {
       socket,
       head,
@@ -275,7 +275,7 @@ export class WebSocketServer<User = undefined>
       settings: this.#settings,
       compression,
       params,
-      remoteAddress,
+      forwardedAddress,
     }
     WebSocket.attach(webSocket, { ...connection, user: user as User })
     this.#sockets.add(webSocket)
@@ -364,7 +364,7 @@ interface Upgrade<User> {
   readonly callback: (socket: WebSocket<User>, request: IncomingMessage) => void
 }
 
-const NOBODY = { user: undefined, remoteAddress: undefined }
+const NOBODY = { user: undefined, forwardedAddress: undefined }
 
 /** @throws TypeError when it is not said where the server is, or said twice */
 function checkPlace<User>({ port, unixPath, server, noServer }: WebSocketServerOptions<User>): void {
