@@ -19,7 +19,7 @@ const chat = new WebSocketServer({ server: http, path: /^\/ws\/chat\/(?<room>\w+
 chat.on('connection', (socket, request) => {
   console.log(`WebSocket ${request.url}`)
   const room = hub.group(`chat_${socket.params.room}`)
-  const name = new URL(`ws://chat${request.url}`).searchParams.get('name')
+  const name = new URLSearchParams(request.url?.split('?')[1]).get('name')
   const member = name ? name.slice(0, 40) : 'Guest'
   const reply = (/** @type {object} */ event) => socket.send(JSON.stringify(event))
   const tellOthers = (/** @type {object} */ event) =>

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ChatClient } from '../support/chat-client.js'
@@ -166,6 +167,22 @@ describe('a room', () => {
       members: ['Ada', 'Guest'],
     })
     await Promise.all([ada.close(), guest.close()])
+  })
+
+  test.for([
+    '/ws/chat/odd/?name=%E0%A4%A',
+    'http://[/ws/chat/odd/',
+    'http://else:99999/ws/chat/odd/?name=a?b#',
+  ])('can be entered by %s, and the server stays', async (path) => {
+    const socket = connect(demo.port, '127.0.0.1')
+    const fields = Object.entries({ Host: demo.host, ...upgrade }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    )
+    socket.write(`GET ${path} HTTP/1.1\r\n${fields.join('')}\r\n`)
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 (101|400) /)
+    socket.destroy()
+    expect((await ask('/')).status).toBe(200)
   })
 
   test('answers a ping with a pong', async () => {
