@@ -1,0 +1,61 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { SlidingWindow } from '#src/protocol/sliding-window.js'
+
+test('holds nothing at first, and nothing after nothing', () => {
+  const window = new SlidingWindow(9)
+  expect(window.dictionary).toBeUndefined()
+  window.append(Buffer.alloc(0))
+  expect(window.dictionary).toBeUndefined()
+})
+
+test('any messages leave the last octets of them all', () => {
+  const message = fc.uint8Array({ maxLength: 700 }).map((octets) => Buffer.from(octets))
+  fc.assert(
+    fc.property(fc.integer({ min: 8, max: 10 }), fc.array(message, { maxLength: 8 }), (bits, messages) => {
+      const window = new SlidingWindow(bits)
+      let all = Buffer.alloc(0)
+      for (const message of messages) {
+        window.append(message)
+        all = Buffer.concat([all, message])
+        const expected = all.subarray(Math.max(0, all.length - 2 ** bits))
+        expect(window.dictionary?.toString('hex') ?? '').toBe(expected.toString('hex'))
+      }
+    }),
+  )
+})
+
+test.each([511, 512, 513, 5000])('keeps at most its size of a message of %d octets', (length) => {
+  const message = Buffer.from(Array.from({ length }, (_, index) => index & 0xff))
+  const window = new SlidingWindow(9)
+  window.append(message)
+  expect(window.dictionary?.equals(message.subarray(Math.max(0, length - 512)))).toBe(true)
+})
+
+test('holds copies: the messages may be changed, and are not kept alive', () => {
+  const window = new SlidingWindow(9)
+  const short = Buffer.from('short')
+  const long = Buffer.alloc(1_000_000, 'x')
+  window.append(short)
+  short.fill(0)
+  expect(window.dictionary?.toString()).toBe('short')
+  window.append(long)
+  expect(window.dictionary?.buffer.byteLength).toBeLessThan(100_000)
+})
+
+test('what was handed out before does not change', () => {
+  const window = new SlidingWindow(9)
+  window.append(Buffer.from('before'))
+  const before = window.dictionary
+  window.append(Buffer.from(' and after'))
+  expect(before?.toString()).toBe('before')
+})
+
+test('forgets all at once', () => {
+  const window = new SlidingWindow(9)
+  window.append(Buffer.from('before'))
+  window.clear()
+  expect(window.dictionary).toBeUndefined()
+  window.append(Buffer.from('after'))
+  expect(window.dictionary?.toString()).toBe('after')
+})
