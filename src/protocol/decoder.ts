@@ -1,11 +1,11 @@
 import { constants, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
 import { ProtocolError } from './errors.js'
-import { detach, Fragments } from './fragments.js'
-import { mask, rotateKey } from './masking.js'
+import { detach } from './fragments.js'
+import { mask } from './masking.js'
 import type { MessageInflater } from './message-inflater.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
-import { Utf8Validator } from './utf8.js'
+import { UnfinishedMessage } from './unfinished-message.js'
 import {
   checkFirstOctet,
   closeCodeError,
@@ -53,7 +53,6 @@ export const DEFAULT_MAX_FRAGMENTS = 131_072
 const EMPTY = Buffer.alloc(0)
 const NOT_ASCII = 0x80808080
 const MAX_CONTROL_PAYLOAD = 125
-const BETWEEN_FRAMES = -1
 
 /**
  * Reads frames (RFC 6455 section 5) from chunks of any size and hands whole messages and control frames to its sink,
@@ -74,18 +73,8 @@ export class Decoder {
   #reading = false
   #finished = false
 
-  /** The data frame whose payload is being read: its first octet (0 in a fragment in the middle), or BETWEEN_FRAMES. */
-  #first = BETWEEN_FRAMES
-  #remaining = 0
-  #key = 0
-
-  /** The message being read: its first frame's first octet, or 0 between messages. */
-  #message = 0
-  #frames = 0
-  #length = 0
-  #ascii = true
-  #fragments: Fragments | undefined
-  #utf8: Utf8Validator | undefined
+  /** The message of which something is still to come. */
+  #message: UnfinishedMessage | undefined
 
   /** @param inflater - the receiving half of permessage-deflate, where that was negotiated */
   constructor(sink: DecoderSink, options: DecoderOptions, inflater?: MessageInflater) {
@@ -102,7 +91,7 @@ export class Decoder {
 
   /** The octets of an unfinished message that are held. */
   get bufferedLength(): number {
-    return (this.#fragments?.length ?? 0) + this.#chunk.length - this.#offset
+    return (this.#message?.heldLength ?? 0) + this.#chunk.length - this.#offset
   }
 
   /**
@@ -132,7 +121,7 @@ export class Decoder {
     this.#finished = true
     this.#chunk = EMPTY
     this.#offset = 0
-    this.#endMessage()
+    this.#message = undefined
   }
 
   #read(): void {
@@ -160,22 +149,23 @@ export class Decoder {
 
   /** Reads a frame, or as much of its payload as there is; `false` when it takes more octets to go on. */
   #step(): boolean {
-    if (this.#first !== BETWEEN_FRAMES) return this.#readPayload()
+    const message = this.#message
+    if (message?.isInFrame === true) return this.#readPayload(message)
 
     const chunk = this.#chunk
-    const start = this.#offset
-    if (chunk.length - start < 2) return false
-    const first = chunk[start]!
-    const second = chunk[start + 1]!
-    const error = checkFirstOctet(first, this.#message !== 0, this.#inflater !== undefined)
+    let offset = this.#offset + 2
+    if (chunk.length < offset) return false
+    const first = chunk[offset - 2]!
+    const second = chunk[offset - 1]!
+    const error = checkFirstOctet(first, message !== undefined, this.#inflater !== undefined)
     if (error !== undefined) return this.#fail(error)
-    const masked = second >= 0x80
-    if (masked !== (this.#options.from === 'client')) return this.#fail(maskError(masked))
+    const isMasked = second >= 0x80
+    if (isMasked !== (this.#options.from === 'client')) return this.#fail(maskError(isMasked))
 
     let length = second & 0x7f
-    let offset = start + 2
+    const isControl = (first & 0x08) !== 0
     if (length > MAX_CONTROL_PAYLOAD) {
-      if ((first & 0x08) !== 0) return this.#fail(controlLengthError())
+      if (isControl) return this.#fail(controlLengthError())
       const head = length === 126 ? 2 : 8
       if (chunk.length - offset < head) return false
       length = head === 2 ? chunk.readUInt16BE(offset) : readLength64(chunk, offset)
@@ -183,98 +173,79 @@ export class Decoder {
       offset += head
     }
     // Before an octet of the payload is kept, or the rest of the header waited for.
-    if ((first & 0x08) === 0 && this.#length + length > this.#limit)
-      return this.#fail(tooBigError(this.#limit))
+    if (!isControl && this.#isTooLong(length)) return this.#fail(tooBigError(this.#limit))
     let key = 0
-    if (masked) {
+    if (isMasked) {
       if (chunk.length - offset < 4) return false
-      key =
-        chunk[offset]! | (chunk[offset + 1]! << 8) | (chunk[offset + 2]! << 16) | (chunk[offset + 3]! << 24)
+      key = readKey(chunk, offset)
       offset += 4
     }
+    return isControl ? this.#control(first, offset, length, key) : this.#data(first, offset, length, key)
+  }
 
-    const end = offset + length
-    if ((first & 0x08) !== 0) {
-      if (end > chunk.length) return false
-      this.#offset = end
-      if (masked) mask(chunk, offset, end, key)
-      this.#control(first & 0x0f, offset, end)
-    } else if (this.#message === 0 && first >= FIN && end <= chunk.length) {
-      this.#offset = end
-      const seen = masked ? mask(chunk, offset, end, key) : NOT_ASCII
-      const isBinary = (first & 0x0f) === Opcode.binary
-      if ((first & RSV1) !== 0) this.#inflate(chunk.subarray(offset, end), isBinary)
-      else this.#deliver(chunk, offset, end, isBinary, (seen & NOT_ASCII) === 0)
-    } else {
-      this.#offset = offset
+  #isTooLong(length: number): boolean {
+    return (this.#message === undefined ? length : this.#message.length + length) > this.#limit
+  }
+
+  /** A data frame: nearly always a message by itself, whole in its chunk. */
+  #data(first: number, start: number, length: number, key: number): boolean {
+    const chunk = this.#chunk
+    const end = start + length
+    if (this.#message !== undefined || first < FIN || end > chunk.length) {
+      this.#offset = start
       return this.#beginPayload(first, length, key)
     }
+    this.#offset = end
+    const seen = this.#unmask(start, end, key)
+    const isBinary = (first & 0x0f) === Opcode.binary
+    if ((first & RSV1) !== 0) this.#inflate(chunk.subarray(start, end), isBinary)
+    else this.#deliver(chunk, start, end, isBinary, (seen & NOT_ASCII) === 0)
     return true
+  }
+
+  /** Unmasks what a client sent; of what a server sent it tells nothing, since it does not look at it. */
+  #unmask(start: number, end: number, key: number): number {
+    return this.#options.from === 'client' ? mask(this.#chunk, start, end, key) : NOT_ASCII
   }
 
   #beginPayload(first: number, length: number, key: number): boolean {
     const { maxFragments = DEFAULT_MAX_FRAGMENTS } = this.#options
-    if (++this.#frames > maxFragments) return this.#fail(tooManyFragments(maxFragments))
-    if (this.#message === 0) this.#message = first
-    this.#length += length
-    this.#first = first
-    this.#remaining = length
-    this.#key = key
-    return this.#readPayload()
+    const message = (this.#message ??= new UnfinishedMessage(first))
+    message.beginFrame(first, length, key)
+    if (message.frames > maxFragments) return this.#fail(tooManyFragments(maxFragments))
+    return this.#readPayload(message)
   }
 
-  #readPayload(): boolean {
-    const chunk = this.#chunk
+  #readPayload(message: UnfinishedMessage): boolean {
     const start = this.#offset
-    const count = Math.min(this.#remaining, chunk.length - start)
-    if (count > 0) {
-      const end = start + count
-      const fromClient = this.#options.from === 'client'
-      const seen = fromClient ? mask(chunk, start, end, this.#key) : NOT_ASCII
+    const end = Math.min(start + message.remaining, this.#chunk.length)
+    if (end > start) {
+      const seen = this.#unmask(start, end, message.key)
       this.#offset = end
-      this.#remaining -= count
-      this.#key = rotateKey(this.#key, count)
-      if (!this.#validate(chunk, start, end, (seen & NOT_ASCII) === 0)) return this.#fail(utf8Error())
-      this.#fragments ??= new Fragments()
-      this.#fragments.add(chunk, start, end)
+      if (!this.#isValid(message, start, end, (seen & NOT_ASCII) === 0)) return this.#fail(utf8Error())
+      message.add(this.#chunk, start, end)
     }
-    if (this.#remaining > 0) return false
-
-    const fin = this.#first >= FIN
-    this.#first = BETWEEN_FRAMES
-    if (fin) this.#messageEnd()
+    if (message.remaining > 0) return false
+    if (message.endFrame()) this.#messageEnd(message)
     return true
   }
 
   /** Text that is not compressed is validated as its octets come. */
-  #validate(chunk: Buffer, start: number, end: number, ascii: boolean): boolean {
-    if ((this.#message & 0x0f) !== Opcode.text || (this.#message & RSV1) !== 0) return true
-    if (ascii && this.#utf8?.complete !== false) return true
-    this.#ascii = false
-    if (this.#options.skipUTF8Validation) return true
-    this.#utf8 ??= new Utf8Validator()
-    return this.#utf8.push(chunk, start, end)
+  #isValid(message: UnfinishedMessage, start: number, end: number, isAscii: boolean): boolean {
+    return this.#options.skipUTF8Validation === true || message.validate(this.#chunk, start, end, isAscii)
   }
 
-  #messageEnd(): void {
-    const isBinary = (this.#message & 0x0f) === Opcode.binary
-    const payload = this.#fragments?.take() ?? EMPTY
-    const ascii = this.#ascii
-    const complete = this.#utf8?.complete !== false
-    const compressed = (this.#message & RSV1) !== 0
-    this.#endMessage()
-    if (compressed) this.#inflate(payload, isBinary)
-    else if (!complete) this.#fail(utf8Error())
-    else this.#handOut(payload, 0, payload.length, isBinary, ascii)
+  #messageEnd(message: UnfinishedMessage): void {
+    this.#message = undefined
+    const payload = message.take()
+    if (message.isCompressed) this.#inflate(payload, !message.isText)
+    else if (!message.isWholeText) this.#fail(utf8Error())
+    else this.#handOut(payload, 0, payload.length, !message.isText, this.#isKnownAscii(message))
   }
 
-  #endMessage(): void {
-    this.#message = 0
-    this.#frames = 0
-    this.#length = 0
-    this.#ascii = true
-    this.#fragments = undefined
-    this.#utf8 = undefined
+  /** What was not validated was not looked at either. */
+  #isKnownAscii(message: UnfinishedMessage): boolean {
+    return message.isAscii && this.#options.skipUTF8Validation !== true
   }
 
   #inflate(payload: Buffer, isBinary: boolean): void {
@@ -307,13 +278,19 @@ export class Decoder {
     }
   }
 
-  #control(opcode: number, start: number, end: number): void {
+  #control(first: number, start: number, length: number, key: number): boolean {
+    const end = start + length
+    if (end > this.#chunk.length) return false
+    this.#offset = end
+    this.#unmask(start, end, key)
+    const opcode = first & 0x0f
     if (opcode === Opcode.close) this.#close(start, end)
     else {
       const payload = Buffer.from(this.#chunk.subarray(start, end))
       if (opcode === Opcode.ping) this.#sink.onPing(payload)
       else this.#sink.onPong(payload)
     }
+    return true
   }
 
   #close(start: number, end: number): void {
@@ -339,4 +316,9 @@ export class Decoder {
 function readLength64(chunk: Buffer, offset: number): number {
   const upper = chunk.readUInt32BE(offset)
   return upper >= 0x8000_0000 ? -1 : upper * 0x1_0000_0000 + chunk.readUInt32BE(offset + 4)
+}
+
+/** A masking key as an integer, its first octet in the lowest bits. */
+function readKey(chunk: Buffer, offset: number): number {
+  return chunk[offset]! | (chunk[offset + 1]! << 8) | (chunk[offset + 2]! << 16) | (chunk[offset + 3]! << 24)
 }
