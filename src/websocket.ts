@@ -1,4 +1,4 @@
-import { EventEmitter, on, once } from 'node:events'
+import { EventEmitter, on } from 'node:events'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseAddress } from './client/address.js'
@@ -243,15 +243,23 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   async *[Symbol.asyncIterator](): AsyncGenerator<string | Buffer | ArrayBuffer, void, undefined> {
     if (this.readyState >= WebSocket.CLOSING) return
     const events = on(this, 'message', { close: ['close'], highWaterMark: 1, lowWaterMark: 1 })
-    for await (const [data] of events) yield data as string | Buffer | ArrayBuffer
+    try {
+      for await (const [data] of events) yield data as string | Buffer | ArrayBuffer
+    } finally {
+      // A loop that is left may leave the socket paused.
+      this.resume()
+    }
   }
 
   /** Closes, and waits for `'close'`: `await using socket = await connect(url)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.readyState === WebSocket.CLOSED) return
-    const closed = once(this, 'close')
-    this.close()
-    await closed
+    await new Promise<void>((resolve) => {
+      this.once('close', () => {
+        resolve()
+      })
+      this.close()
+    })
   }
 
   /** Hands over what a group sends; see {@link Member}. @internal */

@@ -32,9 +32,20 @@ export function parseAddress(address: string | URL, base?: URL): Address {
       socketPath: undefined,
     }
   }
-  const [socketPath = '', path = '/'] = url.pathname.split(':', 2)
+  const colon = url.pathname.indexOf(':')
+  const socketPath = decode(colon === -1 ? url.pathname : url.pathname.slice(0, colon))
+  const path = colon === -1 ? '/' : url.pathname.slice(colon + 1)
   if (socketPath === '') throw new SyntaxError('A ws+unix: URL names a socket: ws+unix:/path/to/socket:/path')
   return { url, isSecure: false, path: `${path}${url.search}`, socketPath }
+}
+
+/** What percent-encoding stands for; the text itself where it is none. */
+export function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function toUrl(address: string | URL, base?: URL): URL {

@@ -14,7 +14,7 @@ import {
   type PerMessageDeflateOptions,
   readAnswer,
 } from '../protocol/permessage-deflate.js'
-import { type Address, parseAddress } from './address.js'
+import { type Address, decode, parseAddress } from './address.js'
 
 /** How a client opens a connection; TLS options and those of `http.request` are passed on. */
 export interface OpeningOptions extends HttpsRequestOptions {
@@ -89,7 +89,13 @@ export class OpeningHandshake {
         new Error(`Opening handshake has timed out: no answer within handshakeTimeout (${timeout} ms)`),
       )
     }, timeout)
-    this.#send()
+    try {
+      this.#send()
+    } catch (error) {
+      // A header or an option that node:http does not take; nothing is left behind.
+      this.#finish()
+      throw error
+    }
   }
 
   /** Ends it; the listener hears of the error unless the handshake is over. */
@@ -145,7 +151,7 @@ export class OpeningHandshake {
     }
     if (!this.#mayIdentify) delete options.auth
     else if (url.username !== '' || url.password !== '') {
-      options.auth = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+      options.auth = `${decode(url.username)}:${decode(url.password)}`
     }
     return isSecure ? httpsRequest(options) : httpRequest(options)
   }

@@ -104,6 +104,7 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
     this.#decoder = new Decoder(this, settings.decoder, compression?.inflater)
     this.#outbox = new Outbox(socket, settings.maskingKeys)
     this.#writer = new MessageWriter(this.#outbox, compression?.deflater, this)
+    if (socket.readableLength > 0) this.#readLater()
     listenTo(socket, this)
     settings.heartbeat?.add(this)
   }
@@ -255,12 +256,13 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   // What the heartbeat asks.
 
   sendHeartbeat(): void {
-    if (this.#closing !== undefined) return
+    if (this.#closing !== undefined || this.#mayBeUnheard()) return
     this.#heartbeatAt = performance.now()
     this.control(Opcode.ping, NOTHING)
   }
 
   onSilence(): void {
+    if (this.#mayBeUnheard()) return
     this.terminate(new Error('The peer is gone: it was silent, and did not answer a Ping in time'))
   }
 
@@ -364,6 +366,21 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
       process.nextTick(drainIfTaken, this, this.#socket)
     }
     return isBelow
+  }
+
+  /** Whether it is we who do not read: a peer that nobody listens to has all the time there is. */
+  #mayBeUnheard(): boolean {
+    if (this.#isPaused) this.silentLooks = 0
+    return this.#isPaused
+  }
+
+  /** What came before the connection was open waits until those who await the open socket can listen to it. */
+  #readLater(): void {
+    this.#isReading = false
+    this.#socket.pause()
+    setImmediate(() => {
+      this.#updateFlow()
+    })
   }
 
   /** Whether so much waits for the peer that it is not read from; only if a `'drain'` is to come, which ends that. */

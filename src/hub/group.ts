@@ -51,7 +51,7 @@ export class Group {
     return this.#memberships.membersOf(this.name)?.size ?? 0
   }
 
-  /** Adds a member; it leaves by itself when it closes. */
+  /** Adds a member; it leaves by itself when it closes. One that is closed already is not added. */
   add(member: Member): this {
     this.#memberships.add(this.name, member)
     return this

@@ -1,5 +1,8 @@
 import type { Member } from '../connection/member.js'
 
+/** `readyState` of a member whose `'close'` was emitted. */
+const CLOSED = 3
+
 /**
  * Who is in which group, from both sides. A group exists while it has members, and a member is known while it is in a
  * group; whoever closes leaves all of them.
@@ -36,6 +39,7 @@ export class Memberships {
   }
 
   add(name: string, member: Member): void {
+    if (member.readyState === CLOSED) return
     const members = this.#members.get(name)
     if (members === undefined) this.#members.set(name, new Set([member]))
     else members.add(member)

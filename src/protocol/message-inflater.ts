@@ -1,4 +1,4 @@
-import { constants, inflateRaw, inflateRawSync, type InflateRaw, type ZlibOptions } from 'node:zlib'
+import { inflateRaw, inflateRawSync, type InflateRaw, type ZlibOptions } from 'node:zlib'
 import type { ProtocolError } from './errors.js'
 import { SlidingWindow } from './sliding-window.js'
 import { deflateError, tooBigError } from './violations.js'
@@ -29,7 +29,11 @@ const SYNC_UP_TO = 16 * 1024
  */
 const MOST_STREAMS = 16
 
+/** What the sender of a message leaves out at its end (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff])
+
+/** An empty block marked as the last: zlib fails before it comes to this where a message was cut short. */
+const LAST_BLOCK = Buffer.from([0x01, 0x00, 0x00, 0xff, 0xff])
 
 /** The receiving half of permessage-deflate for one connection (RFC 7692 section 7.2.2). */
 export class MessageInflater {
@@ -54,15 +58,24 @@ export class MessageInflater {
         this.#window?.append(result.buffer)
         parts.push(result.buffer)
         const rest = input.subarray(result.engine.bytesWritten)
-        if (rest.length <= TAIL.length)
+        if (rest.length <= TAIL.length + LAST_BLOCK.length)
           return callback(parts.length === 1 ? result.buffer : Buffer.concat(parts))
         if (parts.length === MOST_STREAMS)
           return callback(deflateError(`The message has more than ${MOST_STREAMS} deflate streams`))
         next(rest, room - result.buffer.length)
       })
     }
-    next(Buffer.concat([compressed, TAIL]), limit)
+    next(completed(compressed), limit)
   }
+}
+
+/**
+ * A message with what makes a whole deflate stream of it. Senders that flush twice (for an empty message, or an empty
+ * last fragment) have nothing to leave the tail out of: they send no octet, or the tail of the fragment before.
+ */
+function completed(message: Buffer): Buffer {
+  const hasTail = message.length === 0 || message.subarray(-TAIL.length).equals(TAIL)
+  return Buffer.concat(hasTail ? [message, LAST_BLOCK] : [message, TAIL, LAST_BLOCK])
 }
 
 function inflateNow(input: Buffer, options: ZlibOptions, callback: (result: Inflated | Error) => void): void {
@@ -91,7 +104,6 @@ function inflateLater(
 function zlibOptions(length: number, room: number, dictionary: Buffer | undefined): ZlibOptions {
   return {
     info: true,
-    finishFlush: constants.Z_SYNC_FLUSH,
     // zlib takes no 0, which is what a further stream of a message of exactly the limit has left.
     maxOutputLength: Math.max(1, room),
     chunkSize: Math.min(Math.max(1024, length * 4), 64 * 1024),

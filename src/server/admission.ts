@@ -43,6 +43,7 @@ export class Admission<User> {
   readonly #proxies: TrustedProxies
   readonly #timeout: number
   readonly #perAddress = new Map<string, number>()
+  readonly #pending = new Set<Duplex>()
   #connections = 0
 
   /** @throws RangeError when a number is out of its range */
@@ -82,7 +83,19 @@ export class Admission<User> {
     if (isAllowed === true && verifyClient === undefined && authenticate === undefined) {
       return { user: undefined as User, forwardedAddress: client.forwardedAddress }
     }
-    return runCheck((signal) => this.#check(request, client, isAllowed, signal), socket, this.#timeout)
+    this.#pending.add(socket)
+    return runCheck(
+      (signal) => this.#check(request, client, isAllowed, signal),
+      socket,
+      this.#timeout,
+    ).finally(() => {
+      this.#pending.delete(socket)
+    })
+  }
+
+  /** Gives up the handshakes on which a check is at work. */
+  abandon(): void {
+    for (const socket of this.#pending) socket.destroy()
   }
 
   async #check(

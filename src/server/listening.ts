@@ -1,4 +1,4 @@
-import { chmodSync, unlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import {
   createServer,
   type IncomingMessage,
@@ -60,14 +60,27 @@ export function listen(server: Server, { port, host, backlog, unixPath, unixMode
       chmodSync(unixPath, unixMode)
     })
   }
-  // A process that was killed leaves its socket file behind, on which nobody listens.
   const probe = connect(unixPath)
-  probe.once('connect', () => {
+  const stop = (): void => {
     probe.destroy()
-    server.listen({ path: unixPath, backlog })
-  })
+  }
+  server.once('close', stop)
+  probe.once('connect', stop)
   probe.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ECONNREFUSED') unlinkSync(unixPath)
+    if (error.code === 'ECONNREFUSED') removeStale(unixPath)
+  })
+  probe.once('close', () => {
+    if (server.listenerCount('close', stop) === 0) return
+    server.off('close', stop)
     server.listen({ path: unixPath, backlog })
   })
+}
+
+/** A process that was killed leaves its socket behind, on which nobody listens; a file of any other kind is not ours. */
+function removeStale(path: string): void {
+  try {
+    if (lstatSync(path).isSocket()) unlinkSync(path)
+  } catch {
+    // Then it is for `listen` to fail, and to say why.
+  }
 }

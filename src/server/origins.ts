@@ -25,7 +25,10 @@ export function isAllowedOrigin(
   if (origin === undefined || origins === '*') return true
   if (origins === 'same-origin') return isSameHost(origin, host)
   if (typeof origins === 'function') return origins(origin, request)
-  return origins.some((allowed) => (typeof allowed === 'string' ? allowed === origin : allowed.test(origin)))
+  // `search` and not `test`: a pattern with the flag g or y would go on where its last match ended.
+  return origins.some((allowed) =>
+    typeof allowed === 'string' ? allowed === origin : origin.search(allowed) !== -1,
+  )
 }
 
 /**

@@ -30,12 +30,10 @@ export const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
 
 /** The path of a request's target, which is a path and query or (RFC 9112 section 3.2.2) a whole URL. */
 export function pathnameOf(request: IncomingMessage): string {
-  const target = request.url ?? '/'
-  const path = target.startsWith('/')
-    ? target
-    : target.slice(Math.max(0, target.indexOf('/', target.indexOf('//') + 2)))
-  const end = path.indexOf('?')
-  return end === -1 ? path : path.slice(0, end)
+  const [target = '/'] = (request.url ?? '/').split('?', 1)
+  if (target.startsWith('/')) return target
+  const start = target.indexOf('/', target.indexOf('//') + 2)
+  return start === -1 ? '/' : target.slice(start)
 }
 
 function decodeGroups(

@@ -6,6 +6,8 @@ import { refuse, writeRefusal } from './refusal.js'
 /** A server that takes the upgrades that it owns. */
 export interface UpgradeOwner {
   shouldHandle(request: IncomingMessage): boolean
+  /** Answers an upgrade for which `shouldHandle` threw. */
+  refuseFailed(failure: unknown, socket: Duplex): void
   /** Takes over; the socket's errors have a listener. */
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
@@ -48,7 +50,13 @@ export class UpgradeDispatcher {
     const isOurs = listHas(request.headers.upgrade, 'websocket')
     if (isOurs) {
       for (const owner of this.#owners) {
-        if (!owner.shouldHandle(request)) continue
+        try {
+          if (!owner.shouldHandle(request)) continue
+        } catch (error) {
+          socket.on('error', ignore)
+          owner.refuseFailed(error, socket)
+          return
+        }
         owner.onUpgrade(request, socket, head)
         return
       }

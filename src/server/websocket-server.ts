@@ -142,25 +142,27 @@ export class WebSocketServer<User = undefined>
     head: Buffer,
     callback: (socket: WebSocket<User>, request: IncomingMessage) => void,
   ): void {
+    if (socket.destroyed) return
     // Before anything is awaited: a reset must find a listener.
     socket.on('error', ignore)
     const upgrade: Upgrade<User> = { request, socket, head, callback }
     let opening: Opening
+    let params: Readonly<Record<string, string>> | undefined
     try {
       opening = readRequest(request)
+      params = matchPath(this.options.path, request)
     } catch (error) {
-      if (!(error instanceof HandshakeError)) throw error
-      this.#refuseMalformed(error, upgrade)
+      if (error instanceof HandshakeError) this.#refuseMalformed(error, upgrade)
+      else this.refuseFailed(error, socket)
       return
     }
-    const params = matchPath(this.options.path, request)
     if (params === undefined)
       this.#refuse(refuse(404, { body: 'No websocket is served at this path\n' }), socket)
     else if (!this.#isAccepting) this.#refuse(shuttingDown(), socket)
     else this.#admit(upgrade, opening, params)
   }
 
-  /** @internal What the dispatcher calls. */
+  /** @internal What the dispatcher calls, as it does `refuseFailed`. */
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.handleUpgrade(request, socket, head, (webSocket) => {
       this.emit('connection', webSocket, request)
@@ -215,6 +217,7 @@ export class WebSocketServer<User = undefined>
     })
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.terminate()
+      this.#admission.abandon()
       if (this.#ownsServer) this.#server?.closeAllConnections()
     }, timeout)
     await Promise.all([...ends, closed])
@@ -231,8 +234,7 @@ export class WebSocketServer<User = undefined>
       else this.#accept(upgrade, opening, params, result)
     }
     const fail = (error: unknown): void => {
-      this.report(error)
-      this.#refuse(refuse(500, { body: 'The server failed to look at the request\n' }), socket)
+      this.refuseFailed(error, socket)
     }
     let result
     try {
@@ -297,6 +299,12 @@ export class WebSocketServer<User = undefined>
   #refuseMalformed(error: HandshakeError, { request, socket }: Upgrade<User>): void {
     if (this.listenerCount('wsClientError') > 0) this.emit('wsClientError', error, socket, request)
     else this.#refuse(refuse(error.status, { headers: error.headers, body: `${error.message}\n` }), socket)
+  }
+
+  /** A check of the application failed: 500, and those who listen hear why. @internal */
+  refuseFailed(failure: unknown, socket: Duplex): void {
+    this.report(failure)
+    this.#refuse(refuse(500, { body: 'The server failed to look at the request\n' }), socket)
   }
 
   #refuse(refusal: Refusal, socket: Duplex): void {
