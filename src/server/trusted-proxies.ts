@@ -66,8 +66,13 @@ function toBlockList(addresses: readonly string[]): BlockList {
   for (const entry of addresses) {
     const [address = '', prefix] = entry.split('/')
     const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) blockList.addAddress(address, family)
-    else blockList.addSubnet(address, Number(prefix), family)
+    try {
+      if (prefix === undefined) blockList.addAddress(address, family)
+      else blockList.addSubnet(address, prefix === '' ? NaN : Number(prefix), family)
+    } catch (cause) {
+      const message = `trustProxy takes addresses and networks such as '10.0.0.0/8'; ${JSON.stringify(entry)} is neither`
+      throw new TypeError(message, { cause })
+    }
   }
   return blockList
 }

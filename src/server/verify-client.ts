@@ -29,15 +29,24 @@ export async function verify(
   secure: boolean,
 ): Promise<Refusal | undefined> {
   const info: ClientInfo = { origin: request.headers.origin ?? '', secure, req: request }
-  if (verifyClient.length < 2)
-    return (verifyClient as (info: ClientInfo) => boolean)(info) ? undefined : refuse(401)
-  return new Promise((resolve) => {
+  if (verifyClient.length < 2) {
+    // Awaited, lest an async function lets everybody in: its promise is true.
+    return (await (verifyClient as (info: ClientInfo) => boolean | Promise<boolean>)(info))
+      ? undefined
+      : refuse(401)
+  }
+  return new Promise((resolve, reject) => {
     verifyClient(info, (verified, status = 401, message, headers = {}) => {
-      resolve(
-        verified
-          ? undefined
-          : refuse(status, message === undefined ? { headers } : { headers, body: message }),
-      )
+      try {
+        resolve(
+          verified
+            ? undefined
+            : refuse(status, message === undefined ? { headers } : { headers, body: message }),
+        )
+      } catch (error) {
+        // A header may hold what the client sent: that is no reason to throw at the caller, who is nobody by now.
+        reject(error as Error)
+      }
     })
   })
 }

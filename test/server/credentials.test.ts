@@ -22,7 +22,9 @@ test.each([
   ['', undefined],
   [undefined, undefined],
 ])('bearerToken of %j is %j', (authorization, token) => {
-  expect(bearerToken(requestWith({ headers: authorization === undefined ? {} : { authorization } }))).toBe(token)
+  expect(bearerToken(requestWith({ headers: authorization === undefined ? {} : { authorization } }))).toBe(
+    token,
+  )
 })
 
 test.each([
@@ -107,4 +109,3 @@ describe('subprotocolToken', () => {
     expect(offers).toEqual([['a']])
   })
 })
-

@@ -1,0 +1,96 @@
+import { Refusal, refuse, type RefusalOptions } from 'hubwire'
+import { expect, test } from 'vitest'
+import { writeRefusal } from '#src/server/refusal.js'
+import { readAnswer, type HttpAnswer } from '../support/http-exchange.js'
+import { expectComplete } from '../support/refused.js'
+import { socketPair } from '../support/socket-pair.js'
+
+async function written(refusal: Refusal): Promise<HttpAnswer> {
+  const { here, there } = await socketPair()
+  writeRefusal(here, refusal)
+  return readAnswer(there)
+}
+
+test('a refusal is a complete answer with the words of its status', async () => {
+  const { line, body } = expectComplete(await written(refuse(401)))
+  expect(line).toBe('HTTP/1.1 401 Unauthorized')
+  expect(body).toBe('Unauthorized\n')
+})
+
+test('its headers replace ours but for those that frame it', async () => {
+  const { fields, body } = await written(
+    refuse(403, {
+      headers: {
+        'content-type': 'application/json',
+        'WWW-Authenticate': 'Bearer realm="chat"',
+        connection: 'keep-alive',
+        'Content-LENGTH': '1',
+      },
+      body: '{"why":"nön"}',
+    }),
+  )
+  expect([...fields]).toEqual([
+    ['connection', 'close'],
+    ['content-type', 'application/json'],
+    ['content-length', '14'],
+    ['www-authenticate', 'Bearer realm="chat"'],
+  ])
+  expect(body).toBe('{"why":"nön"}')
+})
+
+test('a status without words of its own has some', async () => {
+  const { line, body } = await written(refuse(499))
+  expect([line, body]).toEqual(['HTTP/1.1 499 Refused', 'Refused\n'])
+})
+
+test('a peer that keeps its side open does not keep the socket', async () => {
+  const { here, there } = await socketPair({ allowHalfOpen: true })
+  const closed = new Promise((resolve) => here.once('close', resolve))
+  there.resume()
+  writeRefusal(here, refuse(400))
+  await closed
+  expect(here.destroyed).toBe(true)
+})
+
+test('it is an error with what it answers', () => {
+  const options: RefusalOptions = { headers: { 'Retry-After': '1' }, body: 'later' }
+  const refusal = refuse(503, options)
+  expect(refusal).toBeInstanceOf(Error)
+  expect(refusal).toBeInstanceOf(Refusal)
+  expect(refusal).toMatchObject({
+    name: 'Refusal',
+    message: '503 Service Unavailable',
+    status: 503,
+    headers: { 'Retry-After': '1' },
+    body: 'later',
+    closeCode: undefined,
+    closeReason: '',
+  })
+  expect(refuse.close(4401, 'who?')).toMatchObject({
+    message: '4401 who?',
+    status: 101,
+    closeCode: 4401,
+    closeReason: 'who?',
+  })
+  expect(refuse.close(4000).closeReason).toBe('')
+})
+
+test.each([200, 302, 399, 600, 400.5, NaN])('%d refuses nobody', (status) => {
+  expect(() => refuse(status)).toThrow(new RangeError(`A refusal's status is 400 to 599; ${status} is not`))
+})
+
+test.each([
+  [{ 'X-A': 'a\r\nSet-Cookie: b' }, 'control characters'],
+  [{ 'X-A': 'a\0' }, 'control characters'],
+  [{ 'X A': 'a' }, '"X A" is not the name of a header'],
+  [{ 'X-A\r\nX-B': 'a' }, 'is not the name of a header'],
+  [{ '': 'a' }, '"" is not the name of a header'],
+])('headers %j would break out of their line', (headers, message) => {
+  expect(() => refuse(401, { headers })).toThrow(TypeError)
+  expect(() => refuse(401, { headers })).toThrow(message)
+})
+
+test('a code that may not be sent and a reason that is too long close nothing', () => {
+  expect(() => refuse.close(1006)).toThrow(TypeError)
+  expect(() => refuse.close(4000, 'x'.repeat(124))).toThrow(RangeError)
+})
