@@ -259,13 +259,16 @@ test('each websocket connection is one line of the log, with its path', async ()
 })
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('on %s', (signal) => {
-  test('everybody is told and the process ends', async () => {
+  test('everybody is told and the process ends, whatever else is connected', async () => {
     const stopping = await ChatDemo.start()
     const clients = await Promise.all(
       ['/ws/echo', '/ws/chat/a/', '/ws/chat/a/', '/ws/chat/b/'].map((path) =>
         ChatClient.open(stopping.ws(path)),
       ),
     )
+    const half = connect(stopping.port, '127.0.0.1').on('error', () => {})
+    half.write('GET / HTTP/1.1\r\n')
+    await once(half, 'connect')
     const exit = stopping.program.stop(signal)
     for (const client of clients) {
       expect(await client.closed).toEqual({ code: 1001, reason: 'The server stops' })

@@ -144,6 +144,9 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     const { width, height } = options.viewport
     const size = 'document.documentElement.scrollWidth + " " + document.documentElement.scrollHeight'
     expect(await ada.tab.evaluate(size)).toBe(`${width} ${height}`)
+    const lines =
+      'const { scrollWidth, clientWidth } = document.querySelector("#lines"); scrollWidth - clientWidth'
+    expect(await ada.tab.evaluate(lines)).toBe(0)
     for (const part of ['#name', '#room', '#lines', '#text', '#send']) {
       const box = (await ada.tab.locator(part).boundingBox())!
       expect(box.x).toBeGreaterThanOrEqual(0)
