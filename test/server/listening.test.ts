@@ -1,0 +1,125 @@
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect as connectSocket, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect, WebSocketServer } from 'hubwire'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { exchange, handshakeText, readAnswer } from '../support/http-exchange.js'
+import { Program } from '../support/program.js'
+import { endWithTest, runningServer } from '../support/running-server.js'
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'hubwire-'))
+  onTestFinished(() => {
+    rmSync(path, { recursive: true, force: true })
+  })
+  return path
+}
+
+async function listeningAt(unixPath: string, unixMode?: number): Promise<WebSocketServer> {
+  const server = new WebSocketServer(unixMode === undefined ? { unixPath } : { unixPath, unixMode })
+  endWithTest(server)
+  await once(server, 'listening')
+  return server
+}
+
+describe('unixPath', () => {
+  test('serves at a unix socket, and removes it when it closes', async () => {
+    const path = join(folder(), 'socket')
+    const server = await listeningAt(path)
+    expect(server.address()).toBe(path)
+    server.on('connection', (socket, request) => {
+      socket.send(`${request.url ?? ''} from ${String(socket.remoteAddress)}`)
+    })
+    const client = await connect(`ws+unix:${path}:/chat?x=1`)
+    expect(await once(client, 'message')).toEqual(['/chat?x=1 from undefined', false])
+    client.terminate()
+    await server.shutdown()
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('unixMode says who may connect', async () => {
+    const path = join(folder(), 'socket')
+    await listeningAt(path, 0o660)
+    expect(statSync(path).mode & 0o777).toBe(0o660)
+  })
+
+  test('a stale socket, left by a process that was killed, is removed', async () => {
+    const path = join(folder(), 'socket')
+    const program = new Program(process.execPath, [
+      '--eval',
+      `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('listening'))`,
+    ])
+    await program.line(/listening/)
+    await program.stop('SIGKILL')
+    expect(existsSync(path)).toBe(true)
+    await listeningAt(path)
+    const client = await connect(`ws+unix:${path}`)
+    client.terminate()
+  })
+
+  test("a socket on which somebody listens is an 'error', and stays", async () => {
+    const path = join(folder(), 'socket')
+    await listeningAt(path)
+    const late = new WebSocketServer({ unixPath: path })
+    const [error] = (await once(late, 'error')) as [NodeJS.ErrnoException]
+    expect(error.code).toBe('EADDRINUSE')
+    const client = await connect(`ws+unix:${path}`)
+    client.terminate()
+  })
+
+  test("a file of another kind is an 'error', and stays as it is", async () => {
+    const path = join(folder(), 'file')
+    writeFileSync(path, 'precious')
+    const server = new WebSocketServer({ unixPath: path })
+    const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
+    expect(error.code).toBe('EADDRINUSE')
+    expect(readFileSync(path, 'utf8')).toBe('precious')
+  })
+
+  test("a folder that does not exist is an 'error'", async () => {
+    const server = new WebSocketServer({ unixPath: join(folder(), 'nowhere', 'socket') })
+    const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
+    expect(error.syscall).toBe('listen')
+  })
+
+  test('close() before it listens is the end of it', async () => {
+    const path = join(folder(), 'socket')
+    const server = new WebSocketServer({ unixPath: path })
+    server.close()
+    await once(server, 'close')
+    // A server that is made later listens later than this one would have.
+    await listeningAt(join(folder(), 'socket'))
+    expect(existsSync(path)).toBe(false)
+    expect(server.address()).toBeNull()
+  })
+})
+
+describe('a server with a port of its own', () => {
+  test('gives a request that dribbles in no more time than handshakeTimeout', async () => {
+    const { port } = await runningServer({ handshakeTimeout: 60 })
+    const socket = connectSocket(port, '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso')
+    expect((await readAnswer(socket)).status).toBe(408)
+  })
+
+  test('refuses upgrades to anything else', async () => {
+    const { port } = await runningServer()
+    const answer = await exchange(port, handshakeText({ Upgrade: 'h2c' }))
+    // Where Node knows `shouldUpgradeCallback` it is a plain request, which gets the answer of all plain requests.
+    expect([400, 426]).toContain(answer.status)
+    expect(answer.body).toContain('websocket')
+    expect(answer.fields.get('content-length')).toBe(String(answer.body.length))
+  })
+
+  test('ends on a port that closes while it is being opened', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1')
+    await once(blocker, 'listening')
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    server.close()
+    await once(server, 'close')
+    expect(server.address()).toBeNull()
+    blocker.close()
+  })
+})

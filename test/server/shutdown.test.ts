@@ -1,0 +1,133 @@
+import { once } from 'node:events'
+import { connect as connectSocket } from 'node:net'
+import { connect, WebSocket, WebSocketServer } from 'hubwire'
+import { describe, expect, test } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { handshakeText, readAnswer } from '../support/http-exchange.js'
+import { startHttp } from '../support/http-server.js'
+import { openPair } from '../support/open-pair.js'
+import { pausedClient } from '../support/paused-client.js'
+import { Queue } from '../support/queue.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { runningServer } from '../support/running-server.js'
+
+describe('shutdown()', () => {
+  test('closes everybody with 1001, takes nobody new, and says how it went', async () => {
+    const { server, url } = await runningServer()
+    const clients = await Promise.all([1, 2, 3].map(() => connect(url)))
+    const closes = clients.map(closeOf)
+    const shutdown = server.shutdown()
+    await expect(connect(url)).rejects.toThrow()
+    expect(await shutdown).toEqual({ closed: 3, terminated: 0 })
+    for (const close of await Promise.all(closes)) {
+      expect(close).toMatchObject({ code: 1001, reason: '', wasClean: true, initiator: 'remote' })
+    }
+    expect(server.clients?.size).toBe(0)
+    expect(server.address()).toBeNull()
+  })
+
+  test('with a code and a reason', async () => {
+    const { client, running } = await openPair()
+    const close = closeOf(client)
+    await running.server.shutdown({ code: 1012, reason: 'be right back' })
+    expect(await close).toMatchObject({ code: 1012, reason: 'be right back' })
+  })
+
+  test('refuses a code that may not be sent, and goes on', async () => {
+    const { client, running } = await openPair()
+    await expect(running.server.shutdown({ code: 1005 })).rejects.toThrow(TypeError)
+    await expect(running.server.shutdown({ reason: 'x'.repeat(124) })).rejects.toThrow(RangeError)
+    await settled()
+    expect(client.readyState).toBe(WebSocket.OPEN)
+  })
+
+  test('ends peers that never answer, or never read, when the time is over', async () => {
+    const { server, port, next } = await runningServer()
+    const silent = await openAsClient(port)
+    const stalled = await pausedClient(port)
+    await next()
+    const { socket } = await next()
+    const client = await connect(`ws://127.0.0.1:${port}`)
+    while (socket.send(Buffer.alloc(1_000_000)));
+    expect(await server.shutdown({ timeout: 50 })).toEqual({ closed: 1, terminated: 2 })
+    expect(client.readyState).toBe(WebSocket.CLOSED)
+    silent.peer.destroy()
+    stalled.destroy()
+  })
+
+  test('ends half-open handshakes and silent TCP connections when the time is over', async () => {
+    const { server, port } = await runningServer()
+    const half = connectSocket(port, '127.0.0.1')
+    const mute = connectSocket(port, '127.0.0.1')
+    const ends = [half, mute].map((socket) => once(socket, 'close'))
+    for (const socket of [half, mute]) socket.on('error', () => {})
+    await Promise.all([half, mute].map((socket) => once(socket, 'connect')))
+    half.write('GET / HTTP/1.1\r\nHost: x\r\nUpgr')
+    // The server has read the half by the time that it has opened a connection that came after it.
+    const { peer } = await openAsClient(port)
+    peer.destroy()
+    await settled()
+    expect(await server.shutdown({ timeout: 50 })).toEqual({ closed: 0, terminated: 0 })
+    await Promise.all(ends)
+  })
+
+  test('does not wait for checks of handshakes beyond its time, and aborts them', async () => {
+    const checks = new Queue<AbortSignal>()
+    const { server, port } = await runningServer({
+      authenticate: (_request, { signal }) => {
+        checks.push(signal)
+        return new Promise<undefined>(() => {})
+      },
+    })
+    const raw = connectSocket(port, '127.0.0.1')
+    raw.on('error', () => {})
+    raw.write(handshakeText())
+    const aborted = once(await checks.next(), 'abort')
+    await server.shutdown({ timeout: 20 })
+    await aborted
+    raw.destroy()
+  })
+
+  test('answers 503 to a handshake whose check ends meanwhile', async () => {
+    const checks = new Queue<(user: undefined) => void>()
+    const { server, port } = await runningServer({
+      authenticate: () =>
+        new Promise<undefined>((resolve) => {
+          checks.push(resolve)
+        }),
+    })
+    const raw = connectSocket(port, '127.0.0.1')
+    raw.write(handshakeText())
+    const admit = await checks.next()
+    const shutdown = server.shutdown()
+    admit(undefined)
+    const answer = await readAnswer(raw)
+    expect(answer).toMatchObject({ status: 503, body: 'The server is shutting down\n' })
+    expect(answer.fields.get('retry-after')).toBe('5')
+    await shutdown
+  })
+
+  test('counts also those that were closing already, and can be asked for twice', async () => {
+    const { client, socket, running } = await openPair()
+    socket.close(4000)
+    const [first, second] = await Promise.all([running.server.shutdown(), running.server.shutdown()])
+    expect(first).toEqual({ closed: 1, terminated: 0 })
+    expect(second).toEqual({ closed: 1, terminated: 0 })
+    expect(client.readyState).toBe(WebSocket.CLOSED)
+    expect(await running.server.shutdown()).toEqual({ closed: 0, terminated: 0 })
+  })
+
+  test('leaves a shared http.Server and its own connections alone', async () => {
+    const { http, port } = await startHttp()
+    const server = new WebSocketServer({ server: http })
+    const plain = connectSocket(port, '127.0.0.1')
+    await once(plain, 'connect')
+    const client = await connect(`ws://127.0.0.1:${port}`)
+    expect(await server.shutdown({ timeout: 10 })).toEqual({ closed: 1, terminated: 0 })
+    expect(client.readyState).toBe(WebSocket.CLOSED)
+    expect(http.listening).toBe(true)
+    expect(plain.destroyed).toBe(false)
+    plain.destroy()
+  })
+})
