@@ -1,0 +1,325 @@
+import { promisify } from 'node:util'
+import { constants, deflateRawSync, inflateRaw } from 'node:zlib'
+import { MessageInflater, ProtocolError } from 'hubwire/protocol'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { enqueue } from '#src/protocol/zlib-pool.js'
+import { collectGarbage } from '../support/garbage-collection.js'
+import { noise, records } from '../support/sample-messages.js'
+import { DeflatingPeer, FLUSH_TAIL } from '../support/zlib-peer.js'
+
+const MEBIBYTE = 1024 * 1024
+const WINDOWS = [9, 10, 11, 12, 13, 14, 15]
+
+function inflate(inflater: MessageInflater, compressed: Buffer, limit = MEBIBYTE): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    inflater.inflate(compressed, limit, (result) => {
+      if (result instanceof ProtocolError) reject(result)
+      else resolve(result)
+    })
+  })
+}
+
+/** The message, or the error's code and close code, from an inflater without a history. */
+async function inflated(compressed: Buffer, limit?: number): Promise<Buffer | [string, number]> {
+  try {
+    return await inflate(new MessageInflater({ windowBits: 15, contextTakeover: false }), compressed, limit)
+  } catch (error) {
+    if (error instanceof ProtocolError) return [error.code, error.closeCode]
+    throw error
+  }
+}
+
+async function textOf(hex: string): Promise<string> {
+  return String(await inflated(Buffer.from(hex, 'hex')))
+}
+
+/** A whole deflate stream, its last block marked as such. */
+function finished(octets: Buffer, dictionary?: Buffer): Buffer {
+  return deflateRawSync(octets, dictionary === undefined ? {} : { dictionary })
+}
+
+function compressed(octets: Buffer): Buffer {
+  const flushed = deflateRawSync(octets, { finishFlush: constants.Z_SYNC_FLUSH })
+  return flushed.subarray(0, -FLUSH_TAIL.length)
+}
+
+const TOO_BIG = ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009]
+const INVALID = ['WS_ERR_INVALID_DEFLATE_DATA', 1007]
+
+describe('a message', () => {
+  test.each([
+    ['of one block (RFC 7692 section 7.2.3.1)', 'f248cdc9c90700', 'Hello'],
+    ['without compression (section 7.2.3.3)', '000500faff48656c6c6f00', 'Hello'],
+    ['of a last block (section 7.2.3.4)', 'f348cdc9c9070000', 'Hello'],
+    ['of a last block and nothing behind it', 'f348cdc9c90700', 'Hello'],
+    ['of two blocks (section 7.2.3.5)', 'f248050000 00ffffcac9c90700'.replace(' ', ''), 'Hello'],
+    ['that is empty (section 7.2.3.6)', '00', ''],
+    // What Python's websockets sends where zlib has nothing to flush: no octet, or the tail of what came before.
+    ['of no octets', '', ''],
+    ['that kept its tail', 'f248cdc9c907000000ffff', 'Hello'],
+    ['of a last block that kept a tail', 'f348cdc9c90700000000ffff', 'Hello'],
+  ])('%s', async (_name, hex, text) => {
+    expect(await textOf(hex)).toBe(text)
+  })
+
+  test('that refers to the one before it (section 7.2.3.2)', async () => {
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover: true })
+    for (const hex of ['f248cdc9c90700', 'f200110000']) {
+      expect(String(await inflate(inflater, Buffer.from(hex, 'hex')))).toBe('Hello')
+    }
+  })
+
+  test('that refers to one before it, where that was not agreed on', async () => {
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
+    await inflate(inflater, Buffer.from('f248cdc9c90700', 'hex'))
+    await expect(inflate(inflater, Buffer.from('f200110000', 'hex'))).rejects.toMatchObject({
+      code: 'WS_ERR_INVALID_DEFLATE_DATA',
+      closeCode: 1007,
+      message: 'The message cannot be inflated: invalid distance too far back',
+    })
+  })
+
+  test('short ones come at once, long ones from the thread pool', async () => {
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
+    let isHere = false
+    inflater.inflate(compressed(records(5)), MEBIBYTE, () => (isHere = true))
+    expect(isHere).toBe(true)
+    const long = compressed(noise(20_000))
+    const result = new Promise<Buffer | ProtocolError>((resolve) => {
+      isHere = false
+      inflater.inflate(long, MEBIBYTE, (result) => {
+        isHere = true
+        resolve(result)
+      })
+    })
+    expect(isHere).toBe(false)
+    expect(noise(20_000).equals((await result) as Buffer)).toBe(true)
+  })
+
+  test('long ones wait for a place in the pool', async () => {
+    const ends: (() => void)[] = []
+    for (let job = 0; job < 8; job++) enqueue((done) => ends.push(done))
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
+    let isHere = false
+    const octets = compressed(noise(20_000))
+    const result = inflate(inflater, octets).then(() => (isHere = true))
+    // What is started behind it, and does not wait, ends before it.
+    for (let turn = 0; turn < 20; turn++) await inflateElsewhere(octets)
+    expect(isHere).toBe(false)
+    for (const end of ends) end()
+    await result
+  })
+})
+
+const inflateElsewhere = promisify((octets: Buffer, callback: (error: Error | null) => void) => {
+  inflateRaw(octets, { finishFlush: constants.Z_SYNC_FLUSH }, callback)
+})
+
+describe('a peer', () => {
+  test.each(WINDOWS)('with a window of %d bits and context takeover', async (windowBits) => {
+    const peer = new DeflatingPeer(windowBits)
+    const inflater = new MessageInflater({ windowBits, contextTakeover: true })
+    const messages = [
+      ...Array.from({ length: 60 }, (_, index) => records((index * 7) % 23, index % 5)),
+      noise(700),
+      noise(40_000, 2),
+      Buffer.from('x'),
+      records(5, 1),
+      noise(40_000, 2),
+      Buffer.alloc(500_000, 'a'),
+      noise(700),
+    ]
+    for (const message of messages) {
+      expect((await inflate(inflater, await peer.compress(message))).equals(message)).toBe(true)
+    }
+  })
+
+  // zlib's 9 bits reach back 250 octets, which 8 bits hold.
+  test('with a window of 8 bits', async () => {
+    const peer = new DeflatingPeer(9)
+    const inflater = new MessageInflater({ windowBits: 8, contextTakeover: true })
+    for (let index = 0; index < 40; index++) {
+      const message = records(index % 4, index % 3)
+      expect((await inflate(inflater, await peer.compress(message))).equals(message)).toBe(true)
+    }
+  })
+
+  test('that marks the last block of each message, and goes on referring to those before', async () => {
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover: true })
+    let history = Buffer.alloc(0)
+    for (let index = 0; index < 20; index++) {
+      const message = records(index % 6, index % 2)
+      const octets = Buffer.concat([finished(message, history), Buffer.of(0)])
+      expect((await inflate(inflater, octets)).equals(message)).toBe(true)
+      history = Buffer.concat([history, message]).subarray(-32_768)
+    }
+  })
+})
+
+describe('blocks marked as the last in the midst of a message', () => {
+  const parts = Array.from({ length: 17 }, (_, index) => records(3, index))
+
+  test.each([2, 3, 16])('%d streams', async (count) => {
+    const message = Buffer.concat(parts.slice(0, count))
+    const octets = Buffer.concat(parts.slice(0, count).map((part) => finished(part)))
+    expect(message.equals((await inflated(octets)) as Buffer)).toBe(true)
+  })
+
+  test('a stream that is not marked behind one that is', async () => {
+    const octets = Buffer.concat([finished(parts[0]!), compressed(parts[1]!)])
+    expect(Buffer.concat(parts.slice(0, 2)).equals((await inflated(octets)) as Buffer)).toBe(true)
+  })
+
+  test('streams that refer to those before them', async () => {
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover: true })
+    const streams = parts
+      .slice(0, 5)
+      .map((part, index) => finished(part, Buffer.concat(parts.slice(0, index)).subarray(-32_768)))
+    const result = await inflate(inflater, Buffer.concat(streams))
+    expect(result.equals(Buffer.concat(parts.slice(0, 5)))).toBe(true)
+  })
+
+  test('streams on the thread pool', async () => {
+    const message = Buffer.concat([noise(30_000), noise(30_000, 3)])
+    const octets = Buffer.concat([finished(noise(30_000)), finished(noise(30_000, 3))])
+    expect(message.equals((await inflated(octets)) as Buffer)).toBe(true)
+  })
+
+  // Each costs a start of zlib: two octets for that would be an attack.
+  test.each([17, 10_000])('%d streams are too many', async (count) => {
+    const octets = Buffer.concat(Array<Buffer>(count).fill(finished(Buffer.from('a'))))
+    expect(await inflated(octets)).toEqual(INVALID)
+  })
+
+  test('octets behind the last stream that are none', async () => {
+    expect(await inflated(Buffer.concat([finished(parts[0]!), Buffer.of(0x07)]))).toEqual(INVALID)
+  })
+})
+
+describe('the limit', () => {
+  // 1,000 is short enough for the main thread and noise of 100,000 is not.
+  test.each([1000, 100_000])('%d octets: as many are taken and one more is not', async (limit) => {
+    const message = noise(limit + 1)
+    const fitting = await inflated(compressed(message.subarray(1)), limit)
+    expect(message.subarray(1).equals(fitting as Buffer)).toBe(true)
+    expect(await inflated(compressed(message), limit)).toEqual(TOO_BIG)
+  })
+
+  test.each([1000, 100_000])('%d octets in two streams', async (limit) => {
+    const message = noise(limit + 1)
+    const streams = (octets: Buffer): Buffer =>
+      Buffer.concat([finished(octets.subarray(0, 600)), finished(octets.subarray(600))])
+    expect(message.subarray(1).equals((await inflated(streams(message.subarray(1)), limit)) as Buffer)).toBe(
+      true,
+    )
+    expect(await inflated(streams(message), limit)).toEqual(TOO_BIG)
+  })
+
+  test('an empty stream behind a message of exactly the limit', async () => {
+    const message = noise(1000)
+    const octets = Buffer.concat([finished(message), Buffer.of(0)])
+    expect(message.equals((await inflated(octets, 1000)) as Buffer)).toBe(true)
+    const more = Buffer.concat([finished(message), finished(Buffer.from('x'))])
+    expect(await inflated(more, 1000)).toEqual(TOO_BIG)
+  })
+
+  test('says which limit it is', async () => {
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
+    await expect(inflate(inflater, compressed(noise(1001)), 1000)).rejects.toThrow(
+      'The message is longer than maxPayload (1000 octets)',
+    )
+  })
+
+  // Fault: undici CVE-2026-1526. On the main thread, on the thread pool, and with a history to keep.
+  test.each([
+    ['10 MiB of zeros', 10, false],
+    ['10 MiB of zeros with context takeover', 10, true],
+    ['40 MiB of zeros', 40, false],
+    ['40 MiB of zeros with context takeover', 40, true],
+  ])('%s against 1 MiB cost no more than about that', async (_name, mebibytes, contextTakeover) => {
+    const bomb = compressed(Buffer.alloc(mebibytes * MEBIBYTE))
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover })
+    const before = process.memoryUsage().arrayBuffers
+    await expect(inflate(inflater, bomb)).rejects.toMatchObject({ closeCode: 1009 })
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(3 * MEBIBYTE)
+  })
+
+  test('300 bombs of 40 MiB at once cost what a few do', async () => {
+    const bomb = compressed(Buffer.alloc(40 * MEBIBYTE))
+    await collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    let ended = 0
+    let most = 0
+    const bombs = Array.from({ length: 300 }, async () => {
+      const result = await inflated(bomb)
+      if (++ended % 50 === 0) {
+        await collectGarbage()
+        most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+      }
+      return String(result)
+    })
+    expect(new Set(await Promise.all(bombs))).toEqual(new Set([String(TOO_BIG)]))
+    // What each connection sent waits, compressed as it is; only a few have grown meanwhile.
+    expect(most).toBeLessThan(300 * bomb.length + 32 * MEBIBYTE)
+  })
+})
+
+describe('what is not deflate', () => {
+  test.each([
+    ['a block type that there is not', '07'],
+    ['a stored block whose length contradicts itself', '00050000004865'],
+    ['a distance beyond the beginning', 'f200110000'],
+    ['text', Buffer.from('Hello, this is not compressed').toString('hex')],
+    ['ones', 'ffffffffff'],
+  ])('%s', async (_name, hex) => {
+    expect(await inflated(Buffer.from(hex, 'hex'))).toEqual(INVALID)
+  })
+
+  test('long enough for the thread pool', async () => {
+    expect(await inflated(Buffer.alloc(20_000, 0xff))).toEqual(INVALID)
+  })
+
+  // A sync flush takes what there is and says nothing: an unfinished message must not pass for a short one.
+  test.each([
+    ['short', Buffer.from('Hello, Hello, Hello')],
+    ['of several hundred octets', records(12)],
+  ])('a message cut short anywhere: one %s', async (_name, message) => {
+    const whole = compressed(message)
+    const taken = []
+    for (let length = 1; length < whole.length; length++) {
+      const result = await inflated(whole.subarray(0, length))
+      if (Buffer.isBuffer(result)) taken.push(length)
+    }
+    expect(taken).toEqual([])
+    expect(message.equals((await inflated(whole)) as Buffer)).toBe(true)
+  })
+
+  test('a long message cut short', async () => {
+    const whole = compressed(noise(100_000))
+    for (const length of [50_000, whole.length - 1]) {
+      const result = await inflated(whole.subarray(0, length))
+      expect(Buffer.isBuffer(result) ? `${result.length} octets` : result).toEqual(INVALID)
+    }
+  })
+
+  test('any octets, and any change to good ones, inflate or are refused; nothing is thrown', async () => {
+    const good = compressed(records(10))
+    const changed = fc
+      .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 4 })
+      .map((changes) => {
+        const octets = Buffer.from(good)
+        for (const [index, octet] of changes) octets[index] = octet
+        return octets
+      })
+    const any = fc.uint8Array({ maxLength: 200 }).map((octets) => Buffer.from(octets))
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(any, changed), async (octets) => {
+        const result = await inflated(octets, 2000)
+        if (Buffer.isBuffer(result)) expect(result.length).toBeLessThanOrEqual(2000)
+        else expect([TOO_BIG, INVALID]).toContainEqual(result)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
