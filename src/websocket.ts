@@ -396,8 +396,10 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
 
 // What Node calls when an async listener rejects.
 Object.defineProperty(WebSocket.prototype, EventEmitter.captureRejectionSymbol, {
-  value(this: WebSocket, failure: unknown): void {
-    this.abort(failure)
+  value(this: WebSocket, failure: unknown, event: string): void {
+    // A listener for 'error' that fails would hear of it, and fail, for ever.
+    if (event === 'error') process.emitWarning(toError(failure))
+    else this.abort(failure)
   },
 })
 

@@ -40,12 +40,20 @@ export async function runCheck<Result>(
   const timer = setTimeout(() => {
     settle(refuse(503, { body: 'The handshake took too long\n' }))
   }, timeout)
-  socket.once('close', leave)
+  // A FIN is seen by who reads up to it, which nobody does yet: frames stay where they are.
+  const look = (): void => {
+    if (socket.readableLength === 0) socket.read()
+  }
+  socket.once('close', leave).once('end', leave).on('readable', look)
   try {
     return await Promise.race([attempt(check, controller.signal), interruption])
   } finally {
     clearTimeout(timer)
-    socket.off('close', leave)
+    socket.off('close', leave).off('end', leave).off('readable', look)
+    // In the next tick the stream is again what it was before somebody looked: one that may be listened to or paused.
+    await new Promise<void>((resolve) => {
+      process.nextTick(resolve)
+    })
   }
 }
 

@@ -313,7 +313,7 @@ export class WebSocketServer<User = undefined>
 
   /** A failure of the application's own code: told to those who listen, and never lost. @internal */
   report(failure: unknown): void {
-    const error = failure instanceof Error ? failure : new Error(String(failure), { cause: failure })
+    const error = toError(failure)
     if (this.listenerCount('error') > 0) this.emit('error', error)
     else process.emitWarning(error)
   }
@@ -360,6 +360,8 @@ export class WebSocketServer<User = undefined>
 Object.defineProperty(WebSocketServer.prototype, EventEmitter.captureRejectionSymbol, {
   value(this: WebSocketServer, failure: unknown, event: string, socket: unknown): void {
     if (event === 'connection' && socket instanceof WebSocket) socket.abort(failure)
+    // A listener for 'error' that fails would hear of it, and fail, for ever.
+    else if (event === 'error') process.emitWarning(toError(failure))
     else this.report(failure)
   },
 })
@@ -379,6 +381,10 @@ function checkPlace<User>({ port, unixPath, server, noServer }: WebSocketServerO
   const places = [port !== undefined, unixPath !== undefined, server !== undefined, noServer === true]
   if (places.filter(Boolean).length === 1) return
   throw new TypeError('One and only one of the options port, unixPath, server and noServer must be given')
+}
+
+function toError(failure: unknown): Error {
+  return failure instanceof Error ? failure : new Error(String(failure), { cause: failure })
 }
 
 function shuttingDown(): Refusal {

@@ -1,0 +1,300 @@
+import { once } from 'node:events'
+import { connect as connectSocket, type Socket } from 'node:net'
+import { connect, type Refusal, refuse, type WebSocketServerOptions } from 'hubwire'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { exchange, handshakeText } from '../support/http-exchange.js'
+import { inbox, take } from '../support/inbox.js'
+import { clientFrame } from '../support/paused-client.js'
+import { openPair } from '../support/open-pair.js'
+import { Queue } from '../support/queue.js'
+import { openAsClient, readHead } from '../support/raw-handshake.js'
+import { expectComplete, refused } from '../support/refused.js'
+import { runningServer, type RunningServer } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
+
+/** A check that waits to be told its outcome. */
+interface Check {
+  readonly signal: AbortSignal
+  finish(user: string | Refusal): void
+  fail(error: Error): void
+}
+
+async function waitingServer(
+  options: WebSocketServerOptions<string> = {},
+): Promise<RunningServer<string> & { checks: Queue<Check> }> {
+  const checks = new Queue<Check>()
+  const running = await runningServer<string>({
+    ...options,
+    authenticate: (_request, { signal }) =>
+      new Promise((finish, fail) => {
+        checks.push({ signal, finish, fail })
+      }),
+  })
+  return { ...running, checks }
+}
+
+function handshake(port: number): Socket {
+  const socket = connectSocket(port, '127.0.0.1')
+  // It may be reset, which is for the test to look at.
+  socket.on('error', () => {})
+  socket.write(handshakeText())
+  return socket
+}
+
+describe('the outcome', () => {
+  test('is the user of the socket', async () => {
+    const running = await runningServer<{ name: string }>({
+      authenticate: (request) => ({ name: request.url ?? '' }),
+    })
+    const [, { socket }] = await Promise.all([connect(`${running.url}/ada`), running.next()])
+    expect(socket.user).toEqual({ name: '/ada' })
+  })
+
+  test.each<[string, () => Refusal | Promise<Refusal>]>([
+    ['returned', () => refuse(401, { headers: { 'WWW-Authenticate': 'Bearer' }, body: 'who?' })],
+    [
+      'thrown',
+      () => {
+        throw refuse(401, { headers: { 'WWW-Authenticate': 'Bearer' }, body: 'who?' })
+      },
+    ],
+    [
+      'a rejection',
+      () => Promise.reject(refuse(401, { headers: { 'WWW-Authenticate': 'Bearer' }, body: 'who?' })),
+    ],
+  ])('is a refusal, %s: that answer, and no connection', async (_name, authenticate) => {
+    const { server, port } = await runningServer<undefined>({ authenticate })
+    const connections = vi.fn()
+    const errors = vi.fn()
+    server.on('connection', connections).on('error', errors)
+    const { status, body, fields } = await refused(port)
+    expect([status, body, fields.get('www-authenticate')]).toEqual([401, 'who?', 'Bearer'])
+    expect(connections).not.toHaveBeenCalled()
+    expect(errors).not.toHaveBeenCalled()
+  })
+
+  test("is a Close frame, which a browser's page gets to see", async () => {
+    const { server, url } = await runningServer<undefined>({ authenticate: () => refuse.close(4401, 'who?') })
+    const connections = vi.fn()
+    server.on('connection', connections)
+    const client = await connect(url)
+    expect(await closeOf(client)).toMatchObject({ code: 4401, reason: 'who?', wasClean: true })
+    expect(connections).not.toHaveBeenCalled()
+    await server.shutdown()
+    expect(server.clients?.size).toBe(0)
+  })
+
+  test.each<[string, unknown, string]>([
+    ['an Error', new Error('the database is down'), 'the database is down'],
+    ['anything', 'the database is down', 'the database is down'],
+  ])("is a failure, %s: 500, which tells the client nothing, and 'error'", async (_name, thrown, message) => {
+    const { server, port } = await runningServer<undefined>({
+      authenticate: () => Promise.reject(thrown as Error),
+    })
+    const errors: Error[] = []
+    server.on('error', (error) => errors.push(error))
+    const { status, body } = await refused(port)
+    expect([status, body]).toEqual([500, 'The server failed to look at the request\n'])
+    expect(errors.map((error) => error.message)).toEqual([message])
+  })
+
+  test('a failure that nobody listens to is a warning of the process', async () => {
+    const { port } = await runningServer<undefined>({
+      authenticate: () => {
+        throw new Error('nobody hears this')
+      },
+    })
+    const warned = once(process, 'warning') as Promise<[Error]>
+    expect(await refused(port)).toMatchObject({ status: 500 })
+    expect((await warned)[0].message).toBe('nobody hears this')
+  })
+
+  test("an async listener for 'error' that fails itself is heard once, and then is a warning", async () => {
+    const lost = uncaught()
+    const { server, port } = await runningServer<undefined>({
+      authenticate: () => {
+        throw new Error('first')
+      },
+    })
+    const listener = vi.fn(() => Promise.reject(new Error('second')))
+    // A loop would starve the event loop, and with it this test's own timeout.
+    server.on('error', (error) => (listener.mock.calls.length > 10 ? undefined : listener(error)))
+    const warned = once(process, 'warning') as Promise<[Error]>
+    expect(await refused(port)).toMatchObject({ status: 500 })
+    expect((await warned)[0].message).toBe('second')
+    expect(listener).toHaveBeenCalledTimes(1)
+    expect(lost).toEqual([])
+  })
+
+  test('comes too late: 503, and the signal is aborted', async () => {
+    const { port, checks, server } = await waitingServer({ handshakeTimeout: 30 })
+    const errors = vi.fn()
+    server.on('error', errors)
+    const answer = exchange(port, handshakeText())
+    const { signal, fail } = await checks.next()
+    const { status, body } = expectComplete(await answer)
+    expect([status, body]).toEqual([503, 'The handshake took too long\n'])
+    expect(signal.aborted).toBe(true)
+    // What becomes of the check then is of no interest, nor lost.
+    const lost = uncaught()
+    fail(new Error('late'))
+    await refusedOnceMore(port, checks)
+    expect(lost).toEqual([])
+    expect(errors).not.toHaveBeenCalled()
+  })
+
+  async function refusedOnceMore(port: number, checks: Queue<Check>): Promise<void> {
+    const answer = exchange(port, handshakeText())
+    const { finish } = await checks.next()
+    finish(refuse(403))
+    expect(await answer).toMatchObject({ status: 403 })
+  }
+})
+
+describe('meanwhile', () => {
+  test('what the client sends is kept, and delivered behind the connection', async () => {
+    const { port, checks, next } = await waitingServer()
+    const raw = handshake(port)
+    raw.write(clientFrame('text', 'early'))
+    const { finish, signal } = await checks.next()
+    raw.write(clientFrame('text', 'and more'))
+    raw.write(clientFrame('ping', 'there?'))
+    await openAsClientDenied(port, checks)
+    finish('ada')
+    const { socket } = await next()
+    expect([socket.user, signal.aborted]).toEqual(['ada', false])
+    expect(await take(inbox(socket), 2)).toEqual(['early', 'and more'])
+    await readHead(raw)
+    raw.destroy()
+  })
+
+  /** Goes through the whole of another handshake: what was sent before it has arrived. */
+  async function openAsClientDenied(port: number, checks: Queue<Check>): Promise<void> {
+    const answer = exchange(port, handshakeText())
+    const check = await checks.next()
+    check.finish(refuse(403))
+    await answer
+  }
+
+  test('the client sends no more than a bounded amount', async () => {
+    const { port, checks, next } = await waitingServer()
+    const raw = handshake(port)
+    const { finish } = await checks.next()
+    const frame = clientFrame('binary', Buffer.alloc(1000, 'x'))
+    let written = 0
+    // Until the kernel's buffers and ours are full: then the client has to wait.
+    while (raw.writableLength < 1_000_000) {
+      raw.write(frame)
+      written++
+      if (written % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await openAsClientDenied(port, checks)
+    expect(raw.writableLength).toBeGreaterThan(0)
+    finish('ada')
+    const { socket } = await next()
+    const messages = await take(inbox(socket), written)
+    expect(messages.every((message) => (message as Buffer).length === 1000)).toBe(true)
+    raw.destroy()
+  })
+
+  test.each<[string, (raw: Socket) => void]>([
+    ['ends its side', (raw) => raw.end()],
+    ['leaves', (raw) => raw.destroy()],
+    ['resets the connection', (raw) => raw.resetAndDestroy()],
+  ])('a client that %s aborts the signal, and is no connection', async (_name, leave) => {
+    const lost = uncaught()
+    const { server, port, checks } = await waitingServer({ maxConnections: 1 })
+    const heard = vi.fn()
+    server.on('connection', heard).on('error', heard)
+    const raw = handshake(port)
+    const { signal, finish } = await checks.next()
+    const aborted = once(signal, 'abort')
+    leave(raw)
+    await aborted
+    finish('ada')
+    // Its place is free again, once its socket is closed.
+    let answer = exchange(port, handshakeText())
+    for (;;) {
+      const outcome = await Promise.race([checks.next(), answer])
+      if ('finish' in outcome) {
+        outcome.finish(refuse(403))
+        break
+      }
+      expect(outcome.status).toBe(503)
+      answer = exchange(port, handshakeText())
+    }
+    expect((await answer).status).toBe(403)
+    expect(heard).not.toHaveBeenCalled()
+    expect(server.clients?.size).toBe(0)
+    expect(lost).toEqual([])
+  })
+
+  test('a client that resets while the check fails costs nothing but the report', async () => {
+    const lost = uncaught()
+    const { server, port, checks } = await waitingServer()
+    const raw = handshake(port)
+    const { signal, fail } = await checks.next()
+    const errors = vi.fn()
+    server.on('error', errors)
+    const aborted = once(signal, 'abort')
+    raw.resetAndDestroy()
+    await aborted
+    fail(new Error('aborted'))
+    await openAsClientDenied(port, checks)
+    expect(errors).not.toHaveBeenCalled()
+    expect(lost).toEqual([])
+  })
+
+  test('a check that heeds the signal may throw its reason: the 503 stands', async () => {
+    const { server, port } = await runningServer<undefined>({
+      handshakeTimeout: 20,
+      authenticate: async (_request, { signal }) => {
+        await once(signal, 'abort')
+        throw signal.reason as Error
+      },
+    })
+    const errors = vi.fn()
+    server.on('error', errors)
+    expect(await refused(port)).toMatchObject({ status: 503 })
+    expect(errors).not.toHaveBeenCalled()
+  })
+
+  test('nothing is left on the socket once it is open', async () => {
+    const { port, checks, next } = await waitingServer()
+    const opening = openAsClient(port)
+    const { finish, signal } = await checks.next()
+    finish('ada')
+    const [{ peer }, { socket, request }] = await Promise.all([opening, next()])
+    const closed = closeOf(socket)
+    const unchecked = await openPair()
+    for (const event of ['readable', 'end', 'close', 'error', 'data']) {
+      const count = request.socket.listenerCount(event)
+      expect([event, count]).toEqual([event, unchecked.request.socket.listenerCount(event)])
+    }
+    peer.destroy()
+    await closed
+    expect(signal.aborted).toBe(false)
+  })
+
+  test("what came early waits while the 'connection' listener pauses the socket", async () => {
+    const { server, port, checks } = await waitingServer()
+    const seen = new Queue<string>()
+    server.on('connection', (socket) => {
+      socket.pause()
+      socket.on('message', (data) => {
+        seen.push(socket.isPaused ? 'too early' : String(data))
+      })
+      setImmediate(() => {
+        socket.resume()
+      })
+    })
+    const raw = handshake(port)
+    raw.write(clientFrame('text', 'early'))
+    const { finish } = await checks.next()
+    await openAsClientDenied(port, checks)
+    finish('ada')
+    expect(await seen.next()).toBe('early')
+    raw.destroy()
+  })
+})
