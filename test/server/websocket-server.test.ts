@@ -12,6 +12,7 @@ import { settled } from '../support/event-loop.js'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { openPair } from '../support/open-pair.js'
+import { rejecting } from '../support/rejecting.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
 
@@ -493,7 +494,7 @@ describe('the sockets', () => {
     }
     const { url, server } = await runningServer({ WebSocket: Mine })
     server.on('connection', (socket) => {
-      ;(socket as Mine).greet()
+      if (socket instanceof Mine) socket.greet()
     })
     const client = new WebSocket(url)
     expect(await once(client, 'message')).toEqual(['greetings', false])
@@ -576,13 +577,11 @@ test('an async listener of the server that rejects is reported, one of connectio
   const { server, url } = await runningServer()
   const errors: Error[] = []
   server.on('error', (error) => errors.push(error))
-  server.on('headers', async () => {
-    throw new Error('in headers')
-  })
-  server.on('connection', async (socket) => {
+  server.on('headers', rejecting(new Error('in headers')))
+  server.on('connection', (socket) => {
     socket.on('error', (error) => errors.push(error))
-    throw new Error('in connection')
   })
+  server.on('connection', rejecting(new Error('in connection')))
   const client = await connect(url)
   expect(await closeOf(client)).toMatchObject({ code: 1011, wasClean: true })
   expect(errors.map((error) => error.message).sort()).toEqual(['in connection', 'in headers'])
