@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { ChatClient } from '../support/chat-client.js'
 import { ChatDemo } from '../support/chat-demo.js'
 
@@ -261,6 +261,7 @@ test('each websocket connection is one line of the log, with its path', async ()
 describe.each(['SIGTERM', 'SIGINT'] as const)('on %s', (signal) => {
   test('everybody is told and the process ends, whatever else is connected', async () => {
     const stopping = await ChatDemo.start()
+    onTestFinished(async () => void (await stopping.program.stop('SIGKILL')))
     const clients = await Promise.all(
       ['/ws/echo', '/ws/chat/a/', '/ws/chat/a/', '/ws/chat/b/'].map((path) =>
         ChatClient.open(stopping.ws(path)),
