@@ -261,7 +261,9 @@ test('each websocket connection is one line of the log, with its path', async ()
 describe.each(['SIGTERM', 'SIGINT'] as const)('on %s', (signal) => {
   test('everybody is told and the process ends, whatever else is connected', async () => {
     const stopping = await ChatDemo.start()
-    onTestFinished(async () => void (await stopping.program.stop('SIGKILL')))
+    onTestFinished(async () => {
+      await stopping.program.stop('SIGKILL')
+    })
     const clients = await Promise.all(
       ['/ws/echo', '/ws/chat/a/', '/ws/chat/a/', '/ws/chat/b/'].map((path) =>
         ChatClient.open(stopping.ws(path)),
