@@ -213,6 +213,8 @@ export class OpeningHandshake {
     if (REDIRECTS.has(status) && location !== undefined && this.#options.followRedirects === true) {
       request.destroy()
       this.#redirect(location)
+    } else if (status === 101) {
+      this.fail(new HandshakeError(status, 'Invalid Connection header: the server did not name Upgrade'))
     } else if (this.#listener.onUnexpectedResponse(request, response)) {
       // The listener reads the answer in its own time, and ends the request.
       clearTimeout(this.#timer)

@@ -32,7 +32,8 @@ export class Fragments {
   #segment: Buffer | undefined
   #used = 0
 
-  add(octets: Buffer, start: number, end: number): void {
+  /** @param due - octets of the same frame that are still to come: as much again as is there is provided for */
+  add(octets: Buffer, start: number, end: number, due = 0): void {
     this.length += end - start
     if (isWorthAView(octets, end - start)) {
       this.#seal()
@@ -41,7 +42,7 @@ export class Fragments {
     }
     let from = start
     while (from < end) {
-      const segment = this.#room()
+      const segment = this.#room(due)
       const copied = octets.copy(segment, this.#used, from, end)
       this.#used += copied
       from += copied
@@ -54,10 +55,11 @@ export class Fragments {
     return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.length)
   }
 
-  #room(): Buffer {
+  #room(due: number): Buffer {
     if (this.#segment === undefined || this.#used === this.#segment.length) {
       this.#seal()
-      const size = Math.min(Math.max(this.length, SMALLEST_SEGMENT), LARGEST_SEGMENT)
+      const expected = this.#pieces.length === 0 ? this.length + Math.min(due, this.length) : this.length
+      const size = Math.min(Math.max(expected, SMALLEST_SEGMENT), LARGEST_SEGMENT)
       this.#segment = Buffer.allocUnsafeSlow(size)
     }
     return this.#segment

@@ -59,7 +59,7 @@ export class UnfinishedMessage {
   add(octets: Buffer, start: number, end: number): void {
     this.remaining -= end - start
     this.key = rotateKey(this.key, end - start)
-    this.#fragments.add(octets, start, end)
+    this.#fragments.add(octets, start, end, this.remaining)
   }
 
   /** Whether text that is not compressed can still become valid UTF-8. */
