@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * WebSocket for Node.js: servers, clients, and a hub that broadcasts to groups.
  *

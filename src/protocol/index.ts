@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * RFC 6455 and RFC 7692 over octets, with no socket, timer or event emitter: octets in, messages and control frames
  * out, octets back.

@@ -106,7 +106,7 @@ function zlibOptions(length: number, room: number, dictionary: Buffer | undefine
   const info = true
   // zlib takes no 0, which is what a further stream of a message of exactly the limit has left.
   const maxOutputLength = Math.max(1, room)
-  const chunkSize = Math.min(Math.max(1024, length * 4), 64 * 1024)
+  const chunkSize = Math.min(Math.max(2048, length * 6), 64 * 1024)
   return dictionary === undefined
     ? { info, maxOutputLength, chunkSize }
     : { info, maxOutputLength, chunkSize, dictionary }
