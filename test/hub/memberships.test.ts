@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { Memberships } from '#src/hub/memberships.js'
+import { FakeMember } from '../support/fake-member.js'
+
+describe('memberships', () => {
+  test('a group is there while it has members', () => {
+    const memberships = new Memberships()
+    const [one, other] = [new FakeMember(), new FakeMember()]
+    expect(memberships.membersOf('g')).toBeUndefined()
+    memberships.add('g', one)
+    memberships.add('g', other)
+    memberships.add('h', other)
+    expect([...(memberships.membersOf('g') ?? [])]).toEqual([one, other])
+    expect([...memberships.groupNames()]).toEqual(['g', 'h'])
+    expect([memberships.groupCount, memberships.memberCount]).toEqual([2, 2])
+
+    expect(memberships.delete('g', one)).toBe(true)
+    expect(memberships.delete('g', one)).toBe(false)
+    expect(memberships.delete('h', one)).toBe(false)
+    expect([memberships.groupCount, memberships.memberCount]).toEqual([2, 1])
+
+    expect(memberships.delete('g', other)).toBe(true)
+    expect(memberships.membersOf('g')).toBeUndefined()
+    expect([...memberships.groupNames()]).toEqual(['h'])
+  })
+
+  test('one listener a member, for as long as it is in a group', () => {
+    const memberships = new Memberships()
+    const member = new FakeMember()
+    for (let count = 0; count < 100; count++) memberships.add(`group ${count}`, member)
+    memberships.add('group 0', member)
+    expect(member.listenerCount('close')).toBe(1)
+    for (let count = 1; count < 100; count++) memberships.delete(`group ${count}`, member)
+    expect(member.listenerCount('close')).toBe(1)
+    memberships.delete('group 0', member)
+    expect(member.listenerCount('close')).toBe(0)
+    expect([memberships.groupCount, memberships.memberCount]).toEqual([0, 0])
+
+    memberships.add('again', member)
+    expect(member.listenerCount('close')).toBe(1)
+    memberships.leaveAll(member)
+    expect(member.listenerCount('close')).toBe(0)
+    memberships.leaveAll(member)
+  })
+
+  test('all members share that listener', () => {
+    const memberships = new Memberships()
+    const [one, other] = [new FakeMember(), new FakeMember()]
+    memberships.add('g', one)
+    memberships.add('g', other)
+    expect(one.listeners('close')).toEqual(other.listeners('close'))
+    one.end()
+    expect([...(memberships.membersOf('g') ?? [])]).toEqual([other])
+  })
+
+  test('whoever closes leaves all groups, and cannot join one after it', () => {
+    const memberships = new Memberships()
+    const [one, other] = [new FakeMember(), new FakeMember()]
+    for (const name of ['g', 'h', 'i']) memberships.add(name, one)
+    memberships.add('h', other)
+    one.end()
+    expect([...memberships.groupNames()]).toEqual(['h'])
+    expect(memberships.memberCount).toBe(1)
+    expect(one.listenerCount('close')).toBe(0)
+    memberships.add('g', one)
+    expect(memberships.membersOf('g')).toBeUndefined()
+    expect(one.listenerCount('close')).toBe(0)
+  })
+})
