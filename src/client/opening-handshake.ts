@@ -145,6 +145,8 @@ export class OpeningHandshake {
       agent: passedOn.agent ?? (passedOn.createConnection === undefined ? false : undefined),
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port || (isSecure ? 443 : 80),
+      // Which goes without saying in the Host header, where an agent would know it.
+      defaultPort: isSecure ? 443 : 80,
       path,
       headers: this.#headers(origin),
       ...(socketPath === undefined ? undefined : { socketPath, host: 'localhost' }),
@@ -214,12 +216,20 @@ export class OpeningHandshake {
       request.destroy()
       this.#redirect(location)
     } else if (status === 101) {
-      this.fail(new HandshakeError(status, 'Invalid Connection header: the server did not name Upgrade'))
+      // Node takes it for an upgrade when both headers say so.
+      const why =
+        response.headers.upgrade === undefined
+          ? 'Invalid Upgrade header: the server did not name websocket'
+          : 'Invalid Connection header: the server did not name Upgrade'
+      this.fail(new HandshakeError(status, why))
     } else if (this.#listener.onUnexpectedResponse(request, response)) {
-      // The listener reads the answer in its own time, and ends the request.
+      // The listener reads the answer in its own time; then, or when it ends the request, the attempt has failed.
       clearTimeout(this.#timer)
+      response.once('close', () => {
+        this.fail(unexpected(status))
+      })
     } else {
-      this.fail(new HandshakeError(status, `Unexpected server response: ${status}`))
+      this.fail(unexpected(status))
     }
   }
 
@@ -246,6 +256,10 @@ export class OpeningHandshake {
       this.#send(next.url.href)
     }
   }
+}
+
+function unexpected(status: number): HandshakeError {
+  return new HandshakeError(status, `Unexpected server response: ${status}`)
 }
 
 function ignore(): void {

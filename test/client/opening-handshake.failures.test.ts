@@ -1,0 +1,211 @@
+import { once } from 'node:events'
+import { connect as connectSocket } from 'node:net'
+import { join } from 'node:path'
+import { connect, WebSocket } from 'hubwire'
+import { describe, expect, test } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { failedAttempt } from '../support/failed-attempt.js'
+import { freePort } from '../support/free-port.js'
+import { openPair } from '../support/open-pair.js'
+import { runningServer } from '../support/running-server.js'
+import { scriptedServer } from '../support/scripted-server.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
+
+const GIVEN_UP = 'WebSocket was closed before the connection was established'
+
+describe('nobody to talk to', () => {
+  test('a name that does not exist', async () => {
+    const cause = await failedAttempt(new WebSocket('ws://nobody.invalid/'))
+    expect(cause.code).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/)
+  })
+
+  test('a port on which nobody listens', async () => {
+    const url = `ws://127.0.0.1:${await freePort()}/`
+    expect((await failedAttempt(new WebSocket(url))).code).toBe('ECONNREFUSED')
+    await expect(connect(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('a unix socket that does not exist', async () => {
+    const client = new WebSocket(`ws+unix:${join(temporaryFolder(), 'none')}:/`)
+    expect((await failedAttempt(client)).code).toBe('ENOENT')
+  })
+
+  test('a server that resets the connection', async () => {
+    const { url } = await scriptedServer((_request, socket) => socket.resetAndDestroy())
+    expect((await failedAttempt(new WebSocket(url))).code).toBe('ECONNRESET')
+  })
+
+  test('a server that does not speak in time', async () => {
+    const { url } = await scriptedServer(() => {})
+    expect((await failedAttempt(new WebSocket(url, { handshakeTimeout: 20 }))).message).toBe(
+      'Opening handshake has timed out: no answer within handshakeTimeout (20 ms)',
+    )
+  })
+
+  test('a server that dribbles its answer has no more time', async () => {
+    const { url } = await scriptedServer((_request, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\n')
+      const timer = setInterval(() => socket.write('X: y\r\n'), 5)
+      socket.once('close', () => {
+        clearInterval(timer)
+      })
+    })
+    expect((await failedAttempt(new WebSocket(url, { handshakeTimeout: 40 }))).message).toMatch('timed out')
+  })
+})
+
+describe('given up while connecting', () => {
+  test.each<[string, (client: WebSocket) => void]>([
+    [
+      'close()',
+      (client) => {
+        client.close()
+      },
+    ],
+    [
+      'close(code, reason)',
+      (client) => {
+        client.close(4000, 'never mind')
+      },
+    ],
+    [
+      'terminate()',
+      (client) => {
+        client.terminate()
+      },
+    ],
+    [
+      'both, and again',
+      (client) => {
+        client.close()
+        client.terminate()
+        client.close()
+      },
+    ],
+  ])('by %s, at once and once the server was asked', async (_name, giveUp) => {
+    const atOnce = new WebSocket((await silentServer()).url)
+    giveUp(atOnce)
+    expect(atOnce.readyState).toBe(WebSocket.CLOSING)
+    expect((await failedAttempt(atOnce)).message).toBe(GIVEN_UP)
+    const { url, requested } = await silentServer()
+    const later = new WebSocket(url)
+    await requested
+    giveUp(later)
+    expect((await failedAttempt(later)).message).toBe(GIVEN_UP)
+    giveUp(later)
+    expect(later.readyState).toBe(WebSocket.CLOSED)
+  })
+
+  test('a bad code throws, and the attempt goes on', async () => {
+    const running = await runningServer()
+    const client = new WebSocket(running.url)
+    expect(() => {
+      client.close(1006)
+    }).toThrow(TypeError)
+    await once(client, 'open')
+    expect(client.readyState).toBe(WebSocket.OPEN)
+  })
+
+  test('the server sees the connection end', async () => {
+    const { url, requested, ended } = await silentServer()
+    const client = new WebSocket(url)
+    await requested
+    client.terminate()
+    await Promise.all([ended, failedAttempt(client)])
+  })
+})
+
+/** A server that reads a request and says nothing. */
+async function silentServer(): Promise<{ url: string; requested: Promise<void>; ended: Promise<void> }> {
+  let wasAsked: () => void = () => {}
+  let hasEnded: () => void = () => {}
+  const requested = new Promise<void>((resolve) => {
+    wasAsked = resolve
+  })
+  const ended = new Promise<void>((resolve) => {
+    hasEnded = resolve
+  })
+  const { url } = await scriptedServer((_request, socket) => {
+    socket.once('close', hasEnded).resume()
+    wasAsked()
+  })
+  return { url, requested, ended }
+}
+
+describe('a signal', () => {
+  test('that is aborted already', async () => {
+    const reason = new Error('not today')
+    const { url } = await runningServer()
+    const client = new WebSocket(url, { signal: AbortSignal.abort(reason) })
+    expect(await failedAttempt(client)).toBe(reason)
+    await expect(connect(url, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  })
+
+  test('that is aborted while connecting', async () => {
+    const { url, requested, ended } = await silentServer()
+    const controller = new AbortController()
+    const client = new WebSocket(url, { signal: controller.signal })
+    await requested
+    controller.abort()
+    const cause = await failedAttempt(client)
+    expect([cause, cause.name]).toEqual([controller.signal.reason, 'AbortError'])
+    await ended
+  })
+
+  test('whose reason is no error is wrapped in one', async () => {
+    const { url } = await runningServer()
+    const client = new WebSocket(url, { signal: AbortSignal.abort('words') })
+    const cause = await failedAttempt(client)
+    expect([cause.message, cause.cause]).toEqual(['words', 'words'])
+  })
+
+  test('that is aborted once it is open ends the connection', async () => {
+    const controller = new AbortController()
+    const { client, socket } = await openPair({ client: { signal: controller.signal } })
+    const closes = Promise.all([closeOf(client), closeOf(socket)])
+    const reason = new Error('enough')
+    controller.abort(reason)
+    const [ours, theirs] = await closes
+    expect(ours).toMatchObject({ code: 1006, wasClean: false, initiator: 'local', cause: reason })
+    expect(theirs).toMatchObject({ code: 1006, wasClean: false })
+  })
+
+  test('that outlives the connection holds nothing of it', async () => {
+    const controller = new AbortController()
+    const { client } = await openPair({ client: { signal: controller.signal } })
+    const closed = closeOf(client)
+    client.close(1000)
+    expect(await closed).toMatchObject({ code: 1000 })
+    controller.abort()
+    expect(client.readyState).toBe(WebSocket.CLOSED)
+  })
+})
+
+describe('the connection', () => {
+  test('may be made by the caller', async () => {
+    const running = await runningServer()
+    const made: unknown[] = []
+    const client = await connect('ws://somewhere.invalid/x', {
+      createConnection: () => {
+        const socket = connectSocket(running.port, '127.0.0.1')
+        made.push(socket)
+        return socket
+      },
+    })
+    const { request } = await running.next()
+    expect([made.length, request.headers.host, request.url]).toEqual([1, 'somewhere.invalid', '/x'])
+    client.terminate()
+  })
+
+  test('may be looked up by the caller', async () => {
+    const running = await runningServer()
+    const client = await connect(`ws://somewhere.invalid:${running.port}/`, {
+      lookup: (_name, options, callback) => {
+        if (options.all === true) callback(null, [{ address: '127.0.0.1', family: 4 }])
+        else callback(null, '127.0.0.1', 4)
+      },
+    })
+    expect(client.readyState).toBe(WebSocket.OPEN)
+    client.terminate()
+  })
+})
