@@ -1,0 +1,149 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { connect as connectSocket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connect, WebSocketServer } from 'hubwire'
+import { expect, test, vi } from 'vitest'
+import { UpgradeDispatcher, type UpgradeOwner } from '#src/server/upgrade-dispatcher.js'
+import { exchange, handshakeText } from '../support/http-exchange.js'
+import { startHttp } from '../support/http-server.js'
+import { refused } from '../support/refused.js'
+import { endWithTest } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
+
+function ownerOf(path: string, upgrades: string[]): UpgradeOwner {
+  return {
+    shouldHandle: (request) => request.url === path,
+    refuseFailed: vi.fn(),
+    onUpgrade: (_request, socket) => {
+      upgrades.push(path)
+      socket.end('HTTP/1.1 101 Taken\r\n\r\n')
+    },
+  }
+}
+
+test('there is one for an http.Server, with one listener while there are owners', async () => {
+  const { http } = await startHttp()
+  const dispatcher = UpgradeDispatcher.of(http)
+  expect(UpgradeDispatcher.of(http)).toBe(dispatcher)
+  const [one, two] = [ownerOf('/one', []), ownerOf('/two', [])]
+  const counts = [http.listenerCount('upgrade')]
+  for (const change of [
+    (): void => {
+      dispatcher.add(one)
+    },
+    (): void => {
+      dispatcher.add(two)
+    },
+    (): void => {
+      dispatcher.delete(one)
+    },
+    (): void => {
+      dispatcher.delete(two)
+    },
+    (): void => {
+      dispatcher.delete(two)
+    },
+  ]) {
+    change()
+    counts.push(http.listenerCount('upgrade'))
+  }
+  expect(counts).toEqual([0, 1, 1, 1, 0, 0])
+})
+
+test('the first that owns a request takes it', async () => {
+  const { http, port } = await startHttp()
+  const upgrades: string[] = []
+  const others: string[] = []
+  UpgradeDispatcher.of(http).add(ownerOf('/a', upgrades))
+  UpgradeDispatcher.of(http).add(ownerOf('/b', upgrades))
+  UpgradeDispatcher.of(http).add(ownerOf('/b', others))
+  await exchange(port, handshakeText({}, 'GET /b HTTP/1.1'))
+  await exchange(port, handshakeText({}, 'GET /a HTTP/1.1'))
+  expect([upgrades, others]).toEqual([['/b', '/a'], []])
+})
+
+test('what nobody of ours owns is left to others who listen, websocket or not', async () => {
+  const { http, port } = await startHttp()
+  UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
+  http.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    if (request.url !== '/ours') socket.end(`HTTP/1.1 101 Theirs\r\n\r\n${request.headers.upgrade ?? ''}`)
+  })
+  expect((await exchange(port, handshakeText({}, 'GET /theirs HTTP/1.1'))).body).toBe('websocket')
+  expect((await exchange(port, handshakeText({ Upgrade: 'h2c' }, 'GET /h2c HTTP/1.1'))).body).toBe('h2c')
+})
+
+test('an owner that fails to tell is asked for the answer, and the others are not', async () => {
+  const { http, port } = await startHttp()
+  const upgrades: string[] = []
+  const failure = new Error('no idea')
+  const refuseFailed = vi.fn((_failure: unknown, socket: Duplex) => {
+    socket.end('HTTP/1.1 500 Failed\r\n\r\n')
+  })
+  UpgradeDispatcher.of(http).add({
+    ...ownerOf('/', upgrades),
+    shouldHandle: () => {
+      throw failure
+    },
+    refuseFailed,
+  })
+  UpgradeDispatcher.of(http).add(ownerOf('/', upgrades))
+  expect((await exchange(port, handshakeText())).status).toBe(500)
+  expect(refuseFailed.mock.calls.map(([reason]) => reason)).toEqual([failure])
+  expect(upgrades).toEqual([])
+})
+
+test('a path function that throws in handleUpgrade() is a 500 as well', async () => {
+  const { http, port } = await startHttp()
+  const server = new WebSocketServer({
+    noServer: true,
+    path: () => {
+      throw new Error('no idea')
+    },
+  })
+  endWithTest(server)
+  const errors: string[] = []
+  server.on('error', (error) => errors.push(error.message))
+  http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    server.handleUpgrade(request, socket, head, () => {})
+  })
+  expect(await refused(port)).toMatchObject({ status: 500 })
+  expect(errors).toEqual(['no idea'])
+})
+
+test.each([
+  ['nobody owns', {}],
+  ['is not to websocket', { Upgrade: 'h2c' }],
+])('a client that resets while it is told that its upgrade %s ends nothing', async (_name, fields) => {
+  const lost = uncaught()
+  const { http, port } = await startHttp()
+  UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
+  const raw = connectSocket(port, '127.0.0.1')
+  raw.on('error', () => {})
+  raw.write(handshakeText(fields))
+  const [, socket] = (await once(http, 'upgrade')) as [IncomingMessage, Duplex]
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  // What a reset in the midst of the answer looks like from within.
+  socket.destroy(new Error('read ECONNRESET'))
+  await closed
+  raw.destroy()
+  expect((await refused(port, fields)).status).toBe('Upgrade' in fields ? 400 : 404)
+  expect(lost).toEqual([])
+})
+
+test('an http.Server that closes and listens again has its websockets again', async () => {
+  const { http, port } = await startHttp()
+  const server = new WebSocketServer({ server: http })
+  endWithTest(server)
+  const listening = vi.fn()
+  server.on('listening', listening)
+  const first = await connect(`ws://127.0.0.1:${port}`)
+  first.terminate()
+  http.closeAllConnections()
+  await new Promise((resolve) => http.close(resolve))
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const second = await connect(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
+  expect([second.readyState, listening.mock.calls.length]).toEqual([1, 1])
+})
