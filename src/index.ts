@@ -6,7 +6,7 @@
  */
 export type { Subprotocols } from './client/subprotocols.js'
 export { connect } from './connect.js'
-export type { BinaryType } from './connection/connection.js'
+export type { BinaryType } from './connection/connection-events.js'
 export type {
   CloseDetails,
   CloseEvent,
@@ -36,10 +36,10 @@ export type { ListenOptions } from './server/listening.js'
 export type { Origins } from './server/origins.js'
 export type { Path } from './server/path.js'
 export { Refusal, type RefusalOptions, refuse } from './server/refusal.js'
+export type { ShutdownResult } from './server/shutdown.js'
 export type { TrustProxy } from './server/trusted-proxies.js'
 export type { ClientInfo, VerifyCallback, VerifyClient } from './server/verify-client.js'
 export {
-  type ShutdownResult,
   WebSocketServer,
   type WebSocketServerEvents,
   type WebSocketServerOptions,

@@ -4,12 +4,9 @@ import type { Duplex } from 'node:stream'
 import { parseAddress } from './client/address.js'
 import { type Opened, OpeningHandshake, type OpeningOptions } from './client/opening-handshake.js'
 import { isSubprotocols, readSubprotocols, type Subprotocols } from './client/subprotocols.js'
-import {
-  type BinaryType,
-  type Compression,
-  Connection,
-  type ConnectionSettings,
-} from './connection/connection.js'
+import { Connection } from './connection/connection.js'
+import type { BinaryType } from './connection/connection-events.js'
+import type { Compression, ConnectionSettings } from './connection/connection-settings.js'
 import type { Member, SlowLimits } from './connection/member.js'
 import { maskingKeysFrom, randomMaskingKey } from './connection/masking-keys.js'
 import type { MessageOptions } from './connection/message-writer.js'

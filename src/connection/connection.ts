@@ -1,61 +1,18 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { CloseCode, encodeClose, MAX_REASON_LENGTH } from '../protocol/close-codes.js'
-import { Decoder, type DecoderOptions, type DecoderSink } from '../protocol/decoder.js'
+import { Decoder, type DecoderSink } from '../protocol/decoder.js'
 import type { ProtocolError } from '../protocol/errors.js'
-import type { MessageDeflater } from '../protocol/message-deflater.js'
-import type { MessageInflater } from '../protocol/message-inflater.js'
 import { FIN, Opcode } from '../protocol/opcodes.js'
 import { ClosingHandshake } from './closing-handshake.js'
-import type { CloseDetails } from './event-target.js'
-import type { Heartbeat, Pulse } from './heartbeat.js'
-import type { MaskingKeys } from './masking-keys.js'
-import type { SlowLimits, SlowPolicy } from './member.js'
+import type { BinaryType, ConnectionEmitter } from './connection-events.js'
+import type { Compression, ConnectionSettings } from './connection-settings.js'
+import type { Pulse } from './heartbeat.js'
+import type { SlowLimits } from './member.js'
 import { type MessageOptions, MessageWriter, type WriterOwner } from './message-writer.js'
 import { Outbox, type WriteCallback } from './outbox.js'
 import type { PreparedMessage } from './prepared-message.js'
 import { listenTo, type SocketListener } from './socket-listeners.js'
-
-/** What all connections of a server, or one client, have in common. */
-export interface ConnectionSettings {
-  readonly decoder: DecoderOptions
-  /** Milliseconds that the peer has to complete the closing handshake. */
-  readonly closeTimeout: number
-  /** Octets that may wait for a peer before it counts as slow. */
-  readonly maxBufferedAmount: number
-  /** What becomes of a slow peer: its connection ends, or it misses messages. */
-  readonly slowPolicy: SlowPolicy
-  /** Whether Pings are answered by the library. */
-  readonly autoPong: boolean
-  readonly heartbeat?: Heartbeat | undefined
-  /** The source of masking keys, in a client. */
-  readonly maskingKeys?: MaskingKeys | undefined
-}
-
-/** The halves of permessage-deflate, where it was negotiated. */
-export interface Compression {
-  readonly inflater: MessageInflater
-  readonly deflater: MessageDeflater
-}
-
-/** What a connection emits. */
-export interface ConnectionEvents {
-  message: [data: string | Buffer | ArrayBuffer, isBinary: boolean]
-  ping: [payload: Buffer]
-  pong: [payload: Buffer]
-  drain: []
-  error: [error: Error]
-  close: [code: number, reason: string, details: CloseDetails]
-}
-
-/** Who emits it; a plain emitter, so that nothing stands between the decoder and the user's listeners. */
-export interface ConnectionEmitter {
-  emit<Name extends keyof ConnectionEvents>(name: Name, ...values: ConnectionEvents[Name]): boolean
-  listenerCount(name: keyof ConnectionEvents): number
-}
-
-/** What binary messages are handed out as; `'blob'` is for WHATWG's events alone, others get a Buffer. */
-export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'blob'
 
 /**
  * One open connection over any duplex stream: what comes in goes through the decoder to the owner, what goes out

@@ -105,8 +105,8 @@ function messageData(
   isBinary: boolean,
   binaryType: string,
 ): string | Buffer | ArrayBuffer | Blob {
-  if (!isBinary) return String(data)
-  return binaryType === 'blob' ? new Blob([data as Buffer]) : data
+  if (!isBinary) return typeof data === 'string' ? data : (data as Buffer).toString()
+  return binaryType === 'blob' ? new Blob([data]) : data
 }
 
 function call(emitter: ListenerList, listener: AnyListener, event: never): unknown {

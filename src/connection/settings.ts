@@ -12,7 +12,7 @@ import {
   type DeflateParameters,
   type PerMessageDeflateOptions,
 } from '../protocol/permessage-deflate.js'
-import type { Compression, ConnectionSettings } from './connection.js'
+import type { Compression, ConnectionSettings } from './connection-settings.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 import type { MaskingKeys } from './masking-keys.js'
 import type { SlowPolicy } from './member.js'

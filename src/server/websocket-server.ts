@@ -3,7 +3,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Compression, ConnectionSettings } from '../connection/connection.js'
+import type { Compression, ConnectionSettings } from '../connection/connection-settings.js'
 import {
   compressionFor,
   type ConnectionOptions,
@@ -23,6 +23,7 @@ import { WebSocket } from '../websocket.js'
 import { Admission, type AdmissionOptions, type Admitted, DEFAULT_HANDSHAKE_TIMEOUT } from './admission.js'
 import { GONE } from './authentication.js'
 import { withoutSecrets } from './credentials.js'
+import { closeAll, type ShutdownResult } from './shutdown.js'
 import { createOwnServer, listen, type ListenOptions } from './listening.js'
 import { matchPath, type Path } from './path.js'
 import { Refusal, refuse, writeRefusal } from './refusal.js'
@@ -55,14 +56,6 @@ export interface WebSocketServerEvents<User> {
   wsClientError: [error: Error, socket: Duplex, request: IncomingMessage]
 }
 
-/** What a shutdown came to. */
-export interface ShutdownResult {
-  /** Connections that completed the closing handshake. */
-  closed: number
-  /** Connections that did not, and were ended. */
-  terminated: number
-}
-
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000
 
 /**
@@ -85,6 +78,7 @@ export class WebSocketServer<User = undefined>
   readonly #server: Server | undefined
   readonly #onSocketClose: (this: WebSocket<User>) => void
   #isAccepting = true
+  #isShuttingDown = false
   #isServerClosed = false
   #isClosed = false
 
@@ -182,7 +176,8 @@ export class WebSocketServer<User = undefined>
     if (callback !== undefined) this.once('close', callback)
     if (!this.#isAccepting) return
     this.#isAccepting = false
-    this.#leaveServer()
+    // While it shuts down it stays, to answer 503.
+    if (!this.#isShuttingDown) this.#leaveServer()
     if (this.#ownsServer) this.#server?.close(this.#onServerClose)
     else process.nextTick(this.#onServerClose)
   }
@@ -198,18 +193,8 @@ export class WebSocketServer<User = undefined>
   ): Promise<ShutdownResult> {
     const { code = CloseCode.goingAway, reason = '', timeout = DEFAULT_SHUTDOWN_TIMEOUT } = options
     encodeClose(code, reason)
-    const result: ShutdownResult = { closed: 0, terminated: 0 }
-    const ends = [...this.#sockets].map(
-      (socket) =>
-        new Promise<void>((resolve) => {
-          socket.once('close', (_code, _reason, { wasClean }) => {
-            if (wasClean) result.closed++
-            else result.terminated++
-            resolve()
-          })
-          socket.close(code, reason)
-        }),
-    )
+    const result = closeAll(this.#sockets, code, reason)
+    this.#isShuttingDown = true
     const closed = new Promise<void>((resolve) => {
       this.close(() => {
         resolve()
@@ -220,8 +205,9 @@ export class WebSocketServer<User = undefined>
       this.#admission.abandon()
       if (this.#ownsServer) this.#server?.closeAllConnections()
     }, timeout)
-    await Promise.all([...ends, closed])
+    await closed
     clearTimeout(timer)
+    this.#leaveServer()
     return result
   }
 

@@ -1,0 +1,20 @@
+import type { CloseDetails } from './event-target.js'
+
+/** What a connection emits. */
+export interface ConnectionEvents {
+  message: [data: string | Buffer | ArrayBuffer, isBinary: boolean]
+  ping: [payload: Buffer]
+  pong: [payload: Buffer]
+  drain: []
+  error: [error: Error]
+  close: [code: number, reason: string, details: CloseDetails]
+}
+
+/** Who emits it; a plain emitter, so that nothing stands between the decoder and the user's listeners. */
+export interface ConnectionEmitter {
+  emit<Name extends keyof ConnectionEvents>(name: Name, ...values: ConnectionEvents[Name]): boolean
+  listenerCount(name: keyof ConnectionEvents): number
+}
+
+/** What binary messages are handed out as; `'blob'` is for WHATWG's events alone, others get a Buffer. */
+export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'blob'
