@@ -1,15 +1,17 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { connect as connectSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect, WebSocketServer } from 'hubwire'
 import { expect, test, vi } from 'vitest'
 import { UpgradeDispatcher, type UpgradeOwner } from '#src/server/upgrade-dispatcher.js'
+import { settled } from '../support/event-loop.js'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { refused } from '../support/refused.js'
+import { requestWith } from '../support/request.js'
 import { endWithTest } from '../support/running-server.js'
+import { socketPair } from '../support/socket-pair.js'
 import { uncaught } from '../support/uncaught.js'
 
 function ownerOf(path: string, upgrades: string[]): UpgradeOwner {
@@ -113,22 +115,19 @@ test('a path function that throws in handleUpgrade() is a 500 as well', async ()
 })
 
 test.each([
-  ['nobody owns', {}],
-  ['is not to websocket', { Upgrade: 'h2c' }],
-])('a client that resets while it is told that its upgrade %s ends nothing', async (_name, fields) => {
+  ['nobody owns', 'websocket'],
+  ['is not to websocket', 'h2c'],
+])('a client that resets while it is told that its upgrade %s ends nothing', async (_name, upgrade) => {
   const lost = uncaught()
-  const { http, port } = await startHttp()
+  const { http } = await startHttp()
   UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
-  const raw = connectSocket(port, '127.0.0.1')
-  raw.on('error', () => {})
-  raw.write(handshakeText(fields))
-  const [, socket] = (await once(http, 'upgrade')) as [IncomingMessage, Duplex]
-  const closed = new Promise((resolve) => socket.once('close', resolve))
-  // What a reset in the midst of the answer looks like from within.
-  socket.destroy(new Error('read ECONNRESET'))
+  const { here } = await socketPair()
+  const closed = new Promise((resolve) => here.once('close', resolve))
+  http.emit('upgrade', requestWith({ url: '/', headers: { upgrade } }), here, Buffer.alloc(0))
+  here.destroy(new Error('read ECONNRESET'))
   await closed
-  raw.destroy()
-  expect((await refused(port, fields)).status).toBe('Upgrade' in fields ? 400 : 404)
+  await settled()
+  expect(here.errored).toEqual(new Error('read ECONNRESET'))
   expect(lost).toEqual([])
 })
 
