@@ -89,7 +89,9 @@ export class MessageWriter {
         })
       },
       (error: unknown) => {
-        this.#endWaiting(blob.size, () => callback?.(error as Error))
+        this.#endWaiting(blob.size, () => {
+          tellLater(callback, error as Error)
+        })
       },
     )
   }
@@ -152,7 +154,7 @@ export class MessageWriter {
     this.#startWaiting(payload.length)
     deflater.deflateLater(payload, first >= FIN, (error, compressed) => {
       this.#endWaiting(payload.length, () => {
-        if (error !== null) callback?.(error)
+        if (error !== null) tellLater(callback, error)
         else this.#outbox.octets(first, compressed, callback)
       })
     })
@@ -173,7 +175,10 @@ export class MessageWriter {
     let index = 0
     while (index < jobs.length && this.#jobs === undefined) jobs[index++]!()
     if (this.#jobs === undefined) this.#owner.onWriterIdle()
-    else this.#jobs = jobs.slice(index)
+    else {
+      // Behind what the job that must be waited for has put there itself: broadcasts which its message held back.
+      for (; index < jobs.length; index++) (this.#jobs as Job[]).push(jobs[index]!)
+    }
   }
 
   #queue(jobs: Job[], length: number, job: Job): void {
@@ -183,4 +188,9 @@ export class MessageWriter {
       job()
     })
   }
+}
+
+/** Not at once: what the callback sends goes behind what waits, and what it throws keeps none of that back. */
+function tellLater(callback: WriteCallback | undefined, error: Error): void {
+  if (callback !== undefined) process.nextTick(callback, error)
 }

@@ -9,6 +9,8 @@ export interface Flushable {
  * what counts; and no later than the tick, so that latency does not pay for it.
  */
 const waiting: Flushable[] = []
+/** How many of them had their flush; a chunk that is handled within one (of a stream within the process) goes on here. */
+let flushed = 0
 let depth = 0
 let ticking = false
 
@@ -40,7 +42,8 @@ function flushTick(): void {
 }
 
 function flushAll(): void {
-  // What a flush adds (it should not) waits for the next turn of this loop.
-  for (let index = 0; index < waiting.length; index++) waiting[index]!.flush()
+  // What a flush adds has its turn in this loop too.
+  while (flushed < waiting.length) waiting[flushed++]!.flush()
   waiting.length = 0
+  flushed = 0
 }

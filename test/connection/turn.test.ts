@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest'
+import { type Flushable, flushAfterTurn, inTurn } from '#src/connection/turn.js'
+import { uncaught } from '../support/uncaught.js'
+
+const chunk = Buffer.from('chunk')
+
+function tick(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(() => {
+      resolve()
+    })
+  })
+}
+
+/** Writes its name down when it is flushed, and does what it is told. */
+function named(name: string, flushed: string[], react = (): void => {}): Flushable {
+  return {
+    flush() {
+      flushed.push(name)
+      react()
+    },
+  }
+}
+
+describe('a turn', () => {
+  test('ends with the tick, once for all that wait', async () => {
+    const flushed: string[] = []
+    flushAfterTurn(named('one', flushed))
+    flushAfterTurn(named('other', flushed))
+    expect(flushed).toEqual([])
+    await tick()
+    expect(flushed).toEqual(['one', 'other'])
+    await tick()
+    expect(flushed).toEqual(['one', 'other'])
+    flushAfterTurn(named('next', flushed))
+    await tick()
+    expect(flushed).toEqual(['one', 'other', 'next'])
+  })
+
+  test('ends with the chunk that is handled', () => {
+    const flushed: string[] = []
+    inTurn(flushed, chunk, (subject, octets) => {
+      expect(octets).toBe(chunk)
+      flushAfterTurn(named('one', subject))
+      flushAfterTurn(named('other', subject))
+      expect(subject).toEqual([])
+    })
+    expect(flushed).toEqual(['one', 'other'])
+  })
+
+  test('ends with the outer one where chunks are handled within each other', () => {
+    const flushed: string[] = []
+    inTurn(flushed, chunk, () => {
+      inTurn(flushed, chunk, () => {
+        flushAfterTurn(named('inner', flushed))
+      })
+      expect(flushed).toEqual([])
+      flushAfterTurn(named('outer', flushed))
+    })
+    expect(flushed).toEqual(['inner', 'outer'])
+  })
+
+  test('takes along what waited for the tick', async () => {
+    const flushed: string[] = []
+    flushAfterTurn(named('before', flushed))
+    inTurn(flushed, chunk, () => {
+      flushAfterTurn(named('within', flushed))
+    })
+    expect(flushed).toEqual(['before', 'within'])
+    await tick()
+    expect(flushed).toEqual(['before', 'within'])
+  })
+
+  test('ends when handling throws, too', async () => {
+    const flushed: string[] = []
+    expect(() => {
+      inTurn(flushed, chunk, () => {
+        flushAfterTurn(named('one', flushed))
+        throw new Error('from a handler')
+      })
+    }).toThrow('from a handler')
+    expect(flushed).toEqual(['one'])
+    flushAfterTurn(named('later', flushed))
+    expect(flushed).toEqual(['one'])
+    await tick()
+    expect(flushed).toEqual(['one', 'later'])
+  })
+})
+
+describe('a flush that makes others wait', () => {
+  test('has them flushed in the same turn', () => {
+    const flushed: string[] = []
+    inTurn(flushed, chunk, () => {
+      flushAfterTurn(
+        named('tunnel', flushed, () => {
+          flushAfterTurn(named('what carries it', flushed))
+        }),
+      )
+      flushAfterTurn(named('other', flushed))
+    })
+    expect(flushed).toEqual(['tunnel', 'other', 'what carries it'])
+  })
+
+  test('has nobody flushed twice when it handles a chunk, as a stream within the process does', async () => {
+    const flushed: string[] = []
+    flushAfterTurn(
+      named('one', flushed, () => {
+        inTurn(flushed, chunk, () => {
+          flushAfterTurn(named('answer', flushed))
+        })
+      }),
+    )
+    flushAfterTurn(named('other', flushed))
+    await tick()
+    expect(flushed).toEqual(['one', 'other', 'answer'])
+  })
+
+  test('forgets nobody who waits after such a chunk', async () => {
+    const flushed: string[] = []
+    flushAfterTurn(
+      named('one', flushed, () => {
+        inTurn(flushed, chunk, () => {})
+        flushAfterTurn(named('behind it', flushed))
+      }),
+    )
+    await tick()
+    await tick()
+    expect(flushed).toEqual(['one', 'behind it'])
+  })
+
+  test('keeps nobody from being flushed when it throws', async () => {
+    const errors = uncaught()
+    const flushed: string[] = []
+    flushAfterTurn(
+      named('one', flushed, () => {
+        throw new Error('from a flush')
+      }),
+    )
+    flushAfterTurn(named('other', flushed))
+    await tick()
+    flushAfterTurn(named('later', flushed))
+    await tick()
+    expect(errors).toEqual([new Error('from a flush')])
+    expect(flushed).toEqual(['one', 'other', 'later'])
+  })
+})

@@ -1,0 +1,223 @@
+import { once } from 'node:events'
+import { connect, Hub, type WebSocketServerOptions } from 'hubwire'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled, turn } from '../support/event-loop.js'
+import { collectGarbage } from '../support/garbage-collection.js'
+import { inbox, take } from '../support/inbox.js'
+import { memoryPair } from '../support/memory-pair.js'
+import { pausedClient } from '../support/paused-client.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { FrameReader } from '../support/raw-frame.js'
+import { runningServer } from '../support/running-server.js'
+
+const LIMIT = 256 * 1024
+const MESSAGE = 32 * 1024
+
+/** A member whose peer does not read, and one whose peer does. */
+async function slowAndQuick(options: WebSocketServerOptions = {}) {
+  const { port, url, next } = await runningServer(options)
+  const [slowPeer, { socket: slow }] = await Promise.all([pausedClient(port), next()])
+  const [quickPeer, { socket: quick }] = await Promise.all([connect(url), next()])
+  return { slowPeer, slow, quickPeer, quick, port }
+}
+
+describe('a slow member', () => {
+  test('is ended by default, with the reason in the cause, and the others go on', async () => {
+    const { slowPeer, slow, quickPeer, quick } = await slowAndQuick({ maxBufferedAmount: LIMIT })
+    const hub = new Hub()
+    const group = hub.group('g').add(slow).add(quick)
+    const messages = inbox(quickPeer)
+    const closed = closeOf(slow)
+    let sent = 0
+    while (group.has(slow)) {
+      const { delivered, skipped } = group.broadcast(Buffer.alloc(MESSAGE, sent))
+      // In the tick in which it is ended it is a member still.
+      expect(delivered + skipped).toBe(2)
+      sent++
+      expect(Buffer.alloc(MESSAGE, sent - 1).equals((await messages.next()) as Buffer)).toBe(true)
+    }
+    const { code, cause } = await closed
+    expect(code).toBe(1006)
+    expect(cause?.message).toMatch(/^The peer reads too slowly: \d+ octets wait for it.*maxBufferedAmount/)
+    expect(hub.stats().skipped).toBeGreaterThan(0)
+    expect(group.broadcast('to who is left')).toEqual({ delivered: 1, skipped: 0 })
+    expect(await messages.next()).toBe('to who is left')
+    slowPeer.destroy()
+  })
+
+  test('is spared messages with ‘skip’, which are counted, and gets the later ones when it reads again', async () => {
+    const { slowPeer, slow, quickPeer, quick } = await slowAndQuick({
+      maxBufferedAmount: LIMIT,
+      slowPolicy: 'skip',
+    })
+    const hub = new Hub()
+    const group = hub.group('g').add(slow).add(quick)
+    const messages = inbox(quickPeer)
+    const expected: number[] = []
+    let skipped = 0
+    for (let sent = 0; skipped < 20; sent++) {
+      const data = Buffer.alloc(MESSAGE)
+      data.writeUInt32BE(sent)
+      const result = group.broadcast(data)
+      expect(result.delivered + result.skipped).toBe(2)
+      if (result.skipped === 0) expected.push(sent)
+      skipped += result.skipped
+      expect(((await messages.next()) as Buffer).readUInt32BE()).toBe(sent)
+    }
+    expect(hub.stats().skipped).toBe(20)
+    expect(slow.bufferedAmount).toBeLessThanOrEqual(LIMIT + MESSAGE + 4)
+    expect(slow.readyState).toBe(1)
+
+    const reader = new FrameReader()
+    const received: number[] = []
+    const caughtUp = new Promise<void>((resolve) => {
+      slowPeer.on('data', (chunk: Buffer) => {
+        for (const frame of reader.push(chunk)) {
+          if (frame.payload.toString() === 'later') resolve()
+          else received.push(frame.payload.readUInt32BE())
+        }
+      })
+    })
+    slowPeer.resume()
+    while (slow.bufferedAmount > 0) await turn()
+    expect(group.broadcast('later')).toEqual({ delivered: 2, skipped: 0 })
+    await caughtUp
+    expect(received).toEqual(expected)
+    slowPeer.destroy()
+  })
+
+  test('does not grow the process, however much is published', async () => {
+    const { slowPeer, slow, quickPeer, quick } = await slowAndQuick({
+      maxBufferedAmount: LIMIT,
+      slowPolicy: 'skip',
+    })
+    const group = new Hub().group('g').add(slow).add(quick)
+    const messages = inbox(quickPeer)
+    await collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    // 128 MiB of it.
+    for (let sent = 0; sent < 4096; sent++) {
+      group.broadcast(Buffer.alloc(MESSAGE))
+      await messages.next()
+    }
+    await collectGarbage()
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * LIMIT)
+    slowPeer.destroy()
+  })
+
+  test('loses whole messages only, a short one behind long ones too', async () => {
+    const { port, next } = await runningServer({ maxBufferedAmount: 20_000, slowPolicy: 'skip' })
+    const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
+    const group = new Hub().group('g').add(socket)
+    // Until the system's own buffers are full.
+    while (socket.bufferedAmount <= 20_000) {
+      group.broadcast('x'.repeat(10_000))
+      await turn()
+    }
+    expect(group.broadcast('short')).toEqual({ delivered: 0, skipped: 1 })
+    const reader = new FrameReader()
+    const lengths = new Set<number>()
+    peer.on('data', (chunk: Buffer) => {
+      for (const { payload } of reader.push(chunk)) lengths.add(payload.length)
+    })
+    peer.resume()
+    while (socket.bufferedAmount > 0) await turn()
+    group.broadcast('end')
+    while (!lengths.has(3)) await turn()
+    expect([...lengths]).toEqual([10_000, 3])
+    peer.destroy()
+  })
+})
+
+describe('limits', () => {
+  test('a hub may be stricter or more patient than the server of a member', async () => {
+    const { socket, serverEnd, client } = await memoryPair({
+      server: { maxBufferedAmount: 10_000, slowPolicy: 'skip' },
+    })
+    const [patient, strict] = [new Hub({ maxBufferedAmount: 50_000 }), new Hub({ maxBufferedAmount: 5_000 })]
+    const asServer = new Hub()
+    for (const hub of [patient, strict, asServer]) hub.group('g').add(socket)
+    const counts = (): number[] => [patient, strict, asServer].map((hub) => hub.broadcast('g', '').delivered)
+    const messages = inbox(client)
+    serverEnd.stall()
+    expect(counts()).toEqual([1, 1, 1])
+    socket.send('x'.repeat(5_000))
+    expect(counts()).toEqual([1, 0, 1])
+    socket.send('x'.repeat(5_000))
+    expect(counts()).toEqual([1, 0, 0])
+    expect(patient.broadcast('g', 'x'.repeat(40_000)).delivered).toBe(1)
+    expect(counts()).toEqual([0, 0, 0])
+    serverEnd.release()
+    expect(await take(messages, 9)).toHaveLength(9)
+    await settled()
+    expect(counts()).toEqual([1, 1, 1])
+    expect([patient, strict, asServer].map((hub) => hub.stats().skipped)).toEqual([1, 3, 2])
+  })
+
+  test('at the limit is not over it', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    const group = new Hub({ maxBufferedAmount: 100, slowPolicy: 'skip' }).group('g').add(socket)
+    serverEnd.stall()
+    socket.send('x'.repeat(98))
+    expect(socket.bufferedAmount).toBe(100)
+    expect(group.broadcast('').delivered).toBe(1)
+    expect(group.broadcast('').delivered).toBe(0)
+  })
+
+  test('what waits behind a compression, a Blob or fragments counts as much', async () => {
+    const options = { server: { perMessageDeflate: true }, client: { perMessageDeflate: true } }
+    const group = new Hub({ maxBufferedAmount: 50_000, slowPolicy: 'skip' }).group('g')
+    const [compressing, reading, fragmented] = [
+      await memoryPair(options),
+      await memoryPair(),
+      await memoryPair(),
+    ]
+    const inboxes = [compressing, reading, fragmented].map(({ client }) => inbox(client))
+    for (const { socket } of [compressing, reading, fragmented]) group.add(socket)
+    compressing.socket.send(Buffer.alloc(100_000))
+    reading.socket.send(new Blob([Buffer.alloc(100_000)]))
+    fragmented.socket.send('', { fin: false })
+    expect(group.broadcast('y'.repeat(60_000))).toEqual({ delivered: 1, skipped: 2 })
+    expect(group.broadcast('z')).toEqual({ delivered: 0, skipped: 3 })
+    fragmented.socket.send('end')
+    const next = await Promise.all(inboxes.map((messages) => messages.next()))
+    expect(next.map((data) => (data as Buffer).length)).toEqual([100_000, 100_000, 3])
+    expect(await inboxes[2]!.next()).toBe('y'.repeat(60_000))
+    await settled()
+    expect(group.broadcast('again')).toEqual({ delivered: 3, skipped: 0 })
+    expect(await Promise.all(inboxes.map((messages) => messages.next()))).toEqual(['again', 'again', 'again'])
+  })
+
+  test('a hub’s ‘terminate’ holds over a server’s ‘skip’, and its ‘skip’ over ‘terminate’', async () => {
+    const ended = await memoryPair({ server: { slowPolicy: 'skip' } })
+    const spared = await memoryPair({ server: { maxBufferedAmount: 10 } })
+    const closed = vi.fn()
+    for (const { socket } of [ended, spared]) socket.on('close', closed)
+    new Hub({ slowPolicy: 'terminate', maxBufferedAmount: 10 }).group('g').add(ended.socket)
+    for (const [pair, slowPolicy] of [
+      [ended, 'terminate'],
+      [spared, 'skip'],
+    ] as const) {
+      const group = new Hub({ slowPolicy, maxBufferedAmount: 10 }).group('g').add(pair.socket)
+      pair.serverEnd.stall()
+      expect(group.broadcast('0123456789')).toEqual({ delivered: 1, skipped: 0 })
+      expect(group.broadcast('0123456789')).toEqual({ delivered: 0, skipped: 1 })
+    }
+    await once(ended.socket, 'close')
+    expect(closed).toHaveBeenCalledTimes(1)
+    expect(spared.socket.readyState).toBe(1)
+  })
+
+  test('a peer that only reads slowly is not ended, however long it takes', async () => {
+    const { port, next } = await runningServer({ maxBufferedAmount: LIMIT })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const group = new Hub().group('g').add(socket)
+    for (let sent = 0; sent < 200; sent++) {
+      while (socket.bufferedAmount > LIMIT / 2) await once(socket, 'drain')
+      expect(group.broadcast(Buffer.alloc(MESSAGE, sent))).toEqual({ delivered: 1, skipped: 0 })
+      expect((await peer.next())?.payload.equals(Buffer.alloc(MESSAGE, sent))).toBe(true)
+    }
+    peer.destroy()
+  })
+})
