@@ -80,7 +80,8 @@ export class Decoder {
   constructor(sink: DecoderSink, options: DecoderOptions, inflater?: MessageInflater) {
     this.#sink = sink
     this.#options = options
-    this.#limit = options.maxPayload || constants.MAX_STRING_LENGTH
+    const { maxPayload = DEFAULT_MAX_PAYLOAD } = options
+    this.#limit = Math.min(maxPayload || constants.MAX_STRING_LENGTH, constants.MAX_STRING_LENGTH)
     this.#inflater = inflater
   }
 
@@ -141,7 +142,7 @@ export class Decoder {
     if (rest === 0) {
       this.#chunk = EMPTY
       this.#offset = 0
-    } else if (!this.held && this.#offset > 0) {
+    } else if (!this.held) {
       this.#chunk = Buffer.from(this.#chunk.subarray(this.#offset))
       this.#offset = 0
     }

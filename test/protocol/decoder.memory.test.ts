@@ -1,0 +1,139 @@
+import { Decoder, type DecoderOptions, Opcode } from 'hubwire/protocol'
+import { describe, expect, test } from 'vitest'
+import { inChunks } from '../support/chunks.js'
+import { clientFrame, frameOctets } from '../support/frame-octets.js'
+import { collectGarbage, isCollected } from '../support/garbage-collection.js'
+import { RecordingSink } from '../support/recording-sink.js'
+import { noise } from '../support/sample-messages.js'
+
+const { binary, continuation, ping, text } = Opcode
+
+const KIBIBYTE = 1024
+const MEBIBYTE = 1024 * KIBIBYTE
+
+function reading(options: Partial<DecoderOptions> = {}): { decoder: Decoder; sink: RecordingSink } {
+  const sink = new RecordingSink()
+  return { decoder: new Decoder(sink, { from: 'client', ...options }), sink }
+}
+
+/** Octets at some place of a memory as large as what a socket is read into. */
+function inReadBuffer(octets: Buffer, offset = 0): Buffer {
+  const memory = Buffer.from(new ArrayBuffer(64 * KIBIBYTE))
+  octets.copy(memory, offset)
+  return memory.subarray(offset, offset + octets.length)
+}
+
+describe('what is unfinished does not keep its read buffer alive', () => {
+  test.each([
+    ['one octet of a header', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 1)],
+    ['a header without its payload', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 6)],
+    ['a header and some payload', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 7)],
+    ['a Ping but for its last octet', clientFrame({ opcode: ping, payload: 'abc' }).subarray(0, 8)],
+    ['a fragment', clientFrame({ opcode: text, payload: 'abc', fin: false })],
+    ['a whole message', clientFrame({ opcode: binary, payload: 'abc' })],
+  ])('%s', async (_name, octets) => {
+    for (const offset of [0, 1000]) {
+      const { decoder } = reading()
+      const push = (): WeakRef<object> => {
+        const chunk = inReadBuffer(octets, offset)
+        decoder.push(chunk)
+        return new WeakRef(chunk.buffer)
+      }
+      const memory = push()
+      // The memory of the last masking may be kept for the next frame of the chunk; another takes its place.
+      reading().decoder.push(clientFrame({ opcode: binary, payload: noise(100) }))
+      expect(await isCollected(memory)).toBe(true)
+      expect(decoder.held).toBe(false)
+    }
+  })
+})
+
+test('a message that is announced takes no memory until it comes', async () => {
+  const decoders = Array.from({ length: 1000 }, () => reading().decoder)
+  await collectGarbage()
+  const before = process.memoryUsage().arrayBuffers
+  for (const decoder of decoders) decoder.push(clientFrame({ opcode: binary, length: BigInt(MEBIBYTE) }))
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MEBIBYTE)
+  expect(decoders[0]?.bufferedLength).toBe(0)
+})
+
+// Faults: ws CVE-2026-48779 and undici CVE-2026-12151.
+test('131,000 fragments of an octet are a message', () => {
+  const { decoder, sink } = reading()
+  const frames = Array.from({ length: 131_000 }, (_, index) =>
+    clientFrame({
+      opcode: index === 0 ? binary : continuation,
+      payload: Buffer.of(index & 0xff),
+      fin: index === 130_999,
+    }),
+  )
+  decoder.push(Buffer.concat(frames))
+  const expected = Buffer.from(Array.from({ length: 131_000 }, (_, index) => index & 0xff))
+  expect(sink.found).toHaveLength(1)
+  expect(expected.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
+})
+
+test('fragments of an octet hold what they count, each in a read buffer of its own', async () => {
+  const { decoder } = reading()
+  await collectGarbage()
+  const before = process.memoryUsage().arrayBuffers
+  decoder.push(inReadBuffer(clientFrame({ opcode: binary, payload: 'x', fin: false })))
+  for (let count = 1; count < 3000; count++) {
+    decoder.push(inReadBuffer(clientFrame({ opcode: continuation, payload: 'x', fin: false })))
+  }
+  await collectGarbage()
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200 * KIBIBYTE)
+  expect(decoder.bufferedLength).toBe(3000)
+})
+
+test('a million empty fragments end at the limit on fragments', () => {
+  const { decoder, sink } = reading()
+  const frames = Array<Buffer>(10_000).fill(clientFrame({ opcode: continuation, fin: false }))
+  decoder.push(clientFrame({ opcode: text, fin: false }))
+  let most = 0
+  for (let count = 0; count < 100; count++) {
+    decoder.push(Buffer.concat(frames))
+    most = Math.max(most, decoder.bufferedLength)
+  }
+  expect(sink.found).toEqual([{ error: ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008] }])
+  expect(most).toBe(0)
+})
+
+test('the longest message arrives in chunks of an octet, and holds about its length', async () => {
+  const payload = noise(MEBIBYTE)
+  const octets = frameOctets({ opcode: binary, payload, key: [1, 2, 3, 4] })
+  const { decoder, sink } = reading()
+  await collectGarbage()
+  const before = process.memoryUsage().arrayBuffers
+  for (let index = 0; index < octets.length - 1; index++) decoder.push(octets.subarray(index, index + 1))
+  expect(decoder.bufferedLength).toBe(MEBIBYTE - 1)
+  await collectGarbage()
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * MEBIBYTE + 200 * KIBIBYTE)
+  decoder.push(octets.subarray(octets.length - 1))
+  expect(sink.found).toHaveLength(1)
+  expect(payload.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
+})
+
+test('after a failure, and after its end, a decoder holds nothing', () => {
+  const ends: ((decoder: Decoder) => void)[] = [
+    (decoder) => {
+      decoder.push(Buffer.of(0xff, 0xff))
+    },
+    (decoder) => {
+      decoder.finish()
+    },
+  ]
+  for (const end of ends) {
+    const { decoder } = reading()
+    for (const chunk of inChunks(
+      clientFrame({ opcode: binary, payload: noise(50_000), fin: false }),
+      [9000],
+    )) {
+      decoder.push(chunk)
+    }
+    expect(decoder.bufferedLength).toBe(50_000)
+    end(decoder)
+    decoder.push(noise(1000))
+    expect(decoder.bufferedLength).toBe(0)
+  }
+})

@@ -1,0 +1,388 @@
+import { constants } from 'node:buffer'
+import { Decoder, type DecoderOptions, encodeFrame, Opcode } from 'hubwire/protocol'
+import { describe, expect, test } from 'vitest'
+import { inChunks } from '../support/chunks.js'
+import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
+import { type Found, RecordingSink } from '../support/recording-sink.js'
+import { noise } from '../support/sample-messages.js'
+
+const { binary, close, continuation, ping, pong, text } = Opcode
+
+/** What a decoder finds in these chunks. */
+function decoded(chunks: readonly Buffer[], options: Partial<DecoderOptions> = {}): Found[] {
+  const sink = new RecordingSink()
+  const decoder = new Decoder(sink, { from: 'client', ...options })
+  for (const chunk of chunks) decoder.push(chunk)
+  return sink.found
+}
+
+function fromClient(...frames: readonly FrameParts[]): Buffer {
+  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
+}
+
+function fromServer(...frames: readonly FrameParts[]): Buffer {
+  return Buffer.concat(frames.map((parts) => frameOctets(parts)))
+}
+
+/** A conversation with everything in it that may be. */
+const CONVERSATION: readonly FrameParts[] = [
+  { opcode: text, payload: 'Hello' },
+  { opcode: binary, payload: Buffer.of(0, 255, 128) },
+  { opcode: text, payload: '' },
+  { opcode: ping, payload: 'ping' },
+  { opcode: text, payload: 'first, ', fin: false },
+  { opcode: ping },
+  { opcode: continuation, payload: '', fin: false },
+  // Its first octet is 0, which a state must not mistake for "none".
+  { opcode: continuation, payload: 'sécond, ', fin: false },
+  { opcode: pong, payload: 'p'.repeat(125) },
+  { opcode: continuation, payload: 'third' },
+  { opcode: binary, payload: '', fin: false },
+  { opcode: continuation, payload: '' },
+  { opcode: text, payload: 'κόσμε'.repeat(40) },
+  { opcode: binary, payload: noise(70_000) },
+  { opcode: close, payload: Buffer.from([0x03, 0xe8, 0x62, 0x79, 0x65]) },
+]
+
+const EVENTS: readonly Found[] = [
+  { text: 'Hello' },
+  { binary: Buffer.of(0, 255, 128) },
+  { text: '' },
+  { ping: Buffer.from('ping') },
+  { ping: Buffer.alloc(0) },
+  { pong: Buffer.alloc(125, 'p') },
+  { text: 'first, sécond, third' },
+  { binary: Buffer.alloc(0) },
+  { text: 'κόσμε'.repeat(40) },
+  { binary: noise(70_000) },
+  { close: [1000, 'bye'] },
+]
+
+function transcriptOf(chunks: readonly Buffer[], from: 'client' | 'server'): string[] {
+  const sink = new RecordingSink()
+  const decoder = new Decoder(sink, { from })
+  for (const chunk of chunks) decoder.push(chunk)
+  return sink.transcript
+}
+
+const EXPECTED = new RecordingSink()
+EXPECTED.found.push(...EVENTS)
+
+describe('a conversation', () => {
+  test.each([1, 2, 3, 5, 7, 16, 100, 1000, 65_536, 1_000_000])('in chunks of %d octets', (size) => {
+    expect(transcriptOf(inChunks(fromClient(...CONVERSATION), [size]), 'client')).toEqual(EXPECTED.transcript)
+    expect(transcriptOf(inChunks(fromServer(...CONVERSATION), [size]), 'server')).toEqual(EXPECTED.transcript)
+  })
+
+  test('in a chunk for each frame, as the library writes them', () => {
+    const frames = CONVERSATION.map(({ opcode, payload = '', fin = true }, index) =>
+      encodeFrame(payload, { opcode, fin, maskingKey: noise(4, index + 1) }),
+    )
+    expect(transcriptOf(frames, 'client')).toEqual(EXPECTED.transcript)
+  })
+
+  test('chunks without an octet change nothing', () => {
+    const chunks = inChunks(fromClient(...CONVERSATION), [9]).flatMap((chunk) => [Buffer.alloc(0), chunk])
+    expect(transcriptOf(chunks, 'client')).toEqual(EXPECTED.transcript)
+  })
+
+  test('messages of each length around the forms of the header', () => {
+    for (const length of [125, 126, 127, 65_535, 65_536, 65_537]) {
+      for (const sizes of [[1_000_000], [11], [3, 4000]]) {
+        const payload = noise(length)
+        const found = decoded(inChunks(fromClient({ opcode: binary, payload }), sizes))
+        expect(found).toHaveLength(1)
+        expect(payload.equals((found[0] as { binary: Buffer }).binary)).toBe(true)
+      }
+    }
+  })
+})
+
+describe('text', () => {
+  test('keeps a leading U+FEFF', () => {
+    const octets = fromClient({ opcode: text, payload: '\ufefftext' })
+    expect(decoded([Buffer.from(octets)])).toEqual([{ text: '\ufefftext' }])
+    expect(decoded(inChunks(octets, [4]))).toEqual([{ text: '\ufefftext' }])
+  })
+
+  test('may cut a character at any fragment and at any chunk', () => {
+    const octets = Buffer.from('a€\u{1f600}z')
+    const frames = Array.from(octets, (octet, index) => ({
+      opcode: index === 0 ? text : continuation,
+      payload: Buffer.of(octet),
+      fin: index === octets.length - 1,
+    }))
+    expect(decoded([fromClient(...frames)])).toEqual([{ text: 'a€\u{1f600}z' }])
+    expect(decoded(inChunks(fromClient(...frames), [1]))).toEqual([{ text: 'a€\u{1f600}z' }])
+  })
+
+  test('is handed out as a Buffer where that is asked for', () => {
+    const octets = fromClient({ opcode: text, payload: 'é' }, { opcode: binary, payload: 'b' })
+    const expected = [{ text: Buffer.from('é') }, { binary: Buffer.from('b') }]
+    expect(decoded([Buffer.from(octets)], { textType: 'buffer' })).toEqual(expected)
+    expect(decoded(inChunks(octets, [5]), { textType: 'buffer' })).toEqual(expected)
+    const sink = new RecordingSink()
+    new Decoder(sink, { from: 'client', textType: 'string' }).push(octets)
+    expect(sink.found[0]).toEqual({ text: 'é' })
+  })
+
+  test.each([[[1000]], [[3]], [[1]]])(
+    'goes unvalidated where that is asked for, in chunks of %j',
+    (sizes) => {
+      const frames = [
+        { opcode: text, payload: Buffer.from('a\xff\xc3\xa9', 'latin1') },
+        { opcode: text, payload: Buffer.from('b\xff', 'latin1'), fin: false },
+        { opcode: continuation, payload: 'c' },
+        { opcode: text, payload: Buffer.from('\xe2\x82', 'latin1') },
+        { opcode: text, payload: 'ascii' },
+      ]
+      const expected = [{ text: 'a\ufffdé' }, { text: 'b\ufffdc' }, { text: '\ufffd' }, { text: 'ascii' }]
+      expect(decoded(inChunks(fromClient(...frames), sizes), { skipUTF8Validation: true })).toEqual(expected)
+      expect(
+        decoded(inChunks(fromServer(...frames), sizes), { from: 'server', skipUTF8Validation: true }),
+      ).toEqual(expected)
+    },
+  )
+})
+
+describe('a Close frame', () => {
+  test.each<[string, number[], readonly [number, string]]>([
+    ['without a payload', [], [1005, '']],
+    ['with a code', [0x03, 0xe9], [1001, '']],
+    ['with a code and a reason', [0x13, 0x87, 0xc3, 0xa9], [4999, 'é']],
+    ['with the longest reason', [0x03, 0xe8, ...Array<number>(123).fill(0x61)], [1000, 'a'.repeat(123)]],
+  ])('%s', (_name, payload, expected) => {
+    const octets = fromClient({ opcode: close, payload: Buffer.from(payload) })
+    expect(decoded([Buffer.from(octets)])).toEqual([{ close: expected }])
+    expect(decoded(inChunks(octets, [1]))).toEqual([{ close: expected }])
+  })
+
+  test('is the last that is interpreted, in its chunk and after it', () => {
+    const behind = fromClient({ opcode: text, payload: 'late' }, { opcode: ping }, { opcode: close })
+    const octets = Buffer.concat([fromClient({ opcode: close }), behind, noise(100)])
+    expect(decoded([octets, clientFrame({ opcode: text, payload: 'later' }), noise(100)])).toEqual([
+      { close: [1005, ''] },
+    ])
+  })
+
+  test('ends a message that is unfinished', () => {
+    const octets = fromClient({ opcode: text, payload: 'lost', fin: false }, { opcode: close })
+    expect(decoded([octets])).toEqual([{ close: [1005, ''] }])
+  })
+})
+
+describe('hold and release', () => {
+  const THREE = fromClient(
+    { opcode: text, payload: 'one' },
+    { opcode: ping, payload: 'two' },
+    { opcode: text, payload: 'three' },
+  )
+
+  test('nothing is read while it is held, and all afterwards, in order', () => {
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.hold()
+    expect(decoder.held).toBe(true)
+    for (const chunk of inChunks(THREE, [4])) decoder.push(chunk)
+    expect(sink.found).toEqual([])
+    expect(decoder.bufferedLength).toBe(THREE.length)
+    decoder.release()
+    expect(decoder.held).toBe(false)
+    expect(sink.found).toEqual([{ text: 'one' }, { ping: Buffer.from('two') }, { text: 'three' }])
+    expect(decoder.bufferedLength).toBe(0)
+  })
+
+  test('from within the sink it stops before the next frame', () => {
+    const sink: RecordingSink = new RecordingSink(() => {
+      decoder.hold()
+    })
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.push(Buffer.from(THREE))
+    expect(sink.found).toEqual([{ text: 'one' }])
+    decoder.release()
+    expect(sink.found).toHaveLength(2)
+    decoder.push(clientFrame({ opcode: text, payload: 'four' }))
+    expect(sink.found).toHaveLength(2)
+    decoder.release()
+    decoder.release()
+    expect(sink.found.at(-1)).toEqual({ text: 'four' })
+    expect(decoder.bufferedLength).toBe(0)
+  })
+
+  test('held and released within the same call it goes on by itself', () => {
+    const sink: RecordingSink = new RecordingSink(() => {
+      decoder.hold()
+      decoder.release()
+    })
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.push(Buffer.from(THREE))
+    expect(sink.found).toHaveLength(3)
+  })
+
+  test('in the midst of a frame, at each octet', () => {
+    for (let cut = 1; cut < THREE.length; cut++) {
+      const sink = new RecordingSink()
+      const decoder = new Decoder(sink, { from: 'client' })
+      decoder.push(Buffer.from(THREE.subarray(0, cut)))
+      const before = sink.found.length
+      decoder.hold()
+      decoder.push(Buffer.from(THREE.subarray(cut)))
+      expect(sink.found).toHaveLength(before)
+      decoder.release()
+      expect(sink.found).toHaveLength(3)
+    }
+  })
+
+  test('released with nothing there it does nothing', () => {
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.release()
+    decoder.hold()
+    decoder.release()
+    expect(sink.found).toEqual([])
+  })
+})
+
+describe('finish', () => {
+  test('nothing is read any more', () => {
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.push(clientFrame({ opcode: text, payload: 'begun', fin: false }))
+    decoder.push(Buffer.of(0x80))
+    expect(decoder.bufferedLength).toBe(6)
+    decoder.finish()
+    expect(decoder.bufferedLength).toBe(0)
+    decoder.push(clientFrame({ opcode: text, payload: 'late' }))
+    decoder.release()
+    expect(sink.found).toEqual([])
+    expect(decoder.bufferedLength).toBe(0)
+  })
+
+  test('from within the sink it is the end of the chunk', () => {
+    for (const opcode of [text, ping, pong]) {
+      const sink: RecordingSink = new RecordingSink(() => {
+        decoder.finish()
+      })
+      const decoder = new Decoder(sink, { from: 'client' })
+      decoder.push(fromClient({ opcode, payload: 'one' }, { opcode, payload: 'two' }, { opcode: close }))
+      expect(sink.found).toHaveLength(1)
+    }
+  })
+
+  test('what is finished is not held', () => {
+    const decoder = new Decoder(new RecordingSink(), { from: 'client' })
+    decoder.hold()
+    decoder.finish()
+    expect(decoder.held).toBe(false)
+  })
+})
+
+describe('a sink that calls back', () => {
+  test('what it pushes comes behind what is there', () => {
+    const sink: RecordingSink = new RecordingSink((found) => {
+      if ('ping' in found) decoder.push(clientFrame({ opcode: text, payload: 'pushed' }))
+    })
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.push(fromClient({ opcode: ping }, { opcode: text, payload: 'there' }))
+    expect(sink.found).toEqual([{ ping: Buffer.alloc(0) }, { text: 'there' }, { text: 'pushed' }])
+  })
+
+  test('what it throws leaves push, and nothing is lost or twice there', () => {
+    const failure = new Error('The application failed')
+    const sink = new RecordingSink((found) => {
+      if ('text' in found || 'ping' in found) throw failure
+    })
+    const decoder = new Decoder(sink, { from: 'client' })
+    const frames = fromClient(
+      { opcode: text, payload: 'one' },
+      { opcode: ping, payload: 'two' },
+      { opcode: text, payload: 'thr', fin: false },
+      { opcode: continuation, payload: 'ee' },
+      { opcode: binary, payload: 'four' },
+    )
+    expect(() => {
+      decoder.push(frames)
+    }).toThrow(failure)
+    expect(sink.found).toEqual([{ text: 'one' }])
+    const more = clientFrame({ opcode: binary, payload: 'five' })
+    expect(() => {
+      decoder.push(more)
+    }).toThrow(failure)
+    expect(() => {
+      decoder.release()
+    }).toThrow(failure)
+    decoder.release()
+    expect(sink.found).toEqual([
+      { text: 'one' },
+      { ping: Buffer.from('two') },
+      { text: 'three' },
+      { binary: Buffer.from('four') },
+      { binary: Buffer.from('five') },
+    ])
+  })
+
+  test('what it throws at an error or a Close leaves a decoder that is finished', () => {
+    for (const octets of [fromClient({ opcode: close }), fromServer({ opcode: text })]) {
+      const sink = new RecordingSink(() => {
+        throw new Error('The application failed')
+      })
+      const decoder = new Decoder(sink, { from: 'client' })
+      expect(() => {
+        decoder.push(octets)
+      }).toThrow('The application failed')
+      decoder.push(clientFrame({ opcode: text, payload: 'late' }))
+      expect(sink.found).toHaveLength(1)
+    }
+  })
+})
+
+describe('memory', () => {
+  test('a payload stays as it was when more is read', () => {
+    const found = decoded(inChunks(fromClient(...CONVERSATION), [20_000]))
+    expect(found).toHaveLength(EVENTS.length)
+    expect(noise(70_000).equals((found[9] as { binary: Buffer }).binary)).toBe(true)
+  })
+
+  test('what is handed out of a read buffer does not keep it alive', () => {
+    const chunk = Buffer.alloc(65_536)
+    const frames = fromClient(
+      { opcode: binary, payload: 'message' },
+      { opcode: ping, payload: 'ping' },
+      { opcode: pong, payload: 'pong' },
+      { opcode: binary, payload: 'frag', fin: false },
+      { opcode: continuation, payload: 'ment' },
+    )
+    frames.copy(chunk)
+    const found = decoded([chunk.subarray(0, frames.length)])
+    expect(found).toHaveLength(4)
+    for (const event of found) {
+      const [payload] = Object.values(event) as [Buffer]
+      expect(payload.buffer).not.toBe(chunk.buffer)
+      expect(payload.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize)
+    }
+  })
+
+  test('a large message is handed out without a copy', () => {
+    const chunk = clientFrame({ opcode: binary, payload: noise(60_000) })
+    const [event] = decoded([chunk])
+    expect((event as { binary: Buffer }).binary.buffer).toBe(chunk.buffer)
+  })
+})
+
+test('a limit of 0 is that of the engine, and so is one beyond it', () => {
+  const beyond = BigInt(constants.MAX_STRING_LENGTH) + 1n
+  for (const maxPayload of [0, 2 ** 40, Number.POSITIVE_INFINITY]) {
+    const header = clientFrame({ opcode: text, length: BigInt(constants.MAX_STRING_LENGTH) })
+    expect(decoded([header], { maxPayload })).toEqual([])
+    const longer = clientFrame({ opcode: text, length: beyond })
+    expect(decoded([longer], { maxPayload })).toEqual([
+      { error: ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009] },
+    ])
+  }
+})
+
+test('without a limit of its own it takes messages of 1 MiB', () => {
+  const header = (length: bigint): Buffer => clientFrame({ opcode: binary, length })
+  expect(decoded([header(1_048_576n)])).toEqual([])
+  expect(decoded([header(1_048_577n)])).toEqual([{ error: ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009] }])
+})

@@ -1,0 +1,274 @@
+import { Decoder, type DecoderOptions, Opcode } from 'hubwire/protocol'
+import { describe, expect, test } from 'vitest'
+import { inChunks } from '../support/chunks.js'
+import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
+import { type Found, RecordingSink } from '../support/recording-sink.js'
+
+const { binary, close, continuation, ping, pong, text } = Opcode
+
+function decoded(chunks: readonly Buffer[], options: Partial<DecoderOptions> = {}): Found[] {
+  const sink = new RecordingSink()
+  const decoder = new Decoder(sink, { from: 'client', ...options })
+  for (const chunk of chunks) decoder.push(chunk)
+  return sink.found
+}
+
+function fromClient(...frames: readonly FrameParts[]): Buffer {
+  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
+}
+
+const PAYLOAD_LENGTH = ['WS_ERR_INVALID_PAYLOAD_LENGTH', 1002]
+const OPCODE = ['WS_ERR_INVALID_OPCODE', 1002]
+const RSV_1 = ['WS_ERR_UNEXPECTED_RSV_1', 1002]
+const RSV_2_3 = ['WS_ERR_UNEXPECTED_RSV_2_3', 1002]
+const FIN = ['WS_ERR_EXPECTED_FIN', 1002]
+const CONTROL_LENGTH = ['WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH', 1002]
+const CLOSE_CODE = ['WS_ERR_INVALID_CLOSE_CODE', 1002]
+const UTF8 = ['WS_ERR_INVALID_UTF8', 1007]
+const FRAGMENTS = ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008]
+const TOO_BIG = ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009]
+
+const begun: FrameParts = { opcode: text, payload: 'begun', fin: false }
+
+const VIOLATIONS: readonly [name: string, octets: Buffer, error: readonly unknown[]][] = [
+  ['RSV1 without an extension', fromClient({ opcode: text, payload: 'x', rsv: 4 }), RSV_1],
+  ['RSV2', fromClient({ opcode: text, payload: 'x', rsv: 2 }), RSV_2_3],
+  ['RSV3', fromClient({ opcode: binary, rsv: 1 }), RSV_2_3],
+  ['RSV1 in a Ping', fromClient({ opcode: ping, rsv: 4 }), RSV_1],
+  ['a reserved data opcode', fromClient({ opcode: 3, payload: 'x' }), OPCODE],
+  ['another reserved data opcode', fromClient({ opcode: 7, fin: false }), OPCODE],
+  ['a reserved control opcode', fromClient({ opcode: 11 }), OPCODE],
+  ['another reserved control opcode', fromClient({ opcode: 15, payload: 'x' }), OPCODE],
+  ['a continuation of nothing', fromClient({ opcode: continuation, payload: 'x' }), OPCODE],
+  ['an unfinished continuation of nothing', fromClient({ opcode: continuation, fin: false }), OPCODE],
+  ['a message within a message', fromClient(begun, { opcode: text, payload: 'x' }), OPCODE],
+  ['an unfinished message within a message', fromClient(begun, { opcode: binary, fin: false }), OPCODE],
+  ['a fragmented Ping', fromClient({ opcode: ping, fin: false }), FIN],
+  ['a fragmented Pong', fromClient({ opcode: pong, fin: false }), FIN],
+  ['a fragmented Close', fromClient({ opcode: close, fin: false }), FIN],
+  ['no mask', frameOctets({ opcode: text, payload: 'x' }), ['WS_ERR_EXPECTED_MASK', 1002]],
+  ['no mask in a Ping', frameOctets({ opcode: ping }), ['WS_ERR_EXPECTED_MASK', 1002]],
+  ['a Ping of 126 octets', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), CONTROL_LENGTH],
+  ['a Pong of 70,000 octets', fromClient({ opcode: pong, payload: 'x'.repeat(70_000) }), CONTROL_LENGTH],
+  ['a Ping of few octets in 16 bits', fromClient({ opcode: ping, payload: 'x', form: 16 }), CONTROL_LENGTH],
+  ['a Close of 126 octets', fromClient({ opcode: close, payload: Buffer.alloc(126, 3) }), CONTROL_LENGTH],
+  ['a Close of one octet', fromClient({ opcode: close, payload: Buffer.of(3) }), CONTROL_LENGTH],
+  ['0 octets in 16 bits', fromClient({ opcode: text, form: 16 }), PAYLOAD_LENGTH],
+  ['125 octets in 16 bits', fromClient({ opcode: text, payload: 'x'.repeat(125), form: 16 }), PAYLOAD_LENGTH],
+  ['0 octets in 64 bits', fromClient({ opcode: text, form: 64 }), PAYLOAD_LENGTH],
+  ['125 octets in 64 bits', fromClient({ opcode: text, payload: 'x'.repeat(125), form: 64 }), PAYLOAD_LENGTH],
+  ['65,535 octets in 64 bits', fromClient({ opcode: text, length: 65_535n, form: 64 }), PAYLOAD_LENGTH],
+  ['2^63 octets', fromClient({ opcode: text, length: 2n ** 63n }), PAYLOAD_LENGTH],
+  ['2^64 - 1 octets', fromClient({ opcode: text, length: 2n ** 64n - 1n }), PAYLOAD_LENGTH],
+  ['2^63 - 1 octets', fromClient({ opcode: text, length: 2n ** 63n - 1n }), TOO_BIG],
+  ['2^62 octets', fromClient({ opcode: text, length: 2n ** 62n }), TOO_BIG],
+  ['2^53 octets', fromClient({ opcode: binary, length: 2n ** 53n }), TOO_BIG],
+  ['2^53 + 1 octets', fromClient({ opcode: binary, length: 2n ** 53n + 1n }), TOO_BIG],
+  ['2^32 octets', fromClient({ opcode: binary, length: 2n ** 32n }), TOO_BIG],
+  ['2^31 octets', fromClient({ opcode: binary, length: 2n ** 31n }), TOO_BIG],
+  ['text that is none', fromClient({ opcode: text, payload: Buffer.of(0x61, 0xff) }), UTF8],
+  ['text that is unfinished', fromClient({ opcode: text, payload: Buffer.of(0x61, 0xe2, 0x82) }), UTF8],
+  [
+    'text that is unfinished with its last fragment',
+    fromClient(begun, { opcode: continuation, payload: Buffer.of(0xe2, 0x82) }),
+    UTF8,
+  ],
+  [
+    'an empty end of unfinished text',
+    fromClient({ ...begun, payload: Buffer.of(0xc3) }, { opcode: 0 }),
+    UTF8,
+  ],
+  [
+    'a character cut by ASCII',
+    fromClient({ ...begun, payload: Buffer.of(0xc3) }, { ...begun, opcode: 0 }),
+    UTF8,
+  ],
+  ['a reason that is no text', fromClient({ opcode: close, payload: Buffer.of(3, 0xe8, 0xff) }), UTF8],
+  ['a reason that is unfinished', fromClient({ opcode: close, payload: Buffer.of(3, 0xe8, 0xc3) }), UTF8],
+]
+
+describe('violations', () => {
+  test.each(VIOLATIONS)('%s', (_name, octets, error) => {
+    for (const sizes of [[1_000_000], [1], [2, 7]]) {
+      expect(decoded(inChunks(octets, sizes))).toEqual([{ error }])
+    }
+  })
+
+  test.each(VIOLATIONS)(
+    '%s: what comes before is delivered, and nothing behind is interpreted',
+    (_name, octets, error) => {
+      const before = fromClient({ opcode: text, payload: 'before' }, { opcode: ping, payload: 'too' })
+      const behind = fromClient({ opcode: text, payload: 'behind' }, { opcode: ping }, { opcode: close })
+      const expected = [{ text: 'before' }, { ping: Buffer.from('too') }, { error }]
+      const all = Buffer.concat([before, octets, behind])
+      expect(decoded([Buffer.from(all), Buffer.from(behind)])).toEqual(expected)
+      expect(decoded([...inChunks(all, [1]), Buffer.from(behind)])).toEqual(expected)
+    },
+  )
+
+  test('a server must not mask', () => {
+    for (const parts of [{ opcode: text, payload: 'x' }, { opcode: ping }]) {
+      expect(decoded([clientFrame(parts)], { from: 'server' })).toEqual([
+        { error: ['WS_ERR_UNEXPECTED_MASK', 1002] },
+      ])
+    }
+  })
+
+  test('each Close code by the tables of the RFC and IANA', () => {
+    const wrong = []
+    for (let code = 0; code < 0x1_00_00; code++) {
+      const isAllowed =
+        (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999)
+      const payload = Buffer.of(code >> 8, code & 0xff)
+      const [found] = decoded([clientFrame({ opcode: close, payload })]) as [
+        { close?: readonly [number, string]; error?: readonly [string, number] },
+      ]
+      const isRight = isAllowed ? found.close?.[0] === code : String(found.error) === String(CLOSE_CODE)
+      if (!isRight) wrong.push(code)
+    }
+    expect(wrong).toEqual([])
+  })
+
+  test('of several violations the one that comes first', () => {
+    const octets = Buffer.of(0xf3, 0x7f, ...Array<number>(8).fill(0xff))
+    expect(decoded([octets])).toEqual([{ error: RSV_2_3 }])
+  })
+})
+
+describe('as early as can be', () => {
+  /** How many octets it takes, one by one, until the error is there. */
+  function octetsUntilError(octets: Buffer, options: Partial<DecoderOptions> = {}): number {
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'client', ...options })
+    let count = 0
+    while (sink.errors.length === 0 && count < octets.length) {
+      decoder.push(Buffer.from(octets.subarray(count, count + 1)))
+      count++
+    }
+    return count
+  }
+
+  test.each<[string, Buffer, number]>([
+    ['a reserved opcode with the second octet', fromClient({ opcode: 3, payload: 'payload' }), 2],
+    ['no mask with the second octet', frameOctets({ opcode: text, payload: 'payload' }), 2],
+    ['a long Ping with the second octet', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), 2],
+    ['a length in too many octets with the length', fromClient({ opcode: text, form: 16 }), 4],
+    ['2^63 octets with the length', fromClient({ opcode: text, length: 2n ** 63n }), 10],
+    ['2^62 octets with the length', fromClient({ opcode: text, length: 2n ** 62n }), 10],
+    ['2 MiB with the length', fromClient({ opcode: text, length: 2n ** 21n }), 10],
+  ])('%s', (_name, octets, count) => {
+    expect(octetsUntilError(octets)).toBe(count)
+  })
+
+  test('more than the limit with the length, also for the sum of the fragments', () => {
+    const limit = { maxPayload: 100 }
+    expect(octetsUntilError(fromClient({ opcode: text, payload: 'x'.repeat(101) }), limit)).toBe(2)
+    const fragments = [
+      fromClient({ opcode: text, payload: 'x'.repeat(60), fin: false }),
+      fromClient({ opcode: continuation, payload: 'x'.repeat(41) }),
+    ]
+    expect(octetsUntilError(Buffer.concat(fragments), limit)).toBe(fragments[0]!.length + 2)
+  })
+
+  // Autobahn 6.4: fail fast, before the frame or the message is whole.
+  test('text with its first bad octet, within a frame and within a message', () => {
+    const bad = Buffer.concat([Buffer.from('κόσμε'), Buffer.of(0xf4, 0x90), Buffer.from('edited')])
+    const inOneFrame = fromClient({ opcode: text, payload: bad })
+    expect(octetsUntilError(inOneFrame)).toBe(6 + 12)
+    const inFragments = fromClient(
+      { opcode: text, payload: bad.subarray(0, 11), fin: false },
+      { opcode: continuation, payload: bad.subarray(11), fin: false },
+    )
+    expect(octetsUntilError(inFragments)).toBe(6 + 11 + 6 + 1)
+  })
+
+  test('text in a chunk of a long frame, with that chunk', () => {
+    const payload = Buffer.alloc(1000, 'a')
+    payload[300] = 0xc0
+    const octets = fromClient({ opcode: text, payload })
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'client' })
+    const [first, second, third] = inChunks(octets, [200]) as [Buffer, Buffer, Buffer]
+    decoder.push(first)
+    expect(sink.found).toEqual([])
+    decoder.push(second)
+    expect(sink.found).toEqual([{ error: UTF8 }])
+    decoder.push(third)
+    expect(sink.found).toHaveLength(1)
+  })
+})
+
+describe('limits', () => {
+  test.each([1, 125, 126, 1000, 65_535, 65_536])(
+    'maxPayload %d: as many octets and one more',
+    (maxPayload) => {
+      for (const sizes of [[1_000_000], [50]]) {
+        const message = (length: number): Buffer =>
+          fromClient({ opcode: binary, payload: Buffer.alloc(length) })
+        expect(decoded(inChunks(message(maxPayload), sizes), { maxPayload })).toHaveLength(1)
+        expect(decoded(inChunks(message(maxPayload), sizes), { maxPayload })[0]).toHaveProperty('binary')
+        expect(decoded(inChunks(message(maxPayload + 1), sizes), { maxPayload })).toEqual([
+          { error: TOO_BIG },
+        ])
+      }
+    },
+  )
+
+  test('maxPayload is for the sum of the fragments', () => {
+    const fragments = (...lengths: number[]): Buffer =>
+      fromClient(
+        ...lengths.map((length, index) => ({
+          opcode: index === 0 ? text : continuation,
+          payload: 'x'.repeat(length),
+          fin: index === lengths.length - 1,
+        })),
+      )
+    const limit = { maxPayload: 10 }
+    expect(decoded([fragments(4, 0, 6)], limit)).toEqual([{ text: 'x'.repeat(10) }])
+    expect(decoded([fragments(4, 0, 7)], limit)).toEqual([{ error: TOO_BIG }])
+    expect(decoded([fragments(0, 11)], limit)).toEqual([{ error: TOO_BIG }])
+    expect(decoded([fragments(10, 0, 0, 1)], limit)).toEqual([{ error: TOO_BIG }])
+    // And for each message anew.
+    expect(decoded([Buffer.concat([fragments(5, 5), fragments(10), fragments(9, 1)])], limit)).toHaveLength(3)
+  })
+
+  test('maxPayload is not for control frames', () => {
+    const octets = fromClient(
+      { opcode: ping, payload: 'x'.repeat(125) },
+      { opcode: pong, payload: 'x'.repeat(125) },
+    )
+    expect(decoded([octets], { maxPayload: 10 })).toHaveLength(2)
+  })
+
+  test.each([1, 2, 5])('maxFragments %d: as many frames and one more, empty or not', (maxFragments) => {
+    for (const payload of ['', 'x']) {
+      const fragments = (count: number): Buffer =>
+        fromClient(
+          ...Array.from({ length: count }, (_, index) => ({
+            opcode: index === 0 ? text : continuation,
+            payload,
+            fin: index === count - 1,
+          })),
+        )
+      for (const sizes of [[1_000_000], [1]]) {
+        const message = { text: payload.repeat(maxFragments) }
+        const twice = Buffer.concat([fragments(maxFragments), fragments(maxFragments)])
+        expect(decoded(inChunks(twice, sizes), { maxFragments })).toEqual([message, message])
+        expect(decoded(inChunks(fragments(maxFragments + 1), sizes), { maxFragments })).toEqual([
+          { error: FRAGMENTS },
+        ])
+      }
+    }
+  })
+
+  test('maxFragments does not count control frames', () => {
+    const octets = fromClient(
+      begun,
+      { opcode: ping },
+      { opcode: pong },
+      { opcode: ping },
+      { opcode: continuation },
+    )
+    expect(decoded([octets], { maxFragments: 2 })).toHaveLength(4)
+  })
+})
