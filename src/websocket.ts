@@ -278,6 +278,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     const cause = toError(failure)
     // Nobody may be listening, and a bug must not pass in silence.
     if (this.listenerCount('error') === 0) process.emitWarning(cause)
+    else if (this.#connection === undefined) this.emit('error', cause)
     this.#connection?.abort(cause)
   }
 

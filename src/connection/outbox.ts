@@ -16,7 +16,9 @@ export type WriteCallback = (error?: Error | null) => void
 const COPY_UP_TO = 8 * 1024
 
 /** Up to this many units a text is written where there is room for the worst case, and its length known afterwards. */
-const SHORT_TEXT = 2048
+const SHORT_TEXT = 4096
+
+const encoder = new TextEncoder()
 
 /** UTF-8 takes at most three octets for each unit of a JavaScript string. */
 const OCTETS_PER_UNIT = 3
@@ -157,20 +159,19 @@ export class Outbox implements Flushable {
     mask(target, payload, payload + length, key)
   }
 
-  /** A text of which the length is asked before it is written: a frame of its own where it is too long for the slab. */
+  /** A text too long to provide for its worst case in the slab: a frame in memory of its own. */
   #longText(first: number, text: string, callback?: WriteCallback): void {
-    const length = Buffer.byteLength(text)
-    const start = headerLength(length) + (this.#keys === undefined ? 0 : 4)
-    if (length <= COPY_UP_TO) {
-      const slab = this.#open(length)
-      const payload = this.#end + start
-      slab.write(text, payload)
-      this.#frame(slab, first, payload, length)
-      if (callback !== undefined) this.#addCallback(callback)
-      return
+    const keyLength = this.#keys === undefined ? 0 : 4
+    let start = headerLength(text.length) + keyLength
+    let length = text.length
+    let frame = Buffer.allocUnsafeSlow(start + length)
+    // As long in octets as in units, which holds for ASCII: one pass, where asking for the length first makes it two.
+    if (encoder.encodeInto(text, frame.subarray(start)).read < text.length) {
+      length = Buffer.byteLength(text)
+      start = headerLength(length) + keyLength
+      frame = Buffer.allocUnsafeSlow(start + length)
+      frame.write(text, start)
     }
-    const frame = Buffer.allocUnsafeSlow(start + length)
-    frame.write(text, start)
     this.#head(frame, 0, first, start, length)
     this.#spill()
     if (callback !== undefined) this.#addCallback(callback)

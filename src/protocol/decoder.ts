@@ -25,11 +25,11 @@ export interface DecoderSink {
   onPing(payload: Buffer): void
   /** A Pong frame. */
   onPong(payload: Buffer): void
-  /** A Close frame; 1005 where it had no code. Nothing is called after it. */
+  /** A Close frame; 1005 where it had no code. Nothing more is found after it. */
   onClose(code: number, reason: string): void
-  /** The peer broke the protocol. Nothing is called after it (RFC 6455 section 7.1.7). */
+  /** The peer broke the protocol. Nothing more is found after it (RFC 6455 section 7.1.7). */
   onProtocolError(error: ProtocolError): void
-  /** A message that was inflated in the background has been handed out, and reading went on behind it. */
+  /** A message inflated in the background has been handed out or refused, and reading went on, if not finished, behind it. */
   onReadingOn?(): void
 }
 
@@ -106,7 +106,7 @@ export class Decoder {
     this.#read()
   }
 
-  /** Stops before the next frame, also from within the sink. */
+  /** Stops before the next frame, also from within the sink; a message that is being inflated still comes. */
   hold(): void {
     this.#held = true
   }
@@ -255,12 +255,19 @@ export class Decoder {
     this.#inflater!.inflate(payload, this.#limit, (result) => {
       this.#inflating = false
       if (this.#finished) return
-      if (result instanceof ProtocolError) this.#fail(result)
-      else this.#deliver(result, 0, result.length, isBinary, false)
-      if (this.#reading) return
-      this.#read()
-      this.#sink.onReadingOn?.()
+      try {
+        if (result instanceof ProtocolError) this.#fail(result)
+        else this.#deliver(result, 0, result.length, isBinary, false)
+      } finally {
+        // Whatever the sink threw: nobody else would go on.
+        if (!this.#reading) this.#readOn()
+      }
     })
+  }
+
+  #readOn(): void {
+    this.#read()
+    this.#sink.onReadingOn?.()
   }
 
   /** Hands out a payload that nothing has looked at yet. */

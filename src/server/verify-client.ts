@@ -18,9 +18,11 @@ export type VerifyCallback = (
   headers?: Readonly<Record<string, string>>,
 ) => void
 
-/** The check that `ws` has: it returns whether the client may connect, or takes a callback for it. */
-export type VerifyClient =
-  ((info: ClientInfo) => boolean) | ((info: ClientInfo, callback: VerifyCallback) => void)
+/**
+ * The check that `ws` has. With one parameter it returns whether the client may connect, or a promise of that; with two it
+ * says so by the callback.
+ */
+export type VerifyClient = (info: ClientInfo, callback: VerifyCallback) => unknown
 
 /** Runs the check. */
 export async function verify(
@@ -29,14 +31,8 @@ export async function verify(
   secure: boolean,
 ): Promise<Refusal | undefined> {
   const info: ClientInfo = { origin: request.headers.origin ?? '', secure, req: request }
-  if (verifyClient.length < 2) {
-    // Awaited, lest an async function lets everybody in: its promise is true.
-    return (await (verifyClient as (info: ClientInfo) => boolean | Promise<boolean>)(info))
-      ? undefined
-      : refuse(401)
-  }
   return new Promise((resolve, reject) => {
-    verifyClient(info, (verified, status = 401, message, headers = {}) => {
+    const answer: VerifyCallback = (verified, status = 401, message, headers = {}) => {
       try {
         resolve(
           verified
@@ -47,6 +43,10 @@ export async function verify(
         // A header may hold what the client sent: that is no reason to throw at the caller, who is nobody by now.
         reject(error as Error)
       }
-    })
+    }
+    // Awaited in either case: a promise is true, and would let everybody in; and it may reject.
+    Promise.resolve(verifyClient(info, answer)).then((verified) => {
+      if (verifyClient.length < 2) answer(Boolean(verified))
+    }, reject)
   })
 }
