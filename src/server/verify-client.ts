@@ -41,7 +41,7 @@ export async function verify(
         )
       } catch (error) {
         // A header may hold what the client sent: that is no reason to throw at the caller, who is nobody by now.
-        reject(error as Error)
+        reject(error)
       }
     }
     // Awaited in either case: a promise is true, and would let everybody in; and it may reject.

@@ -64,7 +64,7 @@ describe('the outcome', () => {
       () => Promise.reject(refuse(401, { headers: { 'WWW-Authenticate': 'Bearer' }, body: 'who?' })),
     ],
   ])('is a refusal, %s: that answer, and no connection', async (_name, authenticate) => {
-    const { server, port } = await runningServer<undefined>({ authenticate })
+    const { server, port } = await runningServer({ authenticate })
     const connections = vi.fn()
     const errors = vi.fn()
     server.on('connection', connections).on('error', errors)
@@ -75,7 +75,7 @@ describe('the outcome', () => {
   })
 
   test("is a Close frame, which a browser's page gets to see", async () => {
-    const { server, url } = await runningServer<undefined>({ authenticate: () => refuse.close(4401, 'who?') })
+    const { server, url } = await runningServer({ authenticate: () => refuse.close(4401, 'who?') })
     const connections = vi.fn()
     server.on('connection', connections)
     const client = await connect(url)
@@ -89,7 +89,7 @@ describe('the outcome', () => {
     ['an Error', new Error('the database is down'), 'the database is down'],
     ['anything', 'the database is down', 'the database is down'],
   ])("is a failure, %s: 500, which tells the client nothing, and 'error'", async (_name, thrown, message) => {
-    const { server, port } = await runningServer<undefined>({
+    const { server, port } = await runningServer({
       authenticate: () => Promise.reject(thrown as Error),
     })
     const errors: Error[] = []
@@ -100,7 +100,7 @@ describe('the outcome', () => {
   })
 
   test('a failure that nobody listens to is a warning of the process', async () => {
-    const { port } = await runningServer<undefined>({
+    const { port } = await runningServer({
       authenticate: () => {
         throw new Error('nobody hears this')
       },
@@ -112,12 +112,12 @@ describe('the outcome', () => {
 
   test("an async listener for 'error' that fails itself is heard once, and then is a warning", async () => {
     const lost = uncaught()
-    const { server, port } = await runningServer<undefined>({
+    const { server, port } = await runningServer({
       authenticate: () => {
         throw new Error('first')
       },
     })
-    const listener = vi.fn(() => Promise.reject(new Error('second')))
+    const listener = vi.fn((_error: Error) => Promise.reject(new Error('second')))
     // A loop would starve the event loop, and with it this test's own timeout.
     server.on('error', (error) => (listener.mock.calls.length > 10 ? undefined : listener(error)))
     const warned = once(process, 'warning') as Promise<[Error]>
@@ -247,7 +247,7 @@ describe('meanwhile', () => {
   })
 
   test('a check that heeds the signal may throw its reason: the 503 stands', async () => {
-    const { server, port } = await runningServer<undefined>({
+    const { server, port } = await runningServer({
       handshakeTimeout: 20,
       authenticate: async (_request, { signal }) => {
         await once(signal, 'abort')
@@ -283,7 +283,7 @@ describe('meanwhile', () => {
     server.on('connection', (socket) => {
       socket.pause()
       socket.on('message', (data) => {
-        seen.push(socket.isPaused ? 'too early' : String(data))
+        seen.push(socket.isPaused ? 'too early' : (data as string))
       })
       setImmediate(() => {
         socket.resume()

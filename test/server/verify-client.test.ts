@@ -28,11 +28,18 @@ test('TLS that a trusted proxy ended counts', async () => {
 
 test.each<[string, VerifyClient]>([
   ['false', () => false],
-  // Not by its type, but it is what an async function of `ws` users looks like, and it must not let everybody in.
-  ['a promise of false', (() => Promise.resolve(false)) as unknown as VerifyClient],
+  // A promise is true: one of false must not let everybody in.
+  ['a promise of false', () => Promise.resolve(false)],
+  ['nothing', () => {}],
 ])('%s is a 401', async (_name, verifyClient) => {
   const { port } = await runningServer({ verifyClient })
   expect(await refused(port)).toMatchObject({ status: 401, body: 'Unauthorized\n' })
+})
+
+test('a promise of true accepts', async () => {
+  const { port } = await runningServer({ verifyClient: () => Promise.resolve(true) })
+  const { response } = await openAsClient(port)
+  expect(response.line).toBe('HTTP/1.1 101 Switching Protocols')
 })
 
 test('a callback accepts', async () => {
@@ -69,6 +76,8 @@ test.each<[string, VerifyClient]>([
       throw new Error('no')
     },
   ],
+  ['rejects', () => Promise.reject(new Error('no'))],
+  ['rejects instead of calling back', (_info, _callback) => Promise.reject(new Error('no'))],
   [
     'throws instead of calling back',
     (_info, _callback) => {
