@@ -74,6 +74,11 @@ export class RawPeer {
     this.#socket.destroy()
   }
 
+  /** Ends the connection by RST. */
+  reset(): void {
+    this.#socket.resetAndDestroy()
+  }
+
   #accept(chunk: Buffer): void {
     this.#frames.push(...this.#reader.push(chunk))
     const frame = this.#waiting === undefined ? undefined : this.#frames.shift()

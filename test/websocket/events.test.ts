@@ -1,0 +1,337 @@
+import { once } from 'node:events'
+import { connect, WebSocket, type CloseEvent, type ErrorEvent, type MessageEvent } from 'hubwire'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { inbox } from '../support/inbox.js'
+import { memoryPair } from '../support/memory-pair.js'
+import { openPair } from '../support/open-pair.js'
+import { rejecting } from '../support/rejecting.js'
+import { runningServer } from '../support/running-server.js'
+import { scriptedServer } from '../support/scripted-server.js'
+import { uncaught } from '../support/uncaught.js'
+
+describe("WHATWG's interface", () => {
+  test('on… attributes get events', async () => {
+    const { url, server } = await runningServer()
+    server.on('connection', (socket) => {
+      socket.send('hello')
+      socket.close(4000, 'bye')
+    })
+    const socket = new WebSocket(url)
+    const events: unknown[] = []
+    socket.onopen = ({ type, target }) => events.push([type, target === socket])
+    socket.onmessage = ({ type, target, data }) => events.push([type, target === socket, data])
+    socket.onclose = ({ type, target, code, reason, wasClean, initiator, cause }) =>
+      events.push([type, target === socket, code, reason, wasClean, initiator, cause])
+    await closeOf(socket)
+    expect(events).toEqual([
+      ['open', true],
+      ['message', true, 'hello'],
+      ['close', true, 4000, 'bye', true, 'remote', undefined],
+    ])
+  })
+
+  test('onerror gets the error and its message', async () => {
+    const { url } = await scriptedServer((_request, socket) => socket.end())
+    const socket = new WebSocket(url)
+    const events: ErrorEvent<unknown>[] = []
+    socket.onerror = (event) => {
+      events.push(event)
+    }
+    await closeOf(socket)
+    expect(events).toEqual([
+      {
+        type: 'error',
+        target: socket,
+        error: expect.objectContaining({ code: 'ECONNRESET' }) as Error,
+        message: 'socket hang up',
+      },
+    ])
+  })
+
+  test('an on… attribute holds one function, which can be read, replaced and removed', async () => {
+    const { client, socket } = await openPair()
+    const [first, second] = [vi.fn(), vi.fn()]
+    for (const name of ['onopen', 'onmessage', 'onclose', 'onerror'] as const) expect(socket[name]).toBeNull()
+    const before = socket.listenerCount('message')
+    socket.onmessage = first
+    expect(socket.onmessage).toBe(first)
+    socket.onmessage = second
+    expect(socket.onmessage).toBe(second)
+    expect(socket.listenerCount('message')).toBe(before + 1)
+    client.send('x')
+    await once(socket, 'message')
+    expect([first.mock.calls.length, second.mock.calls.length]).toEqual([0, 1])
+    socket.onmessage = null
+    expect(socket.onmessage).toBeNull()
+    Object.assign(socket, { onmessage: 'not a function' })
+    expect(socket.onmessage).toBeNull()
+    expect(socket.listenerCount('message')).toBe(before)
+    for (const name of ['onopen', 'onclose', 'onerror'] as const) {
+      const listener = vi.fn()
+      socket[name] = listener
+      expect(socket[name]).toBe(listener)
+      socket[name] = null
+      expect(socket[name]).toBeNull()
+    }
+  })
+
+  test('addEventListener takes functions and objects, once or always, each once', async () => {
+    const { client, socket } = await openPair()
+    const calls: string[] = []
+    const object = {
+      name: 'object',
+      handleEvent(event: MessageEvent<unknown>): void {
+        calls.push(`${this.name} ${event.data as string}`)
+      },
+    }
+    function plain(this: unknown, event: MessageEvent<unknown>): void {
+      calls.push(`${this === socket ? 'target' : 'other'} ${event.data as string}`)
+    }
+    const single = ({ data }: MessageEvent<unknown>): void => {
+      calls.push(`single ${data as string}`)
+    }
+    for (let times = 0; times < 2; times++) {
+      socket.addEventListener('message', object)
+      socket.addEventListener('message', plain)
+      socket.addEventListener('message', single, { once: true })
+    }
+    const messages = inbox(socket)
+    client.send('one')
+    client.send('two')
+    await messages.next()
+    await messages.next()
+    expect(calls).toEqual(['object one', 'target one', 'single one', 'object two', 'target two'])
+    calls.length = 0
+    socket.removeEventListener('message', object)
+    socket.removeEventListener('message', plain)
+    socket.removeEventListener('message', single)
+    client.send('three')
+    await messages.next()
+    expect(calls).toEqual([])
+  })
+
+  test('listeners of both kinds are called in the order in which they came', async () => {
+    const { client, socket } = await openPair()
+    const calls: string[] = []
+    const also = (): void => void calls.push('also the attribute')
+    socket.on('message', () => calls.push('on'))
+    socket.onmessage = also
+    socket.addEventListener('message', () => calls.push('added'))
+    socket.addEventListener('message', also)
+    socket.once('message', () => calls.push('once'))
+    client.send('x')
+    await once(socket, 'message')
+    expect(calls).toEqual(['on', 'also the attribute', 'added', 'also the attribute', 'once'])
+    socket.removeEventListener('message', also)
+    expect(socket.onmessage).toBe(also)
+  })
+
+  test('text is a string in events also where it arrives as a Buffer', async () => {
+    const { client, socket } = await openPair({ server: { textType: 'buffer' } })
+    const data = new Promise((resolve) => {
+      socket.onmessage = (event) => {
+        resolve(event.data)
+      }
+    })
+    client.send('grüße')
+    expect(await once(socket, 'message')).toEqual([Buffer.from('grüße'), false])
+    expect(await data).toBe('grüße')
+  })
+
+  test('close events tell the cause', async () => {
+    const { client, socket } = await openPair({ server: { maxPayload: 1 } })
+    const events: CloseEvent<unknown>[] = []
+    socket.addEventListener('close', (event) => {
+      events.push(event)
+    })
+    client.send('two octets')
+    await closeOf(socket)
+    expect(events[0]?.cause).toMatchObject({ closeCode: 1009 })
+  })
+})
+
+describe('binaryType', () => {
+  test.each([
+    ['nodebuffer', Buffer.from('octets')],
+    ['arraybuffer', new Uint8Array(Buffer.from('octets')).buffer],
+  ] as const)('%s', async (type, expected) => {
+    const { client, socket } = await openPair()
+    expect(socket.binaryType).toBe('nodebuffer')
+    socket.binaryType = type
+    expect(socket.binaryType).toBe(type)
+    client.send(Buffer.from('octets'))
+    const [data] = (await once(socket, 'message')) as [Buffer | ArrayBuffer]
+    expect(data).toEqual(expected)
+    expect(data.byteLength).toBe(6)
+    client.send('text')
+    expect(await once(socket, 'message')).toEqual(['text', false])
+  })
+
+  test('may be set before the connection is open', async () => {
+    const { url, server } = await runningServer()
+    server.on('connection', (socket) => socket.send(Buffer.from('x')))
+    const client = new WebSocket(url)
+    client.binaryType = 'arraybuffer'
+    const [data] = (await once(client, 'message')) as [ArrayBuffer]
+    expect(data).toBeInstanceOf(ArrayBuffer)
+  })
+
+  test('anything else is a TypeError', async () => {
+    const { socket } = await openPair()
+    expect(() => {
+      socket.binaryType = 'fragments' as never
+    }).toThrow(TypeError)
+    expect(socket.binaryType).toBe('nodebuffer')
+  })
+})
+
+describe('messages', () => {
+  test('are delivered in order and each before the next frame is looked at', async () => {
+    const { socket, clientEnd } = await memoryPair()
+    const events: string[] = []
+    socket.on('message', (data) => {
+      events.push(data as string)
+      socket.send(`echo ${data as string}`)
+    })
+    socket.on('error', () => events.push('error'))
+    const good = Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x61])
+    const bad = Buffer.from([0x83, 0x80, 0, 0, 0, 0])
+    clientEnd.write(Buffer.concat([good, good, bad, good]))
+    await closeOf(socket)
+    expect(events).toEqual(['a', 'a', 'error'])
+  })
+
+  test('what a short message holds is not the memory of the socket', async () => {
+    const { client, socket } = await openPair()
+    client.send(Buffer.from('short'))
+    const [data] = (await once(socket, 'message')) as [Buffer]
+    client.send(Buffer.alloc(5, 'x'))
+    await once(socket, 'message')
+    expect(data.toString()).toBe('short')
+  })
+
+  test('a listener that throws is an uncaught exception, and neither it nor others lose a message by it', async () => {
+    const errors = uncaught()
+    const { running, client, socket } = await openPair()
+    const other = await connect(running.url)
+    const { socket: otherSocket } = await running.next()
+    const messages: unknown[] = []
+    socket.on('message', (data) => {
+      messages.push(data)
+      if (data === 'bad') throw new Error('in a listener')
+      socket.send('answer')
+      otherSocket.send('to the other')
+    })
+    const answers = inbox(client)
+    const others = inbox(other)
+    client.send('bad')
+    client.send('good')
+    await settled()
+    client.send('and on')
+    expect(await others.next()).toBe('to the other')
+    expect(await answers.next()).toBe('answer')
+    await settled()
+    expect(errors).toEqual([new Error('in a listener')])
+    expect(messages).toContain('and on')
+    expect(messages).toContain('good')
+  })
+})
+
+describe('an async listener that rejects closes its connection with 1011, and nothing else', () => {
+  const failure = new Error('in an async listener')
+  const listeners: [string, (socket: WebSocket) => void][] = [
+    ['on()', (socket) => socket.on('message', rejecting(failure))],
+    ['onmessage', (socket) => (socket.onmessage = rejecting(failure))],
+    [
+      'addEventListener()',
+      (socket) => {
+        socket.addEventListener('message', rejecting(failure))
+      },
+    ],
+    [
+      'handleEvent()',
+      (socket) => {
+        socket.addEventListener('message', { handleEvent: rejecting(failure) })
+      },
+    ],
+  ]
+  test.each(listeners)('%s', async (_name, listen) => {
+    const errors = uncaught()
+    const { client, socket } = await openPair()
+    const heard = vi.fn()
+    socket.on('error', heard)
+    listen(socket)
+    const closes = Promise.all([closeOf(client), closeOf(socket)])
+    client.send('x')
+    const [clientClose, socketClose] = await closes
+    expect(clientClose).toMatchObject({ code: 1011, reason: '', wasClean: true })
+    expect(socketClose).toMatchObject({ code: 1011, wasClean: true, initiator: 'local', cause: failure })
+    expect(heard.mock.calls).toEqual([[failure]])
+    expect(errors).toEqual([])
+  })
+
+  test("without a listener for 'error' it is a warning of the process", async () => {
+    const { client, socket } = await openPair()
+    const warned = once(process, 'warning')
+    socket.on('message', rejecting(failure))
+    client.send('x')
+    expect(await warned).toEqual([failure])
+    expect((await closeOf(socket)).cause).toBe(failure)
+  })
+
+  test('what it rejects with need not be an Error', async () => {
+    const { client, socket } = await openPair()
+    socket.on('error', () => {})
+    socket.on('message', rejecting('a string' as unknown as Error))
+    client.send('x')
+    const { cause } = await closeOf(socket)
+    expect(cause).toEqual(new Error('a string'))
+    expect(cause?.cause).toBe('a string')
+  })
+
+  test('while the connection closes, or after that, it is only told', async () => {
+    const { client, socket } = await openPair()
+    const heard = vi.fn()
+    socket.on('error', heard)
+    socket.on('close', rejecting(failure))
+    socket.on('message', () => {
+      socket.close(4000)
+    })
+    socket.on('message', rejecting(failure))
+    client.send('x')
+    expect((await closeOf(client)).code).toBe(4000)
+    await settled()
+    expect(heard).toHaveBeenCalledTimes(2)
+  })
+
+  test("of 'error' it is a warning of the process, and closes nothing", async () => {
+    const { client, socket } = await openPair()
+    const warned = once(process, 'warning')
+    socket.on('error', rejecting(new Error('in the listener for errors')))
+    socket.on('message', rejecting(failure))
+    client.send('x')
+    expect(await warned).toEqual([new Error('in the listener for errors')])
+    expect((await closeOf(socket)).cause).toBe(failure)
+  })
+
+  test('in a client too', async () => {
+    const { client, socket } = await openPair()
+    client.on('error', () => {})
+    client.on('message', rejecting(failure))
+    socket.send('x')
+    expect((await closeOf(socket)).code).toBe(1011)
+  })
+
+  test('of an attempt to connect that failed it is only told', async () => {
+    const { url } = await scriptedServer((_request, socket) => socket.end())
+    const socket = new WebSocket(url)
+    const heard: Error[] = []
+    socket.on('error', (error) => heard.push(error))
+    socket.on('close', rejecting(failure))
+    await closeOf(socket)
+    await settled()
+    expect(heard.map((error) => error.message)).toEqual(['socket hang up', failure.message])
+  })
+})

@@ -1,0 +1,122 @@
+import { once } from 'node:events'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { openPair } from '../support/open-pair.js'
+import { pausedClient } from '../support/paused-client.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { opcode } from '../support/raw-frame.js'
+import { runningServer } from '../support/running-server.js'
+import { acceptance, scriptedServer } from '../support/scripted-server.js'
+import { connect } from 'hubwire'
+
+describe('heartbeat', () => {
+  test('an idle peer is pinged, and its answer gives the latency', async () => {
+    const { client, socket } = await openPair({ server: { heartbeat: { interval: 20, timeout: 1000 } } })
+    expect(socket.latency).toBeUndefined()
+    await once(socket, 'pong')
+    expect(socket.latency).toBeGreaterThan(0)
+    await once(client, 'ping')
+    expect(client.latency).toBeUndefined()
+  })
+
+  test('a Pong that nobody asked for gives none', async () => {
+    const { client, socket } = await openPair({ server: { heartbeat: false } })
+    client.pong('unasked')
+    await once(socket, 'pong')
+    expect(socket.latency).toBeUndefined()
+  })
+
+  test('a silent peer ends with 1006, and says why', async () => {
+    const { port, next } = await runningServer({ heartbeat: { interval: 20, timeout: 20 } })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const errors = vi.fn()
+    socket.on('error', errors)
+    const close = await closeOf(socket)
+    expect(close).toMatchObject({ code: 1006, reason: '', wasClean: false, initiator: 'local' })
+    expect(close.cause?.message).toMatch(/silent/)
+    expect((await peer.next())?.opcode).toBe(opcode.ping)
+    expect(await peer.next()).toBeUndefined()
+  })
+
+  test('a vanished peer whose buffers are full ends too', async () => {
+    const { port, next } = await runningServer({ heartbeat: { interval: 20, timeout: 20 } })
+    const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
+    while (socket.send(Buffer.alloc(1_000_000)));
+    expect((await closeOf(socket)).code).toBe(1006)
+    peer.destroy()
+  })
+
+  test('a client has one too', async () => {
+    const { url } = await scriptedServer((request, socket) => socket.write(acceptance(request)))
+    const client = await connect(url, { heartbeat: { interval: 20, timeout: 20 } })
+    expect((await closeOf(client)).cause?.message).toMatch(/silent/)
+  })
+
+  test('all that a peer sends is a sign of life', async () => {
+    const { port, next } = await runningServer({ heartbeat: { interval: 40, timeout: 40 } })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const closed = vi.fn()
+    socket.on('close', closed)
+    // It answers no Ping, but sends its frames, octet by octet; two others tell the time.
+    const { socket: clock } = await openPair({ server: { heartbeat: { interval: 40, timeout: 1000 } } })
+    const octets = peer.encode({ opcode: opcode.text, payload: Buffer.alloc(60, 'x'), fin: true, rsv: 0 })
+    let offset = 0
+    const timer = setInterval(() => {
+      peer.write(octets.subarray(offset++ % octets.length, ((offset - 1) % octets.length) + 1))
+    }, 5)
+    for (let beats = 0; beats < 5; beats++) await once(clock, 'pong')
+    clearInterval(timer)
+    expect(closed).not.toHaveBeenCalled()
+  })
+
+  test('a connection that is paused is not ended by its own silence', async () => {
+    const heartbeat = { interval: 20, timeout: 20 }
+    const { running, client, socket } = await openPair({ server: { heartbeat } })
+    const closed = vi.fn()
+    socket.on('close', closed)
+    const [clockClient, { socket: clock }] = await Promise.all([connect(running.url), running.next()])
+    socket.pause()
+    for (let beats = 0; beats < 6; beats++) await once(clock, 'pong')
+    expect(closed).not.toHaveBeenCalled()
+    socket.resume()
+    client.send('still here')
+    expect(await once(socket, 'message')).toEqual(['still here', false])
+    clockClient.terminate()
+  })
+
+  test('one paused after its Ping has time too', async () => {
+    const heartbeat = { interval: 20, timeout: 60 }
+    const { port, next } = await runningServer({ heartbeat, autoPong: false })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const closed = vi.fn()
+    socket.on('close', closed)
+    expect((await peer.next())?.opcode).toBe(opcode.ping)
+    socket.pause()
+    const { socket: clock } = await openPair({ server: { heartbeat: { interval: 20, timeout: 1000 } } })
+    for (let beats = 0; beats < 8; beats++) await once(clock, 'pong')
+    expect(closed).not.toHaveBeenCalled()
+    peer.destroy()
+  })
+
+  test('a closing connection is not pinged', async () => {
+    const { port, next } = await runningServer({
+      heartbeat: { interval: 20, timeout: 40 },
+      closeTimeout: 10_000,
+    })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    socket.close(1000)
+    expect((await peer.next())?.opcode).toBe(opcode.close)
+    // It ends by silence, long before closeTimeout, and without a frame more.
+    expect((await closeOf(socket)).code).toBe(1006)
+    expect(await peer.next()).toBeUndefined()
+  })
+
+  test('false turns it off: no timer', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const { running } = await openPair({ server: { heartbeat: false }, client: { heartbeat: false } })
+    const before = timers()
+    const client = await connect(running.url, { heartbeat: false })
+    expect(timers()).toBeLessThanOrEqual(before)
+    client.terminate()
+  })
+})
