@@ -33,16 +33,13 @@ export async function verify(
   const info: ClientInfo = { origin: request.headers.origin ?? '', secure, req: request }
   return new Promise((resolve, reject) => {
     const answer: VerifyCallback = (verified, status = 401, message, headers = {}) => {
-      try {
-        resolve(
-          verified
-            ? undefined
-            : refuse(status, message === undefined ? { headers } : { headers, body: message }),
-        )
-      } catch (error) {
-        // A header may hold what the client sent: that is no reason to throw at the caller, who is nobody by now.
-        reject(error)
-      }
+      const options = message === undefined ? { headers } : { headers, body: message }
+      // A header may hold what the client sent: that is no reason to throw at the caller, who is nobody by now.
+      resolve(
+        new Promise((settle) => {
+          settle(verified ? undefined : refuse(status, options))
+        }),
+      )
     }
     // Awaited in either case: a promise is true, and would let everybody in; and it may reject.
     Promise.resolve(verifyClient(info, answer)).then((verified) => {
