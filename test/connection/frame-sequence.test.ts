@@ -1,0 +1,60 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { FrameSequence } from '#src/connection/frame-sequence.js'
+
+function frame(text: string): FrameSequence {
+  return new FrameSequence(Buffer.from(text))
+}
+
+describe('a sequence of frames', () => {
+  test('of one is that frame, uncopied', () => {
+    const octets = Buffer.from('frame')
+    expect(new FrameSequence(octets).join()).toBe(octets)
+  })
+
+  test('is the same for all who take the same steps', () => {
+    const [one, two, three] = [frame('one '), frame('two '), frame('three')]
+    const first = one.then(two).then(three)
+    const second = one.then(two).then(three)
+    expect(second).toBe(first)
+    expect(second.join()).toBe(first.join())
+    expect(first.join().toString()).toBe('one two three')
+    expect(first.length).toBe(13)
+    expect(one.then(two).join().toString()).toBe('one two ')
+  })
+
+  test('is another for who takes another step', () => {
+    const [one, two, three] = [frame('1'), frame('2'), frame('3')]
+    const paths = [one.then(two), one.then(three), one.then(two).then(two), one.then(one), two.then(one)]
+    expect(paths.map((path) => path.join().toString())).toEqual(['12', '13', '122', '11', '21'])
+    // A message may be the first of one path and in the middle of another.
+    expect(one.join().toString()).toBe('1')
+    expect(two.then(three).join().toString()).toBe('23')
+  })
+})
+
+test('any paths through any frames have their own octets', () => {
+  const paths = fc.array(fc.array(fc.nat(5), { minLength: 1, maxLength: 12 }), {
+    minLength: 1,
+    maxLength: 10,
+  })
+  fc.assert(
+    fc.property(paths, (sequences) => {
+      const texts = ['', 'a', 'bb', 'ccc', 'd'.repeat(200), 'e']
+      const frames = texts.map(frame)
+      // In turns, as members get what is broadcast to several groups.
+      const nodes: (FrameSequence | undefined)[] = sequences.map(() => undefined)
+      for (let step = 0; step < 12; step++) {
+        for (const [index, sequence] of sequences.entries()) {
+          const next = frames[sequence[step] ?? -1]
+          if (next !== undefined) nodes[index] = nodes[index]?.then(next) ?? next
+        }
+      }
+      for (const [index, sequence] of sequences.entries()) {
+        const expected = sequence.map((number) => texts[number]).join('')
+        expect(nodes[index]?.join().toString()).toBe(expected)
+        expect(nodes[index]?.length).toBe(expected.length)
+      }
+    }),
+  )
+})

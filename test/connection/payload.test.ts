@@ -1,0 +1,101 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { toPayload } from '#src/connection/payload.js'
+
+const VIEWS = [
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  DataView,
+] as const
+
+describe('what can be sent', () => {
+  test('text and Buffers stay what they are', () => {
+    const octets = Buffer.of(1, 2)
+    expect(toPayload('text')).toBe('text')
+    expect(toPayload('')).toBe('')
+    expect(toPayload(octets)).toBe(octets)
+  })
+
+  test.each([
+    [0, '0'],
+    [-1.5, '-1.5'],
+    [1e21, '1e+21'],
+    [Number.NaN, 'NaN'],
+  ])('the number %s is text, and never a length', (number, text) => {
+    expect(toPayload(number)).toBe(text)
+  })
+
+  test.each(VIEWS.map((View) => [View.name, View] as const))(
+    '%s: the octets of the view alone, where they are',
+    (_name, View) => {
+      const memory = new Uint8Array(64).map((_octet, index) => index)
+      const view = new View(memory.buffer, 16, 2)
+      const payload = toPayload(view) as Buffer
+      expect(payload.equals(memory.subarray(16, 16 + view.byteLength))).toBe(true)
+      expect(payload.length).toBe(view.byteLength)
+      memory[16] = 255
+      expect(payload[0]).toBe(255)
+    },
+  )
+
+  test.each([
+    ['ArrayBuffer', new ArrayBuffer(4)],
+    ['SharedArrayBuffer', new SharedArrayBuffer(4)],
+  ])('%s: all of it, where it is', (_name, buffer) => {
+    const octets = new Uint8Array(buffer)
+    const payload = toPayload(buffer) as Buffer
+    octets.set([1, 2, 3, 4])
+    expect(payload).toEqual(Buffer.of(1, 2, 3, 4))
+  })
+})
+
+describe('anything else is a TypeError that says what it was', () => {
+  class Message {}
+  test.each([
+    ['undefined', undefined, 'undefined is not'],
+    ['null', null, 'null is not'],
+    ['a boolean', false, 'a boolean is not'],
+    ['a bigint', 1n, 'a bigint is not'],
+    ['a symbol', Symbol('x'), 'a symbol is not'],
+    ['a function', () => 1, 'a function is not'],
+    ['an object', {}, 'an object (Object) is not'],
+    ['an array', [1], 'an object (Array) is not'],
+    ['an instance', new Message(), 'an object (Message) is not'],
+    ['an object without a prototype', Object.create(null), 'an object (without a class) is not'],
+    [
+      'what looks like a Buffer',
+      { length: 10, byteLength: 10, buffer: new ArrayBuffer(10) },
+      'an object (Object)',
+    ],
+    ['a String object', new String('x'), 'an object (String)'],
+  ])('%s', (_name, data, words) => {
+    expect(() => toPayload(data)).toThrow(TypeError)
+    expect(() => toPayload(data)).toThrow(words)
+    expect(() => toPayload(data)).toThrow(/A payload is a string.*JSON\.stringify/)
+  })
+})
+
+test('no octet comes out that did not go in', () => {
+  fc.assert(
+    fc.property(fc.anything({ withTypedArray: true, withDate: true, withMap: true }), (data) => {
+      let payload: string | Buffer
+      try {
+        payload = toPayload(data)
+      } catch (error) {
+        expect(error).toBeInstanceOf(TypeError)
+        return
+      }
+      if (typeof payload === 'string') expect(payload).toBe(String(data))
+      else expect(payload.length).toBe((data as Uint8Array).byteLength)
+    }),
+  )
+})

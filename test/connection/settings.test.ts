@@ -1,0 +1,141 @@
+import { Hub, WebSocket, WebSocketServer } from 'hubwire'
+import { describe, expect, test } from 'vitest'
+import { randomMaskingKey } from '#src/connection/masking-keys.js'
+import {
+  checkNumber,
+  compressionFor,
+  connectionSettings,
+  type ConnectionOptions,
+  deflateOptions,
+} from '#src/connection/settings.js'
+
+describe('the settings of a connection', () => {
+  test('are complete without any option', () => {
+    const { heartbeat, ...settings } = connectionSettings({}, 'client')
+    expect(heartbeat).toBeDefined()
+    expect(settings).toEqual({
+      decoder: {
+        from: 'client',
+        maxPayload: 1024 * 1024,
+        maxFragments: 131_072,
+        skipUTF8Validation: false,
+        textType: 'string',
+      },
+      closeTimeout: 30_000,
+      maxBufferedAmount: 16 * 1024 * 1024,
+      slowPolicy: 'terminate',
+      autoPong: true,
+      maskingKeys: undefined,
+    })
+  })
+
+  test('are what was chosen', () => {
+    const options = {
+      maxPayload: 0,
+      maxFragments: 1,
+      closeTimeout: 0,
+      maxBufferedAmount: 1,
+      slowPolicy: 'skip',
+      autoPong: false,
+      heartbeat: false,
+      skipUTF8Validation: true,
+      textType: 'buffer',
+    } as const
+    expect(connectionSettings(options, 'server', randomMaskingKey)).toEqual({
+      decoder: {
+        from: 'server',
+        maxPayload: 0,
+        maxFragments: 1,
+        skipUTF8Validation: true,
+        textType: 'buffer',
+      },
+      closeTimeout: 0,
+      maxBufferedAmount: 1,
+      slowPolicy: 'skip',
+      autoPong: false,
+      heartbeat: undefined,
+      maskingKeys: randomMaskingKey,
+    })
+  })
+})
+
+describe('an option out of its range is a RangeError that names it', () => {
+  const wrong: [keyof ConnectionOptions, unknown][] = [
+    ['maxPayload', -1],
+    ['maxPayload', Number.NaN],
+    ['maxPayload', '1 MiB'],
+    ['maxFragments', 0],
+    ['maxFragments', null],
+    ['closeTimeout', -1],
+    ['maxBufferedAmount', 0],
+    ['heartbeat', { interval: 0 }],
+    ['heartbeat', { timeout: -1 }],
+  ]
+  test.each(wrong)('%s: %j, at a server and at a client', (name, value) => {
+    const options = { [name]: value }
+    for (const make of [
+      () => new WebSocketServer({ noServer: true, ...options }),
+      () => new WebSocket('ws://127.0.0.1:1', options),
+    ]) {
+      expect(make).toThrow(RangeError)
+      expect(make).toThrow(name)
+    }
+  })
+
+  test.each([
+    { serverMaxWindowBits: 7 },
+    { clientMaxWindowBits: 16 },
+    { threshold: -1 },
+    { zlibDeflateOptions: { level: 10 } },
+    { zlibDeflateOptions: { memLevel: 0 } },
+  ])('perMessageDeflate: %j', (perMessageDeflate) => {
+    expect(() => deflateOptions(perMessageDeflate)).toThrow(RangeError)
+    expect(() => new WebSocketServer({ noServer: true, perMessageDeflate })).toThrow(RangeError)
+    expect(() => new WebSocket('ws://127.0.0.1:1', { perMessageDeflate })).toThrow(RangeError)
+  })
+
+  test('as it says, with what is asked for', () => {
+    expect(() => {
+      checkNumber('maxPayload', '1' as unknown as number, 0)
+    }).toThrow('maxPayload must be a number of at least 0; it is 1')
+    expect(() => {
+      checkNumber('maxPayload', Number.POSITIVE_INFINITY, 0)
+    }).not.toThrow()
+    expect(() => new Hub({ maxBufferedAmount: 0.5 })).toThrow(
+      'maxBufferedAmount must be a number of at least 1; it is 0.5',
+    )
+  })
+})
+
+describe('permessage-deflate', () => {
+  test('is off unless asked for', () => {
+    expect(deflateOptions()).toBeUndefined()
+    expect(deflateOptions(false)).toBeUndefined()
+    expect(deflateOptions(true)).toEqual({})
+    expect(deflateOptions({ threshold: 0 })).toEqual({ threshold: 0 })
+  })
+
+  const parameters = {
+    serverNoContextTakeover: true,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: 10,
+    clientMaxWindowBits: 12,
+  }
+
+  test('each end compresses with its own half of what was agreed on', () => {
+    const server = compressionFor(parameters, 'server', {})
+    const client = compressionFor(parameters, 'client', {})
+    expect(server.deflater.settings).toMatchObject({
+      windowBits: 10,
+      contextTakeover: false,
+      threshold: 1024,
+    })
+    expect(client.deflater.settings).toMatchObject({ windowBits: 12, contextTakeover: true, threshold: 1024 })
+  })
+
+  test('threshold, level and memLevel are ours alone', () => {
+    const zlibDeflateOptions = { level: 1, memLevel: 3 }
+    const { deflater } = compressionFor(parameters, 'server', { threshold: 5, zlibDeflateOptions })
+    expect(deflater.settings).toMatchObject({ threshold: 5, level: 1, memLevel: 3 })
+  })
+})
