@@ -1,0 +1,288 @@
+import { constants, deflateRawSync } from 'node:zlib'
+import { Decoder, type DecoderOptions, encodeFrame, MessageInflater } from 'hubwire/protocol'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  arbitrarySizes,
+  arbitraryTraffic,
+  expectedOf,
+  framesOf,
+  octetsOf,
+  type Traffic,
+} from '../support/arbitrary-traffic.js'
+import { inChunks } from '../support/chunks.js'
+import type { FrameParts } from '../support/frame-octets.js'
+import { describe as describeFound, type Found, RecordingSink } from '../support/recording-sink.js'
+import { DeflatingPeer } from '../support/zlib-peer.js'
+
+const role = fc.constantFrom('client' as const, 'server' as const)
+
+/** What a decoder finds in chunks that a socket hands over, which waits while the decoder is held. */
+async function read(
+  chunks: readonly Buffer[],
+  options: DecoderOptions,
+  inflater?: MessageInflater,
+  afterPush: (decoder: Decoder) => void = () => {},
+): Promise<string[]> {
+  let readOn = (): void => {}
+  const sink = new (class extends RecordingSink {
+    override onReadingOn(): void {
+      if (!decoder.held) readOn()
+    }
+  })()
+  const decoder = new Decoder(sink, options, inflater)
+  for (const chunk of chunks) {
+    const isRead = new Promise<void>((resolve) => {
+      readOn = resolve
+    })
+    decoder.push(chunk)
+    afterPush(decoder)
+    if (decoder.held) await isRead
+  }
+  return sink.transcript
+}
+
+function transcriptOf(found: readonly Found[]): string[] {
+  return found.map(describeFound)
+}
+
+describe('whatever one end sends, the other finds', () => {
+  test('any messages, fragments, masks, control frames and chunks', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitraryTraffic, arbitrarySizes, role, async (traffic, sizes, from) => {
+        const octets = octetsOf(framesOf(traffic), from, traffic.keys)
+        const expected = transcriptOf(expectedOf(traffic))
+        expect(await read(inChunks(octets, sizes), { from })).toEqual(expected)
+        expect(await read([octets], { from })).toEqual(expected)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('frames that the library itself encodes', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitraryTraffic, arbitrarySizes, role, async (traffic, sizes, from) => {
+        const frames = framesOf(traffic).map((frame, index) => encoded(frame, from, traffic, index))
+        expect(await read(inChunks(Buffer.concat(frames), sizes), { from })).toEqual(
+          transcriptOf(expectedOf(traffic)),
+        )
+      }),
+    )
+  })
+
+  test('compressed, with and without context takeover, any window, some messages plain', async () => {
+    const settings = fc.record({
+      windowBits: fc.integer({ min: 9, max: 15 }),
+      contextTakeover: fc.boolean(),
+      plain: fc.integer({ min: 1, max: 4 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        arbitraryTraffic,
+        arbitrarySizes,
+        role,
+        settings,
+        async (traffic, sizes, from, { windowBits, contextTakeover, plain }) => {
+          const peer = new DeflatingPeer(windowBits)
+          const compressed: Buffer[] = []
+          for (const [index, { payload }] of traffic.sendings.entries()) {
+            if (index % plain === plain - 1 && plain > 1) continue
+            compressed[index] = contextTakeover ? await peer.compress(payload) : compress(payload, windowBits)
+          }
+          const octets = octetsOf(framesOf(traffic, compressed), from, traffic.keys)
+          for (const chunks of [inChunks(octets, sizes), [octets]]) {
+            const inflater = new MessageInflater({ windowBits, contextTakeover })
+            expect(await read(chunks, { from }, inflater)).toEqual(transcriptOf(expectedOf(traffic)))
+          }
+        },
+      ),
+      { numRuns: 100 },
+    )
+  })
+
+  test('also where reading stops after each event', () => {
+    fc.assert(
+      fc.property(arbitraryTraffic, arbitrarySizes, role, (traffic, sizes, from) => {
+        const octets = octetsOf(framesOf(traffic), from, traffic.keys)
+        const sink: RecordingSink = new RecordingSink(() => {
+          decoder.hold()
+        })
+        const decoder = new Decoder(sink, { from })
+        for (const chunk of inChunks(octets, sizes)) decoder.push(chunk)
+        let before = -1
+        while (sink.found.length > before) {
+          before = sink.found.length
+          decoder.release()
+          expect(sink.found.length).toBeLessThanOrEqual(before + 1)
+        }
+        expect(sink.transcript).toEqual(transcriptOf(expectedOf(traffic)))
+      }),
+    )
+  })
+})
+
+function encoded(frame: FrameParts, from: 'client' | 'server', traffic: Traffic, index: number): Buffer {
+  const { opcode, payload = '', fin = true } = frame
+  const maskingKey = Uint8Array.from(traffic.keys[index % traffic.keys.length]!)
+  return encodeFrame(payload, { opcode, fin, ...(from === 'client' ? { maskingKey } : {}) })
+}
+
+function compress(payload: Buffer, windowBits: number): Buffer {
+  return deflateRawSync(payload, { windowBits, finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
+}
+
+/** Options under which more is refused. */
+const strictness: fc.Arbitrary<Omit<DecoderOptions, 'from'>> = fc.record({
+  maxPayload: fc.constantFrom(20, 130, 1000, 100_000),
+  maxFragments: fc.constantFrom(1, 2, 1000),
+  skipUTF8Validation: fc.boolean(),
+  textType: fc.constantFrom('string', 'buffer'),
+})
+
+/** Octets set, inserted or left out at places counted from either end. */
+interface Change {
+  readonly kind: 'set' | 'insert' | 'remove'
+  readonly place: number
+  readonly octet: number
+}
+
+const changes: fc.Arbitrary<Change[]> = fc.array(
+  fc.record({
+    kind: fc.constantFrom('set', 'insert', 'remove'),
+    place: fc.oneof(fc.nat(30), fc.nat(500)),
+    octet: fc.oneof(fc.nat(255), fc.constantFrom(0x00, 0x7e, 0x7f, 0x80, 0x88, 0xc1, 0xfe, 0xff)),
+  }),
+  { maxLength: 3 },
+)
+
+function changed(octets: Buffer, changes: readonly Change[]): Buffer {
+  let result = Buffer.from(octets)
+  for (const { kind, place, octet } of changes) {
+    const at = Math.min(place, result.length)
+    const behind = result.subarray(kind === 'insert' ? at : at + 1)
+    result = Buffer.concat([
+      result.subarray(0, at),
+      kind === 'remove' ? Buffer.alloc(0) : Buffer.of(octet),
+      behind,
+    ])
+  }
+  return result
+}
+
+/** Octets that look like frames more often than by chance. */
+const wild: fc.Arbitrary<Buffer> = fc
+  .array(
+    fc.oneof(
+      fc.uint8Array({ maxLength: 40 }),
+      fc
+        .tuple(fc.constantFrom(0x01, 0x81, 0x82, 0x80, 0x00, 0xc1, 0x41, 0x88, 0x89, 0x8a), fc.nat(255))
+        .map(([first, second]) => Uint8Array.of(first, second)),
+      fc.constantFrom(Uint8Array.of(0x81, 0xfe, 0, 126), Uint8Array.of(0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0)),
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) => Buffer.concat(parts))
+
+/** What may be held beside the message: a header but for its last octet and a control frame's payload, likewise. */
+const HEADER_AND_CONTROL = 14 + 125
+
+/** Checks that only the last event is an end, and which ends there are. */
+function expectOneEnd(transcript: readonly string[]): void {
+  const ends = transcript.filter((event) => /^(close|error) /.test(event))
+  expect(ends.length).toBeLessThanOrEqual(1)
+  if (ends.length > 0) expect(transcript.at(-1)).toBe(ends[0])
+  for (const end of ends) {
+    if (end.startsWith('error')) expect(end).toMatch(/^error WS_ERR_[A-Z0-9_]+ (1002|1007|1008|1009)$/)
+  }
+}
+
+describe('whatever comes in', () => {
+  test('any octets end in an error, in a Close or in nothing, and never beyond the limit', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        wild,
+        arbitrarySizes,
+        role,
+        strictness,
+        fc.boolean(),
+        async (octets, sizes, from, options, deflate) => {
+          const inflater = deflate
+            ? new MessageInflater({ windowBits: 15, contextTakeover: true })
+            : undefined
+          const settings = { ...options, from }
+          const found = await read(inChunks(octets, sizes), settings, inflater, (decoder) => {
+            expect(decoder.bufferedLength).toBeLessThan(options.maxPayload! + HEADER_AND_CONTROL)
+          })
+          expectOneEnd(found)
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('any octets behind what is valid leave that as it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbitraryTraffic, wild, arbitrarySizes, role, async (traffic, octets, sizes, from) => {
+        const open = { ...traffic, close: undefined }
+        const all = Buffer.concat([octetsOf(framesOf(open), from, traffic.keys), octets])
+        const expected = transcriptOf(expectedOf(open))
+        const found = await read(inChunks(all, sizes), { from })
+        expect(found.slice(0, expected.length)).toEqual(expected)
+        expectOneEnd(found)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('a whole frame in its chunk is found as one in many is, right or wrong', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          wild,
+          fc
+            .tuple(arbitraryTraffic, role, changes)
+            .map(([traffic, from, changes]) =>
+              changed(octetsOf(framesOf(traffic), from, traffic.keys), changes),
+            ),
+        ),
+        arbitrarySizes,
+        role,
+        strictness,
+        async (octets, sizes, from, options) => {
+          const settings = { ...options, from }
+          const whole = await read([Buffer.from(octets)], settings)
+          expect(await read(inChunks(octets, sizes), settings)).toEqual(whole)
+          expect(await read(inChunks(octets.subarray(0, 400), [1]), settings)).toEqual(
+            await read([Buffer.from(octets.subarray(0, 400))], settings),
+          )
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test('compressed messages, changed anywhere, are found alike too', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        arbitraryTraffic,
+        changes,
+        arbitrarySizes,
+        strictness,
+        async (traffic, changes, sizes, options) => {
+          const compressed = traffic.sendings.map(({ payload }) => compress(payload, 15))
+          const octets = changed(octetsOf(framesOf(traffic, compressed), 'client', traffic.keys), changes)
+          const found = async (chunks: readonly Buffer[]): Promise<string[]> =>
+            read(
+              chunks,
+              { ...options, from: 'client' },
+              new MessageInflater({ windowBits: 15, contextTakeover: true }),
+            )
+          const whole = await found([Buffer.from(octets)])
+          expect(await found(inChunks(octets, sizes))).toEqual(whole)
+          expectOneEnd(whole)
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+})
