@@ -11,7 +11,7 @@ export class MemoryDuplex extends Duplex {
   readonly batches: Buffer[][] = []
   #other: MemoryDuplex | undefined
   #isStalled = false
-  #held: (() => void) | undefined
+  #held: { batch: Buffer[]; done: Done } | undefined
 
   private constructor() {
     super({ allowHalfOpen: true })
@@ -39,7 +39,7 @@ export class MemoryDuplex extends Duplex {
     this.#isStalled = false
     const held = this.#held
     this.#held = undefined
-    held?.()
+    if (held !== undefined) this.#send(held.batch, held.done)
   }
 
   override _read(): void {}
@@ -65,16 +65,23 @@ export class MemoryDuplex extends Duplex {
     this.#other = undefined
     // The other end hears of it as of a lost connection.
     if (other?.readableEnded === false) process.nextTick(() => other.destroy())
+    const held = this.#held
+    this.#held = undefined
+    if (held !== undefined) process.nextTick(held.done, error ?? new Error('The connection is lost'))
     done(error)
   }
 
   #send(batch: Buffer[], done: Done): void {
-    const send = (): void => {
-      this.batches.push(batch)
-      for (const chunk of batch) this.#other?.push(Buffer.from(chunk))
-      process.nextTick(done)
+    if (this.#isStalled) {
+      this.#held = { batch, done }
+      return
     }
-    if (this.#isStalled) this.#held = send
-    else send()
+    this.batches.push(batch)
+    const other = this.#other
+    // Not within the write, as no socket does: Node's streams lose what is written while they gather several writes.
+    process.nextTick(() => {
+      for (const chunk of batch) other?.push(Buffer.from(chunk))
+      done()
+    })
   }
 }

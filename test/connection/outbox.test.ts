@@ -1,0 +1,205 @@
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { inbox, take } from '../support/inbox.js'
+import { memoryPair } from '../support/memory-pair.js'
+import { FrameReader, type ReceivedFrame } from '../support/raw-frame.js'
+
+function read(octets: Buffer): ReceivedFrame[] {
+  return new FrameReader().push(octets)
+}
+
+function texts(octets: Buffer): string[] {
+  return read(octets).map(({ payload }) => payload.toString())
+}
+
+describe('what is sent in one turn', () => {
+  test('leaves in one write, of whatever kinds and lengths it is, and in order', async () => {
+    const { client, socket, clientEnd, serverEnd } = await memoryPair()
+    const sent = [0, 1, 125, 126, 2048, 2049, 5000, 16_384, 16_385, 30_000, 65_536, 10]
+    for (const end of [client, socket]) {
+      for (const length of sent) {
+        end.send('x'.repeat(length))
+        end.send(Buffer.alloc(length, 'y'))
+        end.ping('p')
+      }
+    }
+    await settled()
+    for (const end of [clientEnd, serverEnd]) {
+      // The Pongs for the peer's Pings are other turns.
+      const frames = read(Buffer.concat(end.batches[0]!))
+      expect(frames.map(({ opcode, payload }) => [opcode, payload.length])).toEqual(
+        sent.flatMap((length) => [
+          [1, length],
+          [2, length],
+          [9, 1],
+        ]),
+      )
+      expect(
+        frames.every(({ minimalLength, masked }) => minimalLength && masked === (end === clientEnd)),
+      ).toBe(true)
+    }
+  })
+
+  test('is more than a slab holds, and one write still', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    for (let sent = 0; sent < 100; sent++) socket.send(Buffer.alloc(10_000, sent))
+    await settled()
+    expect(serverEnd.batches.length).toBe(1)
+    const frames = read(serverEnd.octets)
+    expect(frames.length).toBe(100)
+    expect(frames.every(({ payload }, index) => payload.equals(Buffer.alloc(10_000, index)))).toBe(true)
+  })
+
+  test('is one write for each of many connections that send in turns', async () => {
+    const pairs = await Promise.all(Array.from({ length: 5 }, () => memoryPair()))
+    for (let sent = 0; sent < 20; sent++) {
+      for (const [index, { socket }] of pairs.entries()) socket.send(`${index} ${sent}`)
+    }
+    await settled()
+    for (const [index, { serverEnd }] of pairs.entries()) {
+      expect(serverEnd.batches.length).toBe(1)
+      expect(texts(serverEnd.octets)).toEqual(Array.from({ length: 20 }, (_, sent) => `${index} ${sent}`))
+    }
+  })
+
+  test('while a chunk is handled leaves at its end, also to others', async () => {
+    const [one, other] = [await memoryPair(), await memoryPair()]
+    one.socket.on('message', (data) => {
+      one.socket.send(`to you ${String(data)}`)
+      other.socket.send(`to another ${String(data)}`)
+    })
+    for (let sent = 0; sent < 10; sent++) one.client.send(String(sent))
+    await settled()
+    expect(one.serverEnd.batches.length).toBe(1)
+    expect(other.serverEnd.batches.length).toBe(1)
+    expect(texts(other.serverEnd.octets)).toEqual(
+      Array.from({ length: 10 }, (_, sent) => `to another ${sent}`),
+    )
+  })
+
+  test('and what is sent from within the write goes behind it', async () => {
+    const { socket, client, serverEnd } = await memoryPair()
+    const messages = inbox(client)
+    // A stream within the process can deliver at once, and be answered at once.
+    const write = serverEnd.write.bind(serverEnd)
+    const within = vi.spyOn(serverEnd, 'write').mockImplementationOnce((chunk: Buffer) => {
+      const isBelow = write(chunk)
+      socket.send('within')
+      return isBelow
+    })
+    socket.send('first')
+    socket.send('last')
+    expect(await take(messages, 3)).toEqual(['first', 'last', 'within'])
+    expect(within).toHaveBeenCalledTimes(2)
+    expect(socket.bufferedAmount).toBe(0)
+  })
+})
+
+describe('text', () => {
+  // Units, octets: the length of the header is guessed from the units, and moved when the octets are more.
+  test.each([
+    ['ASCII', 'a', 1],
+    ['two octets', 'ü', 2],
+    ['three octets', '€', 3],
+    ['surrogate pairs', '🙂', 4],
+    ['mixed', 'aü€🙂', 10],
+  ])('of %s at every length around a change of the header', async (_name, character, octets) => {
+    const { client, socket, clientEnd, serverEnd } = await memoryPair()
+    const counts = [
+      1, 2, 12, 13, 31, 32, 41, 42, 43, 62, 63, 64, 125, 126, 127, 681, 683, 1024, 2047, 2048, 2049,
+    ]
+    const long = [5461, 5462, 8192, 16_384, 16_385, 21_845, 21_846, 65_535, 65_536]
+    const sent = [...counts, ...long].map((count) => character.repeat(count))
+    for (const text of sent) {
+      socket.send(text)
+      client.send(text)
+    }
+    await settled()
+    for (const end of [serverEnd, clientEnd]) {
+      const frames = read(end.octets)
+      expect(frames.map(({ payload }) => payload.length)).toEqual(
+        [...counts, ...long].map((count) => count * octets),
+      )
+      expect(frames.every(({ minimalLength }) => minimalLength)).toBe(true)
+      expect(frames.every(({ payload }, index) => payload.toString() === sent[index])).toBe(true)
+    }
+  })
+
+  test('with half a surrogate pair goes out as U+FFFD, of the right length', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    const sent = ['\ud800', 'a\udc00b', '\ud800'.repeat(100), '\udfff'.repeat(3000), '\ud83d'.repeat(10_000)]
+    for (const text of sent) socket.send(text)
+    await settled()
+    expect(texts(serverEnd.octets)).toEqual(sent.map((text) => text.replace(/[\ud800-\udfff]/g, '\ufffd')))
+  })
+})
+
+describe('long payloads', () => {
+  test('of a server are written from where they are, with the header before them', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    const data = Buffer.alloc(40_000, 'long')
+    const view = new Uint8Array(data.buffer, data.byteOffset + 4, 30_000)
+    socket.send(data)
+    socket.send(view)
+    await settled()
+    const chunks = serverEnd.batches.flat().filter(({ length }) => length > 20_000)
+    expect(
+      chunks.map(({ buffer, byteOffset, length }) => [buffer === data.buffer, byteOffset, length]),
+    ).toEqual([
+      [true, data.byteOffset, 40_000],
+      [true, data.byteOffset + 4, 30_000],
+    ])
+  })
+
+  test('of a client are masked in a copy', async () => {
+    const { client, clientEnd } = await memoryPair()
+    const data = Buffer.alloc(40_000, 'long')
+    client.send(data)
+    await settled()
+    expect(data.equals(Buffer.alloc(40_000, 'long'))).toBe(true)
+    expect(clientEnd.batches.flat().some(({ buffer }) => buffer === data.buffer)).toBe(false)
+    expect(read(clientEnd.octets)).toMatchObject([{ masked: true, payload: data }])
+  })
+})
+
+describe('callbacks', () => {
+  test('are called once each and in order, whatever lies between', async () => {
+    const { client, serverEnd, socket } = await memoryPair()
+    const order: number[] = []
+    const lengths = [10, 20_000, 0, 3000, 70_000, 5]
+    serverEnd.stall()
+    for (const [index, length] of lengths.entries()) {
+      socket.send('x'.repeat(length), (error) => order.push(error ? -1 : 2 * index))
+      socket.send(Buffer.alloc(length), (error) => order.push(error ? -1 : 2 * index + 1))
+    }
+    await settled()
+    expect(order).toEqual([])
+    expect(client.bufferedAmount).toBe(0)
+    serverEnd.release()
+    await settled()
+    expect(order).toEqual(Array.from({ length: 12 }, (_, index) => index))
+  })
+
+  test('have the reason when the socket is destroyed, once each: waiting at the socket, or for the turn', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    const callback = vi.fn()
+    serverEnd.stall()
+    socket.send('waits at the socket', callback)
+    socket.send(Buffer.alloc(50_000), callback)
+    await settled()
+    socket.send('waits behind it', callback)
+    await settled()
+    socket.send('waits for the turn', callback)
+    socket.ping(callback)
+    expect(callback).not.toHaveBeenCalled()
+    const closed = closeOf(socket)
+    serverEnd.destroy(new Error('the cable is cut'))
+    expect((await closed).cause).toEqual(new Error('the cable is cut'))
+    await settled()
+    expect(callback.mock.calls).toEqual(Array(5).fill([expect.any(Error)]))
+    socket.send('after', callback)
+    await settled()
+    expect(callback).toHaveBeenCalledTimes(6)
+  })
+})

@@ -1,0 +1,120 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { collectGarbage } from '../support/garbage-collection.js'
+import { settled } from '../support/event-loop.js'
+import { memoryPair, type MemoryPair } from '../support/memory-pair.js'
+import { FrameReader } from '../support/raw-frame.js'
+
+/** Where octets lie: their memory, and from where to where. */
+interface Place {
+  readonly memory: ArrayBufferLike
+  readonly start: number
+  readonly end: number
+}
+
+/** Records where all that is written to these ends lies, at the time of the write. */
+function placesOf(pairs: MemoryPair[]): Place[] {
+  const places: Place[] = []
+  for (const { serverEnd } of pairs) {
+    const write = serverEnd.write.bind(serverEnd)
+    serverEnd.write = ((chunk: Buffer, ...rest: []) => {
+      places.push({ memory: chunk.buffer, start: chunk.byteOffset, end: chunk.byteOffset + chunk.length })
+      return write(chunk, ...rest)
+    }) as typeof serverEnd.write
+  }
+  return places
+}
+
+/** Those which share octets with another. */
+function overlapping(places: Place[]): Place[] {
+  const byMemory = new Map<ArrayBufferLike, Place[]>()
+  for (const place of places) byMemory.set(place.memory, [...(byMemory.get(place.memory) ?? []), place])
+  return [...byMemory.values()].flatMap((list) => {
+    const inOrder = list.sort((one, other) => one.start - other.start)
+    return inOrder.filter((place, index) => index > 0 && place.start < inOrder[index - 1]!.end)
+  })
+}
+
+test('octets are handed out once: nothing that is written lies where something else was', async () => {
+  const pairs = await Promise.all(Array.from({ length: 4 }, () => memoryPair()))
+  const places = placesOf(pairs)
+  const expected = pairs.map((): string[] => [])
+  // Some megabytes, in turns, so that many slabs are filled from all sides.
+  for (let round = 0; round < 400; round++) {
+    const index = (round * 7) % pairs.length
+    const { socket, serverEnd } = pairs[index]!
+    if (round % 50 === 0) serverEnd.stall()
+    for (let sent = 0; sent <= round % 5; sent++) {
+      const text = `${index} ${round} ${sent} `.repeat(((round * 31 + sent) % 300) + 1)
+      socket.send(text)
+      expected[index]!.push(text)
+    }
+    if (round % 3 === 0) await settled()
+    if (round % 50 === 49) for (const pair of pairs) pair.serverEnd.release()
+  }
+  for (const { serverEnd } of pairs) serverEnd.release()
+  await settled()
+  expect(places.length).toBeGreaterThan(100)
+  expect(new Set(places.map(({ memory }) => memory)).size).toBeGreaterThan(10)
+  expect(overlapping(places)).toEqual([])
+  for (const [index, { serverEnd }] of pairs.entries()) {
+    const texts = new FrameReader().push(serverEnd.octets).map(({ payload }) => payload.toString())
+    expect(texts.join('\n') === expected[index]!.join('\n')).toBe(true)
+  }
+})
+
+test('what waits for a slow reader is not written over, and is its own', async () => {
+  const step = fc.record({
+    who: fc.nat(2),
+    length: fc.oneof(fc.nat(300), fc.constantFrom(2048, 2049, 16_384, 16_385, 40_000)),
+    binary: fc.boolean(),
+    then: fc.constantFrom('', '', 'tick', 'stall', 'release'),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), async (steps) => {
+      const pairs = await Promise.all([memoryPair(), memoryPair(), memoryPair()])
+      const expected = pairs.map((): string[] => [])
+      for (const [index, { who, length, binary, then }] of steps.entries()) {
+        const { socket, serverEnd } = pairs[who]!
+        const text = `${who}:${index}:`.padEnd(length, 'abcdefghij')
+        socket.send(binary ? Buffer.from(text) : text)
+        expected[who]!.push(text)
+        if (then === 'stall') serverEnd.stall()
+        if (then === 'release') serverEnd.release()
+        if (then === 'tick') await settled()
+      }
+      for (const { serverEnd } of pairs) serverEnd.release()
+      await settled()
+      for (const [who, { serverEnd, socket }] of pairs.entries()) {
+        const texts = new FrameReader().push(serverEnd.octets).map(({ payload }) => payload.toString())
+        expect(texts.join('\n') === expected[who]!.join('\n')).toBe(true)
+        expect(socket.bufferedAmount).toBe(0)
+      }
+    }),
+    { numRuns: 50, interruptAfterTimeLimit: 15_000, markInterruptAsFailure: false },
+  )
+})
+
+test('a few octets behind a slow reader do not hold a slab each', async () => {
+  const slow = await memoryPair()
+  const busy = await memoryPair()
+  slow.serverEnd.stall()
+  slow.socket.send('the first, which the socket has')
+  await settled()
+  await collectGarbage()
+  const before = process.memoryUsage().arrayBuffers
+  // Each in another slab, since the other connection has filled the last.
+  for (let round = 0; round < 100; round++) {
+    slow.socket.send(`waits ${round}`)
+    await settled()
+    for (let sent = 0; sent < 7; sent++) busy.socket.send(Buffer.alloc(10_000))
+    await settled()
+    busy.serverEnd.batches.length = 0
+  }
+  await collectGarbage()
+  // A hundred slabs would be 6 MB.
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2_000_000)
+  slow.serverEnd.release()
+  await settled()
+  expect(new FrameReader().push(slow.serverEnd.octets)).toHaveLength(101)
+})
