@@ -85,20 +85,14 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   /** Sends a message or a fragment; `false` asks to wait for `'drain'`. */
   message(data: string | Buffer, options: MessageOptions, callback?: WriteCallback): boolean {
-    if (!this.#hasRoom()) {
-      callback?.(this.#tooSlow())
-      return false
-    }
+    if (!this.#hasRoom()) return this.#skip(callback)
     this.#writer.message(data, options, callback)
     return this.#isBelowMark()
   }
 
   /** Sends a message that is still to be read. */
   blob(blob: Blob, options: MessageOptions, callback?: WriteCallback): boolean {
-    if (!this.#hasRoom()) {
-      callback?.(this.#tooSlow())
-      return false
-    }
+    if (!this.#hasRoom()) return this.#skip(callback)
     this.#writer.blob(blob, options, callback)
     return this.#isBelowMark()
   }
@@ -317,12 +311,21 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   #isBelowMark(): boolean {
     const isBelow = this.#writer.bufferedAmount < this.#socket.writableHighWaterMark
-    if (!isBelow && !this.#owesDrain) {
-      this.#owesDrain = true
-      // Behind the flush of this turn: a socket that takes everything at once emits no 'drain' of its own.
-      process.nextTick(drainIfTaken, this, this.#socket)
-    }
+    if (!isBelow) this.#oweDrain()
     return isBelow
+  }
+
+  #skip(callback: WriteCallback | undefined): false {
+    if (callback !== undefined) process.nextTick(callback, this.#tooSlow())
+    this.#oweDrain()
+    return false
+  }
+
+  #oweDrain(): void {
+    if (this.#owesDrain) return
+    this.#owesDrain = true
+    // Behind the flush of this turn, which the socket may take whole.
+    process.nextTick(drainWhenTaken, this, this.#socket)
   }
 
   /** Whether it is we who do not read: a peer that nobody listens to has all the time there is. */
@@ -369,6 +372,13 @@ function destroy(socket: Duplex): void {
   socket.destroy()
 }
 
-function drainIfTaken(connection: Connection, socket: Duplex): void {
-  if (!socket.writableNeedDrain) connection.drain()
+/** Has `'drain'` come where the socket emits none of its own: below its high-water mark, or when it took everything at once. */
+function drainWhenTaken(connection: Connection, socket: Duplex): void {
+  if (socket.writableNeedDrain || socket.destroyed) return
+  if (socket.writableLength === 0) connection.drain()
+  else {
+    socket.write(NOTHING, (error) => {
+      if (!error) connection.drain()
+    })
+  }
 }

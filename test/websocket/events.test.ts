@@ -169,6 +169,21 @@ describe('binaryType', () => {
     expect(await once(socket, 'message')).toEqual(['text', false])
   })
 
+  test("'blob' gives a Blob to WHATWG's listeners, and a Buffer to the others", async () => {
+    const { client, socket } = await openPair()
+    socket.binaryType = 'blob'
+    const data = new Promise<unknown>((resolve) => {
+      socket.onmessage = (event) => {
+        resolve(event.data)
+      }
+    })
+    client.send(Buffer.from('octets'))
+    expect(await once(socket, 'message')).toEqual([Buffer.from('octets'), true])
+    const blob = (await data) as Blob
+    expect(blob).toBeInstanceOf(Blob)
+    expect(await blob.text()).toBe('octets')
+  })
+
   test('may be set before the connection is open', async () => {
     const { url, server } = await runningServer()
     server.on('connection', (socket) => socket.send(Buffer.from('x')))

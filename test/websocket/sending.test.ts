@@ -208,6 +208,39 @@ describe('fragments (RFC 6455 section 5.4)', () => {
   })
 })
 
+describe('masking keys', () => {
+  test('are those of generateMask where a test gives it, one a frame', async () => {
+    let count = 0
+    const { client, socket, clientEnd } = await memoryPair({
+      client: {
+        generateMask: (octets) => {
+          octets.fill(++count)
+        },
+      },
+    })
+    const messages = inbox(socket)
+    client.send('a')
+    client.send(Buffer.alloc(20_000))
+    await take(messages, 2)
+    const octets = clientEnd.octets
+    expect(octets.subarray(0, 7)).toEqual(Buffer.of(0x81, 0x81, 1, 1, 1, 1, 0x61 ^ 1))
+    expect(octets.subarray(7, 16)).toEqual(Buffer.of(0x82, 0xfe, 0x4e, 0x20, 2, 2, 2, 2, 2))
+  })
+
+  test('come from the system, and differ from frame to frame', async () => {
+    const { client, socket, clientEnd } = await memoryPair()
+    const messages = inbox(socket)
+    // More than are drawn at a time.
+    const count = 5000
+    for (let sent = 0; sent < count; sent++) client.send('')
+    await take(messages, count)
+    const octets = clientEnd.octets
+    const keys = new Set(Array.from({ length: count }, (_, index) => octets.readUInt32BE(index * 6 + 2)))
+    expect(octets.length).toBe(count * 6)
+    expect(keys.size).toBeGreaterThan(count - 5)
+  })
+})
+
 describe('callbacks', () => {
   test('are called once each, in order, when the octets have left', async () => {
     const { client, socket } = await openPair()

@@ -1,0 +1,244 @@
+import { once } from 'node:events'
+import { type PerMessageDeflateOptions, type SendOptions, WebSocket } from 'hubwire'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { inbox, take } from '../support/inbox.js'
+import { memoryPair } from '../support/memory-pair.js'
+import { openPair } from '../support/open-pair.js'
+import { pausedClient } from '../support/paused-client.js'
+import { FrameReader } from '../support/raw-frame.js'
+import { runningServer } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
+
+/** Long enough for zlib to work on the thread pool. */
+const LONG = 200_000
+
+function both(perMessageDeflate: boolean | PerMessageDeflateOptions): {
+  server: { perMessageDeflate: boolean | PerMessageDeflateOptions }
+  client: { perMessageDeflate: boolean | PerMessageDeflateOptions }
+} {
+  return { server: { perMessageDeflate }, client: { perMessageDeflate } }
+}
+
+function text(length: number, seed: number): string {
+  return Array.from({ length: Math.ceil(length / 8) }, (_, index) => `${(index * seed) % 9973} wörd`)
+    .join(' ')
+    .slice(0, length)
+}
+
+describe.each<[string, PerMessageDeflateOptions]>([
+  ['no context takeover', { threshold: 0 }],
+  ['context takeover', { threshold: 0, serverNoContextTakeover: false, clientNoContextTakeover: false }],
+  [
+    'small windows',
+    { threshold: 0, serverMaxWindowBits: 9, clientMaxWindowBits: 9, serverNoContextTakeover: false },
+  ],
+  [
+    'of one direction',
+    { threshold: 0, clientNoContextTakeover: false, zlibDeflateOptions: { level: 9, memLevel: 1 } },
+  ],
+])('with %s', (_name, perMessageDeflate) => {
+  test('messages of all sizes keep their order, both ways', async () => {
+    const { client, socket } = await openPair(both(perMessageDeflate))
+    expect([client.extensions, socket.extensions]).toEqual(['permessage-deflate', 'permessage-deflate'])
+    const sent: (string | Buffer)[] = []
+    for (const [index, length] of [0, 1, 100, LONG, 5000, 0, LONG, 64_000, 66_000, 3].entries()) {
+      sent.push(index % 2 === 0 ? text(length, index + 1) : Buffer.from(text(length, index + 1)))
+    }
+    for (const [from, to] of [
+      [client, socket],
+      [socket, client],
+    ] as const) {
+      const queue = inbox(to)
+      for (const data of sent) from.send(data)
+      const received = await take(queue, sent.length)
+      expect(
+        received.map((data, index) =>
+          Buffer.from(data as string).equals(Buffer.from(sent[index]! as string)),
+        ),
+      ).toEqual(sent.map(() => true))
+      expect(received.map((data) => typeof data === 'string')).toEqual(
+        sent.map((data) => typeof data === 'string'),
+      )
+    }
+  })
+
+  test('fragments, and what stands between them', async () => {
+    const { client, socket } = await openPair(both(perMessageDeflate))
+    const events: string[] = []
+    socket.on('ping', (payload) => events.push(`ping ${payload.toString()}`))
+    socket.on('message', (data) => events.push(`message of ${(data as string).length}`))
+    client.send(text(1000, 1), { fin: false })
+    client.ping('one')
+    client.send(text(LONG, 2), { fin: false })
+    client.ping('two')
+    client.send('', { fin: true })
+    client.send('short')
+    while (!events.includes('message of 5')) await once(socket, 'message')
+    expect(events).toEqual(['ping one', 'ping two', `message of ${1000 + LONG}`, 'message of 5'])
+  })
+})
+
+test('control frames and Close stay behind what was sent before them', async () => {
+  const { client, socket } = await openPair(both({ threshold: 0 }))
+  const events: string[] = []
+  client.on('message', (data) => events.push(`message of ${(data as Buffer).length}`))
+  client.on('ping', () => events.push('ping'))
+  client.on('close', () => events.push('close'))
+  const called: string[] = []
+  socket.send(Buffer.alloc(LONG), () => called.push('long'))
+  socket.send('plain', { compress: false }, () => called.push('plain'))
+  socket.ping('', () => called.push('ping'))
+  socket.send(Buffer.alloc(LONG), () => called.push('long'))
+  socket.close(1000)
+  await closeOf(client)
+  expect(events).toEqual([`message of ${LONG}`, 'message of 5', 'ping', `message of ${LONG}`, 'close'])
+  await settled()
+  expect(called).toEqual(['long', 'plain', 'ping', 'long'])
+})
+
+test('what is short, or not to be compressed, goes out as it is', async () => {
+  const { socket, serverEnd } = await memoryPair(both({ threshold: 100 }))
+  const cases: [string, SendOptions, number][] = [
+    ['x'.repeat(99), {}, 0],
+    ['x'.repeat(100), {}, 4],
+    ['ü'.repeat(50), {}, 4],
+    ['x'.repeat(1000), { compress: false }, 0],
+  ]
+  for (const [data, options] of cases) socket.send(data, options)
+  await settled()
+  expect(new FrameReader().push(serverEnd.octets).map(({ rsv }) => rsv)).toEqual(
+    cases.map(([, , rsv]) => rsv),
+  )
+})
+
+test('bufferedAmount counts what waits for zlib, and "drain" waits for it too', async () => {
+  const { client, socket } = await openPair(both(true))
+  const messages = inbox(client)
+  const drained = vi.fn()
+  socket.on('drain', drained)
+  expect(socket.send(Buffer.alloc(LONG))).toBe(false)
+  expect(socket.bufferedAmount).toBe(LONG)
+  socket.send('behind')
+  socket.ping('four')
+  expect(socket.bufferedAmount).toBe(LONG + 6 + 4)
+  await take(messages, 2)
+  await vi.waitFor(() => {
+    expect(drained).toHaveBeenCalledTimes(1)
+  })
+  expect(socket.bufferedAmount).toBe(0)
+})
+
+test('a burst of small ones is still one write', async () => {
+  const { client, socket, serverEnd } = await memoryPair(both({ threshold: 0 }))
+  const messages = inbox(client)
+  for (let sent = 0; sent < 100; sent++) socket.send(`message ${sent}`)
+  await take(messages, 100)
+  expect(serverEnd.batches.map((batch) => batch.length)).toEqual([1])
+})
+
+describe('a connection that ends while zlib works', () => {
+  test.each([
+    ['terminate()', (socket: WebSocket<undefined>) => socket.terminate()],
+    ['a Close of ours', (socket: WebSocket<undefined>) => socket.close(1000)],
+  ])('by %s calls each callback once', async (_name, end) => {
+    const errors = uncaught()
+    const { client, socket } = await openPair(both({ threshold: 0 }))
+    const callback = vi.fn()
+    for (let sent = 0; sent < 3; sent++) {
+      socket.send(Buffer.alloc(LONG), callback)
+      socket.send('short', callback)
+      socket.ping('', callback)
+    }
+    const closes = Promise.all([closeOf(client), closeOf(socket)])
+    end(socket)
+    await closes
+    await vi.waitFor(() => {
+      expect(callback).toHaveBeenCalledTimes(9)
+    })
+    await settled()
+    expect(callback).toHaveBeenCalledTimes(9)
+    expect(socket.bufferedAmount).toBe(0)
+    expect(errors).toEqual([])
+  })
+
+  test('by the peer, with messages still to be inflated: they are delivered, then comes close', async () => {
+    const { client, socket } = await openPair(both({ threshold: 0 }))
+    const events: string[] = []
+    socket.on('message', (data) => events.push(`message of ${(data as Buffer).length}`))
+    socket.on('ping', () => events.push('ping'))
+    socket.on('close', (code) => events.push(`close ${code}`))
+    const done = new Promise((resolve) => {
+      client.send(Buffer.from(text(LONG, 7)))
+      client.send(Buffer.from(text(LONG, 8)))
+      client.ping('', resolve)
+    })
+    await done
+    client.terminate()
+    await closeOf(socket)
+    expect(events.at(-1)).toBe('close 1006')
+    expect(events.slice(0, -1)).toEqual([
+      `message of ${LONG + countMultibyte(7)}`,
+      `message of ${LONG + countMultibyte(8)}`,
+      'ping',
+    ])
+    await settled()
+  })
+
+  test('by terminate() while a message is inflated: nothing more is delivered', async () => {
+    const { client, socket } = await openPair(both({ threshold: 0 }))
+    const messages = vi.fn()
+    socket.on('message', messages)
+    // The first arrives; while the second is inflated, the connection is ended.
+    socket.once('message', () => {
+      setImmediate(() => {
+        socket.terminate()
+      })
+    })
+    for (let sent = 0; sent < 10; sent++) client.send(Buffer.alloc(900_000, sent))
+    await closeOf(socket)
+    const count = messages.mock.calls.length
+    for (let turns = 0; turns < 10; turns++) await settled()
+    expect(messages.mock.calls.length).toBe(count)
+    expect(count).toBeLessThan(10)
+  })
+})
+
+function countMultibyte(seed: number): number {
+  return Buffer.byteLength(text(LONG, seed)) - LONG
+}
+
+test('a peer that does not read makes zlib wait, not the memory grow', async () => {
+  const { port, next } = await runningServer({
+    perMessageDeflate: { threshold: 0 },
+    maxBufferedAmount: 4_000_000,
+  })
+  const offer = { 'Sec-WebSocket-Extensions': 'permessage-deflate' }
+  const [peer, { socket }] = await Promise.all([pausedClient(port, offer), next()])
+  let sent = 0
+  while (socket.readyState === WebSocket.OPEN && sent < 1000) {
+    socket.send(Buffer.alloc(LONG))
+    sent++
+  }
+  // They wait for compression in the same tick: their octets count as they are until then.
+  expect(sent).toBeLessThan(30)
+  expect((await closeOf(socket)).cause?.message).toMatch(/reads too slowly/)
+  peer.destroy()
+})
+
+test('with pause() in between, what is inflated keeps its order', async () => {
+  const { client, socket } = await openPair(both({ threshold: 0 }))
+  const seen: number[] = []
+  socket.on('message', (data) => {
+    seen.push((data as Buffer)[0]!)
+    socket.pause()
+    setImmediate(() => {
+      socket.resume()
+    })
+  })
+  for (let sent = 0; sent < 20; sent++) client.send(Buffer.alloc(sent % 3 === 0 ? LONG : 10, sent))
+  client.close()
+  await closeOf(socket)
+  expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => index))
+})
