@@ -21,8 +21,11 @@ export const DEFAULT_THRESHOLD = 1024
 export const DEFAULT_LEVEL = 3
 export const DEFAULT_MEM_LEVEL = 8
 
-/** Up to this many octets zlib is quicker here and now than by way of the thread pool. */
-const SYNC_UP_TO = 64 * 1024
+/**
+ * Longer payloads go to the thread pool. What that costs this thread is 50 µs a message whatever its length, as much as
+ * compressing some 6 KiB of JSON here (4 KiB: 39 µs, 16 KiB: 170 µs, 64 KiB: 590 µs).
+ */
+const SYNC_UP_TO = 8 * 1024
 
 /** A flush ends with an empty stored block, of which these four octets are not sent (RFC 7692 section 7.2.1). */
 const TAIL_LENGTH = 4

@@ -20,8 +20,11 @@ interface Inflated {
   engine: InflateRaw
 }
 
-/** Up to this many compressed octets zlib is quicker here and now than by way of the thread pool. */
-const SYNC_UP_TO = 16 * 1024
+/**
+ * More compressed octets go to the thread pool. What that costs this thread is 30 µs a message whatever its length, as
+ * much as inflating some 4 KiB here (1.3 KiB: 14 µs, 4.8 KiB: 34 µs, 18 KiB: 138 µs).
+ */
+const SYNC_UP_TO = 4 * 1024
 
 /**
  * A block may be marked as the last (RFC 7692 section 7.2.3.4) though more follow; each costs a start of zlib, so a

@@ -121,8 +121,8 @@ describe('MessageDeflater', () => {
 
   test('long payloads are for the thread pool', () => {
     const deflater = new MessageDeflater(SETTINGS)
-    expect(deflater.isQuick(Buffer.alloc(64 * 1024))).toBe(true)
-    expect(deflater.isQuick(Buffer.alloc(64 * 1024 + 1))).toBe(false)
+    expect(deflater.isQuick(Buffer.alloc(8 * 1024))).toBe(true)
+    expect(deflater.isQuick(Buffer.alloc(8 * 1024 + 1))).toBe(false)
     expect(deflater.settings).toEqual(SETTINGS)
   })
 
