@@ -18,7 +18,7 @@ describe('behind a message that is compressed on the thread pool', () => {
     const { client, socket } = await memoryPair(compressed)
     const group = new Hub().group('g').add(socket)
     const order: unknown[] = []
-    client.on('message', (data) => order.push(String(data)))
+    client.on('message', (data) => order.push(String(data as string | Buffer)))
     client.on('ping', (data) => order.push(`ping ${String(data)}`))
     client.on('pong', (data) => order.push(`pong ${String(data)}`))
     const closed = closeOf(client)
@@ -62,7 +62,7 @@ describe('behind a message that is compressed on the thread pool', () => {
     socket.send(long)
     socket.send('after')
     const received = await take(messages, 4)
-    expect(received.map((data) => String(data).replace(long, 'long'))).toEqual([
+    expect(received.map((data) => String(data as string | Buffer).replace(long, 'long'))).toEqual([
       'long',
       `${'y'.repeat(2000)}long`,
       'between',
@@ -194,4 +194,15 @@ test('a message is compressed or not by its first fragment, whatever the others 
     socket.send('')
     expect((await messages.next()) === `${first}${random}${long}`).toBe(true)
   }
+})
+
+test('for a socket that is gone nothing is compressed any more: the callback has its error', async () => {
+  const { socket, serverEnd } = await memoryPair(compressed)
+  const callback = vi.fn()
+  serverEnd.destroy()
+  socket.send(long, callback)
+  // Not waited for, as a compression in the background would be.
+  socket.send('short', callback)
+  await settled()
+  expect(callback.mock.calls).toEqual([[expect.any(Error)], [expect.any(Error)]])
 })

@@ -66,8 +66,8 @@ describe('what is sent in one turn', () => {
   test('while a chunk is handled leaves at its end, also to others', async () => {
     const [one, other] = [await memoryPair(), await memoryPair()]
     one.socket.on('message', (data) => {
-      one.socket.send(`to you ${String(data)}`)
-      other.socket.send(`to another ${String(data)}`)
+      one.socket.send(`to you ${data as string}`)
+      other.socket.send(`to another ${data as string}`)
     })
     for (let sent = 0; sent < 10; sent++) one.client.send(String(sent))
     await settled()

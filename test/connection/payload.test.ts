@@ -38,7 +38,7 @@ describe('what can be sent', () => {
     '%s: the octets of the view alone, where they are',
     (_name, View) => {
       const memory = new Uint8Array(64).map((_octet, index) => index)
-      const view = new View(memory.buffer, 16, 2)
+      const view = Reflect.construct(View, [memory.buffer, 16, 2]) as ArrayBufferView
       const payload = toPayload(view) as Buffer
       expect(payload.equals(memory.subarray(16, 16 + view.byteLength))).toBe(true)
       expect(payload.length).toBe(view.byteLength)
@@ -59,7 +59,9 @@ describe('what can be sent', () => {
 })
 
 describe('anything else is a TypeError that says what it was', () => {
-  class Message {}
+  class Message {
+    readonly text = 'text'
+  }
   test.each([
     ['undefined', undefined, 'undefined is not'],
     ['null', null, 'null is not'],

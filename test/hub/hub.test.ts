@@ -55,7 +55,7 @@ describe('groups of a hub', () => {
     let seen = 0
     for (const group of hub.groups()) {
       seen++
-      for (const member of group) member.end()
+      for (const member of group) (member as unknown as FakeMember).end()
     }
     expect(seen).toBe(10)
     expect(hub.stats()).toMatchObject({ groups: 0, members: 0 })

@@ -59,9 +59,9 @@ const steps = fc.array(
   { minLength: 10, maxLength: 80 },
 )
 
-type Step = {
+interface Step {
   do: string
-  who: number
+  who?: number
   group: number
   except: number[]
   length: number
@@ -111,7 +111,9 @@ class Subject {
     this.peer = peer
     this.end = end
     this.closed = Promise.all([closeOf(peer), closeOf(member)])
-    peer.on('message', (data, isBinary) => this.received.push(described(String(data), isBinary)))
+    peer.on('message', (data, isBinary) =>
+      this.received.push(described(String(data as string | Buffer), isBinary)),
+    )
   }
 
   static async open({ deflate, role }: (typeof KINDS)[number]): Promise<Subject> {
@@ -152,8 +154,9 @@ class Run {
   }
 
   async take(step: Step): Promise<void> {
-    const subject = this.subjects[step.who]!
-    const { member, model, end } = subject ?? {}
+    // A tick is nobody's.
+    const subject = this.subjects[step.who ?? 0]!
+    const { member, model, end } = subject
     switch (step.do) {
       case 'add':
         this.#group(step).add(member)
