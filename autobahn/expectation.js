@@ -3,37 +3,28 @@ import { join } from 'node:path'
 import { compareIds } from './report.js'
 
 /**
- * @typedef {import('./options.js').Direction} Direction
  * @typedef {import('./report.js').Report} Report
  * @typedef {import('./report.js').Verdict} Verdict
  */
 
 const FILE = join(import.meta.dirname, 'expected-results.json')
 
-/** @returns {Promise<Record<Direction, Report>>} */
+/** @returns {Promise<Report>} what is expected of hubwire, the same in both roles */
 export async function readExpectation() {
-  /** @type {Record<Direction, Report>} */
-  const expectation = JSON.parse(await readFile(FILE, 'utf8'))
+  /** @type {Report} */
+  const expectation = JSON.parse(await readFile(FILE, 'utf8').catch(() => '{}'))
   return expectation
 }
 
 /**
- * Replaces what was expected of the cases that were run. Each has a line, as prettier leaves it, so that a change
- * reads well in a diff.
+ * Each case has a line, as prettier leaves it, so that a change reads well in a diff.
  *
- * @param {Record<Direction, Report>} expectation
- * @param {Map<Direction, Report>} reports
+ * @param {Report} expectation
  */
-export async function writeExpectation(expectation, reports) {
-  /** @type {Direction[]} */
-  const directions = ['server', 'client']
-  const sections = directions.map((direction) => {
-    const cases = Object.entries({ ...expectation[direction], ...reports.get(direction) })
-    cases.sort(([one], [other]) => compareIds(one, other))
-    const lines = cases.map(([id, verdict]) => `    "${id}": ${oneLine(verdict)}`)
-    return `  "${direction}": {\n${lines.join(',\n')}\n  }`
-  })
-  await writeFile(FILE, `{\n${sections.join(',\n')}\n}\n`)
+export async function writeExpectation(expectation) {
+  const cases = Object.entries(expectation).sort(([one], [other]) => compareIds(one, other))
+  const lines = cases.map(([id, verdict]) => `  "${id}": ${oneLine(verdict)}`)
+  await writeFile(FILE, `{\n${lines.join(',\n')}\n}\n`)
 }
 
 /**
