@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { isolate } from '../protocol/fragments.js'
 import { headerLength, MAX_HEADER_LENGTH, writeHeader, writeMaskingKey } from '../protocol/frames.js'
 import { mask } from '../protocol/masking.js'
 import type { FrameSequence } from './frame-sequence.js'
@@ -222,10 +223,7 @@ export class Outbox implements Flushable {
     if (shared !== undefined) this.#socket.write(shared.join(), this.#takeCallbacks())
     else if (octets !== undefined) {
       // Behind a slow reader they may wait for long: a copy, lest each hold a slab.
-      this.#socket.write(
-        this.#socket.writableLength > 0 ? Buffer.from(octets) : octets,
-        this.#takeCallbacks(),
-      )
+      this.#socket.write(this.#socket.writableLength > 0 ? isolate(octets) : octets, this.#takeCallbacks())
     }
   }
 

@@ -1,7 +1,7 @@
 import { constants, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
 import { ProtocolError } from './errors.js'
-import { detach } from './fragments.js'
+import { detach, isolate } from './fragments.js'
 import { mask } from './masking.js'
 import type { MessageInflater } from './message-inflater.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
@@ -143,7 +143,7 @@ export class Decoder {
       this.#chunk = EMPTY
       this.#offset = 0
     } else if (!this.held) {
-      this.#chunk = Buffer.from(this.#chunk.subarray(this.#offset))
+      this.#chunk = isolate(this.#chunk.subarray(this.#offset))
       this.#offset = 0
     }
   }

@@ -5,12 +5,24 @@ const SMALLEST_SEGMENT = 256
 const LARGEST_SEGMENT = 64 * 1024
 
 /**
+ * A copy in memory of its own. What is kept for as long as a peer likes must not come from Node's pool: a few octets
+ * would keep all of it alive (8 KiB, and 64 KiB since Node 24).
+ */
+export function isolate(octets: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(octets.length)
+  octets.copy(copy)
+  return copy
+}
+
+/**
  * `octets[start, end)` in memory that is not much larger than it: a view where it fills at least half of what it
  * would keep alive, else a copy. A view of four octets would pin the whole read buffer, which is how small fragments
  * come to hold megabytes.
  */
 export function detach(octets: Buffer, start: number, end: number): Buffer {
   if (isWorthAView(octets, end - start)) return octets.subarray(start, end)
+  if (end - start >= VIEW_FROM) return isolate(octets.subarray(start, end))
+  // Short ones come from Node's pool, at a tenth of the price.
   const copy = Buffer.allocUnsafe(end - start)
   octets.copy(copy, 0, start, end)
   return copy
@@ -69,7 +81,7 @@ export class Fragments {
   #seal(): void {
     if (this.#segment !== undefined) {
       const filled = this.#segment.subarray(0, this.#used)
-      this.#pieces.push(this.#used * 2 < this.#segment.length ? Buffer.from(filled) : filled)
+      this.#pieces.push(this.#used * 2 < this.#segment.length ? isolate(filled) : filled)
     }
     this.#segment = undefined
     this.#used = 0

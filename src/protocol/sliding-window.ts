@@ -18,11 +18,15 @@ export class SlidingWindow {
   }
 
   append(octets: Buffer): void {
-    if (octets.length >= this.#size) this.#octets = Buffer.from(octets.subarray(octets.length - this.#size))
-    else if (octets.length > 0) {
-      const kept = this.#octets?.subarray(Math.max(0, this.#octets.length + octets.length - this.#size))
-      this.#octets = kept === undefined ? Buffer.from(octets) : Buffer.concat([kept, octets])
-    }
+    if (octets.length === 0) return
+    const before = this.#octets
+    const length = Math.min(this.#size, octets.length + (before === undefined ? 0 : before.length))
+    const fresh = Math.min(octets.length, length)
+    const kept = length - fresh
+    // Memory of its own, as long as the connection: Node's pool would be kept alive by it.
+    this.#octets = Buffer.allocUnsafeSlow(length)
+    if (before !== undefined) before.copy(this.#octets, 0, before.length - kept)
+    octets.copy(this.#octets, kept, octets.length - fresh)
   }
 
   /** Forgets all: what follows is compressed as if it were the first, which any peer can read. */

@@ -40,14 +40,15 @@ test('126 octets are a RangeError', async () => {
   }).toThrow(RangeError)
 })
 
-test('the payload of a Ping is its own memory', async () => {
+test('the payload of a Ping does not keep the read buffer alive', async () => {
   const { client, socket } = await openPair()
   socket.ping('mine')
   const [payload] = (await once(client, 'ping')) as [Buffer]
   client.send('something else')
   await once(socket, 'message')
   expect(payload.toString()).toBe('mine')
-  expect(payload.buffer.byteLength).toBeLessThanOrEqual(8192)
+  // Node's pool is what short Buffers share anyway.
+  expect([payload.length, Buffer.poolSize]).toContain(payload.buffer.byteLength)
 })
 
 describe('autoPong', () => {
