@@ -173,13 +173,13 @@ function changed(octets: Buffer, changes: readonly Change[]): Buffer {
 const wild: fc.Arbitrary<Buffer> = fc
   .array(
     fc.oneof(
-      fc.uint8Array({ maxLength: 40 }),
+      fc.uint8Array({ maxLength: 40, size: 'max' }),
       fc
         .tuple(fc.constantFrom(0x01, 0x81, 0x82, 0x80, 0x00, 0xc1, 0x41, 0x88, 0x89, 0x8a), fc.nat(255))
         .map(([first, second]) => Uint8Array.of(first, second)),
       fc.constantFrom(Uint8Array.of(0x81, 0xfe, 0, 126), Uint8Array.of(0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0)),
     ),
-    { maxLength: 12 },
+    { maxLength: 12, size: 'max' },
   )
   .map((parts) => Buffer.concat(parts))
 

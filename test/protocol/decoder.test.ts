@@ -280,7 +280,11 @@ describe('finish', () => {
 describe('a sink that calls back', () => {
   test('what it pushes comes behind what is there', () => {
     const sink: RecordingSink = new RecordingSink((found) => {
-      if ('ping' in found) decoder.push(clientFrame({ opcode: text, payload: 'pushed' }))
+      if (!('ping' in found)) return
+      decoder.push(clientFrame({ opcode: text, payload: 'pushed' }))
+      decoder.release()
+      // Not while the sink is at work on what came before.
+      expect(sink.found).toHaveLength(1)
     })
     const decoder = new Decoder(sink, { from: 'client' })
     decoder.push(fromClient({ opcode: ping }, { opcode: text, payload: 'there' }))

@@ -76,7 +76,11 @@ describe('encodeFrame', () => {
       rsv1: fc.boolean(),
       key: fc.option(fc.array(fc.nat(255), { minLength: 4, maxLength: 4 }), { nil: undefined }),
     })
-    const payload = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.string({ unit: 'binary', maxLength: 200 }))
+    const character = fc.constantFrom('a', 'é', '€', '\ud800', '\u{10ffff}')
+    const payload = fc.oneof(
+      fc.uint8Array({ maxLength: 300, size: 'max' }),
+      fc.string({ unit: character, maxLength: 200, size: 'max' }),
+    )
     fc.assert(
       fc.property(payload, options, (payload, { opcode, fin, rsv1, key }) => {
         const maskingKey = key === undefined ? {} : { maskingKey: Uint8Array.from(key) }

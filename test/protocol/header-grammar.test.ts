@@ -10,6 +10,7 @@ const token = fc.string({
   unit: fc.constantFrom(...Array.from(TOKEN_CHARACTERS)),
   minLength: 1,
   maxLength: 12,
+  size: 'max',
 })
 const octet = fc.nat(255).map((code) => String.fromCharCode(code))
 const space = fc.string({ unit: fc.constantFrom(' ', '\t'), maxLength: 2 })
@@ -309,9 +310,13 @@ describe('parseExtensions', () => {
   })
 
   test('any text whatever is read or refused, and nothing else is thrown', () => {
-    const text = fc.string({ unit: fc.constantFrom(...Array.from('ab;,="\\ \t\u0000\u00e9')), maxLength: 60 })
+    const text = fc.string({
+      unit: fc.constantFrom(...Array.from('ab;,="\\ \t\u0000\u00e9')),
+      maxLength: 60,
+      size: 'max',
+    })
     fc.assert(
-      fc.property(fc.oneof(text, fc.string({ unit: octet })), (header) => {
+      fc.property(fc.oneof(text, fc.string({ unit: octet, maxLength: 30, size: 'max' })), (header) => {
         for (const parse of [parseExtensions, parseSubprotocols]) {
           try {
             parse(header)

@@ -36,12 +36,12 @@ const characters = fc.constantFrom(
 )
 const octet = fc.nat(255)
 const octets = (most: number): fc.Arbitrary<Buffer> =>
-  fc.uint8Array({ maxLength: most }).map((array) => Buffer.from(array))
+  fc.uint8Array({ maxLength: most, size: 'max' }).map((array) => Buffer.from(array))
 
 /** Short as most are, and now and then so long that the next form of the header is needed. */
 const text = fc.oneof(
-  { weight: 6, arbitrary: fc.string({ unit: characters, maxLength: 60 }) },
-  { weight: 3, arbitrary: fc.string({ maxLength: 60 }) },
+  { weight: 6, arbitrary: fc.string({ unit: characters, maxLength: 60, size: 'max' }) },
+  { weight: 3, arbitrary: fc.string({ maxLength: 60, size: 'max' }) },
   {
     weight: 1,
     arbitrary: fc
@@ -73,7 +73,10 @@ const sending: fc.Arbitrary<Sending> = fc
   .map(([message, cuts, controls]) => ({ ...message, cuts, controls }))
 
 const close: fc.Arbitrary<FrameParts> = fc
-  .tuple(fc.constantFrom(1000, 1001, 1003, 1011, 3000, 4999), fc.string({ unit: characters, maxLength: 20 }))
+  .tuple(
+    fc.constantFrom(1000, 1001, 1003, 1011, 3000, 4999),
+    fc.string({ unit: characters, maxLength: 20, size: 'max' }),
+  )
   .map(([code, reason]) => ({
     opcode: 8,
     payload: Buffer.concat([Buffer.of(code >> 8, code & 0xff), Buffer.from(reason)]),
