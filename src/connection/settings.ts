@@ -49,6 +49,7 @@ export const DEFAULT_MAX_BUFFERED_AMOUNT: number = 16 * 1024 * 1024
  *
  * @param from - whose frames are read
  * @throws RangeError when a number is out of its range
+ * @throws TypeError when a choice is none
  */
 export function connectionSettings(
   options: ConnectionOptions,
@@ -70,6 +71,8 @@ export function connectionSettings(
   checkNumber('maxFragments', maxFragments, 1)
   checkNumber('closeTimeout', closeTimeout, 0)
   checkNumber('maxBufferedAmount', maxBufferedAmount, 1)
+  checkChoice('slowPolicy', slowPolicy, ['terminate', 'skip'])
+  checkChoice('textType', textType, ['string', 'buffer'])
   return {
     decoder: { from, maxPayload, maxFragments, skipUTF8Validation, textType },
     closeTimeout,
@@ -116,4 +119,10 @@ export function compressionFor(
 export function checkNumber(name: string, value: number, least: number): void {
   if (typeof value === 'number' && value >= least) return
   throw new RangeError(`${name} must be a number of at least ${least}; it is ${String(value)}`)
+}
+
+/** @throws TypeError naming the option and its choices */
+export function checkChoice(name: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return
+  throw new TypeError(`${name} is '${choices.join("' or '")}'; ${JSON.stringify(value)} is not`)
 }

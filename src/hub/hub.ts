@@ -1,6 +1,6 @@
 import type { Member, SlowPolicy } from '../connection/member.js'
 import type { Payload } from '../connection/payload.js'
-import { checkNumber } from '../connection/settings.js'
+import { checkChoice, checkNumber } from '../connection/settings.js'
 import { type BroadcastCounts, type BroadcastOptions, type BroadcastResult, Group } from './group.js'
 import { Memberships } from './memberships.js'
 
@@ -29,10 +29,14 @@ export class Hub {
   readonly #options: HubOptions
   readonly #counts: BroadcastCounts = { broadcasts: 0, delivered: 0, skipped: 0 }
 
-  /** @throws RangeError when `maxBufferedAmount` is not a positive number */
+  /**
+   * @throws RangeError when `maxBufferedAmount` is not a positive number
+   * @throws TypeError when `slowPolicy` is none
+   */
   constructor(options: HubOptions = {}) {
     if (options.maxBufferedAmount !== undefined)
       checkNumber('maxBufferedAmount', options.maxBufferedAmount, 1)
+    if (options.slowPolicy !== undefined) checkChoice('slowPolicy', options.slowPolicy, ['terminate', 'skip'])
     this.#options = options
   }
 

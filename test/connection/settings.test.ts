@@ -107,6 +107,14 @@ describe('an option out of its range is a RangeError that names it', () => {
   })
 })
 
+test.each([
+  ['slowPolicy', 'drop', "slowPolicy is 'terminate' or 'skip'; \"drop\" is not"],
+  ['textType', 'utf8', "textType is 'string' or 'buffer'; \"utf8\" is not"],
+])('%s: %s is none of its choices', (name, value, message) => {
+  const options = { [name]: value } as ConnectionOptions
+  expect(() => connectionSettings(options, 'client')).toThrow(new TypeError(message))
+})
+
 describe('permessage-deflate', () => {
   test('is off unless asked for', () => {
     expect(deflateOptions()).toBeUndefined()

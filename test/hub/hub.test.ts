@@ -161,6 +161,12 @@ describe('counts', () => {
   })
 })
 
+test('an unknown slowPolicy is a TypeError', () => {
+  expect(() => new Hub({ slowPolicy: 'drop' as 'skip' })).toThrow(
+    "slowPolicy is 'terminate' or 'skip'; \"drop\" is not",
+  )
+})
+
 test.each([0, -1, Number.NaN, '16'])('a maxBufferedAmount of %s is a RangeError', (maxBufferedAmount) => {
   expect(() => new Hub({ maxBufferedAmount: maxBufferedAmount as number })).toThrow(RangeError)
   expect(() => new Hub({ maxBufferedAmount: maxBufferedAmount as number })).toThrow(/maxBufferedAmount/)
