@@ -28,7 +28,12 @@ export class ProtocolError extends Error {
   readonly closeCode: number
 
   constructor(code: ProtocolErrorCode, closeCode: number, message: string) {
+    // The frames of a stack trace hold what they were called on: zlib's engine with all that it has inflated, for as
+    // long as the error is kept. It is the peer's fault, and where it was found tells nobody anything.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message)
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'ProtocolError'
     this.code = code
     this.closeCode = closeCode

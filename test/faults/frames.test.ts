@@ -1,0 +1,352 @@
+import { once } from 'node:events'
+import fc from 'fast-check'
+import { WebSocket } from 'hubwire'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { collectGarbage } from '../support/garbage-collection.js'
+import { inbox, take } from '../support/inbox.js'
+import { memoryPair } from '../support/memory-pair.js'
+import { openPair } from '../support/open-pair.js'
+import { clientFrame } from '../support/paused-client.js'
+import { FrameReader, opcode } from '../support/raw-frame.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { runningServer } from '../support/running-server.js'
+
+const MEBI = 1024 * 1024
+
+/** A header as a client sends it, with the octets of its length as they are given. */
+function header(first: number, length: number[]): Buffer {
+  return Buffer.from([first, 0x80 | length[0]!, ...length.slice(1), 0, 0, 0, 0])
+}
+
+describe('lengths (CVE-2020-27813, CVE-2026-1528, CVE-2026-54466): the header is enough to refuse them', () => {
+  const lengths: [string, number[], number, string][] = [
+    ['2^64 - 1', [127, ...Array<number>(8).fill(255)], 1002, 'WS_ERR_INVALID_PAYLOAD_LENGTH'],
+    ['2^63', [127, 0x80, 0, 0, 0, 0, 0, 0, 0], 1002, 'WS_ERR_INVALID_PAYLOAD_LENGTH'],
+    ['2^62', [127, 0x40, 0, 0, 0, 0, 0, 0, 0], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
+    ['2^53', [127, 0, 0x20, 0, 0, 0, 0, 0, 0], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
+    ['2^32', [127, 0, 0, 0, 1, 0, 0, 0, 0], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
+    ['the limit and one', [127, 0, 0, 0, 0, 0, 0x10, 0, 1], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
+    ['125 in 16 bits', [126, 0, 125], 1002, 'WS_ERR_INVALID_PAYLOAD_LENGTH'],
+    ['65,535 in 64 bits', [127, 0, 0, 0, 0, 0, 0, 255, 255], 1002, 'WS_ERR_INVALID_PAYLOAD_LENGTH'],
+  ]
+  test.each(lengths)('%s', async (_name, length, closeCode, code) => {
+    const { port, next } = await runningServer()
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const closed = closeOf(socket)
+    const before = process.memoryUsage().arrayBuffers
+    peer.write(header(0x82, length))
+    expect((await peer.next())?.payload.readUInt16BE(0)).toBe(closeCode)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MEBI)
+    peer.destroy()
+    const { cause } = await closed
+    expect([(cause as NodeJS.ErrnoException).code === code, cause?.message]).toEqual([true, cause?.message])
+  })
+
+  test('the sum of the fragments counts too', async () => {
+    const { port, next } = await runningServer({ maxPayload: 100 })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const closed = closeOf(socket)
+    peer.write(clientFrame('binary', Buffer.alloc(60), false))
+    peer.write(clientFrame('continuation', Buffer.alloc(40), false))
+    peer.write(header(0x00, [1]))
+    expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1009)
+    peer.destroy()
+    expect((await closed).cause).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' })
+  })
+
+  test('a message of exactly the limit is taken', async () => {
+    const { client, socket } = await openPair({ server: { maxPayload: MEBI } })
+    client.send(Buffer.alloc(MEBI))
+    const [data] = (await once(socket, 'message')) as [Buffer]
+    expect(data.length).toBe(MEBI)
+  })
+})
+
+test('no octet goes out that did not come in (CVE-2016-10518, CVE-2026-45736)', async () => {
+  const poison = 0xa5
+  const { client, socket, serverEnd } = await memoryPair()
+  const forms = fc.oneof(
+    fc.nat({ max: 2 ** 31 }),
+    fc.string(),
+    fc.uint8Array({ max: poison - 1 }).map((octets) => {
+      // A view in the middle of memory that is not to be seen.
+      const memory = new Uint8Array(octets.length + 64).fill(poison)
+      memory.set(octets, 32)
+      return memory.subarray(32, 32 + octets.length)
+    }),
+    fc.uint16Array({ max: 0x7f7f }).map((elements) => new Uint16Array(elements)),
+    fc.float64Array({ maxLength: 20 }),
+    fc.uint8Array().map((octets) => new DataView(octets.buffer, octets.byteOffset, octets.byteLength)),
+    fc.uint8Array().map((octets) => new Uint8Array(octets).buffer),
+  )
+  const seen = inbox(client)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ data: forms, how: fc.constantFrom('send', 'ping', 'pong') })),
+      async (steps) => {
+        serverEnd.batches.length = 0
+        const expected: Buffer[] = []
+        for (const { data, how } of steps) {
+          const octets = ArrayBuffer.isView(data)
+            ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+            : Buffer.from(typeof data === 'number' ? String(data) : (data as string))
+          if (how !== 'send' && octets.length > 125) continue
+          if (how === 'send') socket.send(data)
+          else if (how === 'ping') socket.ping(data)
+          else socket.pong(data)
+          expected.push(Buffer.from(octets))
+        }
+        socket.send('end')
+        for (let message = await seen.next(); message !== 'end';) message = await seen.next()
+        const frames = new FrameReader().push(serverEnd.octets).slice(0, -1)
+        expect(frames.map(({ payload }) => payload.toString('hex'))).toEqual(
+          expected.map((octets) => octets.toString('hex')),
+        )
+      },
+    ),
+    { numRuns: 200 },
+  )
+})
+
+describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
+  test('131,000 fragments of 1 octet, each in a chunk of its own, hold what they weigh', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    const count = 131_000
+    // As a socket does it, each octet comes in a read buffer of 64 KiB.
+    const chunk = (frame: Buffer): Buffer => {
+      const memory = Buffer.allocUnsafeSlow(64 * 1024)
+      frame.copy(memory)
+      return memory.subarray(0, frame.length)
+    }
+    await collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    let most = 0
+    const message = once(socket, 'message')
+    for (let sent = 0; sent < count; sent++) {
+      const frame = clientFrame(sent === 0 ? 'binary' : 'continuation', 'x', sent === count - 1)
+      serverEnd.push(sent % 100 === 0 ? chunk(frame) : frame)
+      if (sent % 10_000 !== 9999) continue
+      await collectGarbage()
+      most = Math.max(most, process.memoryUsage().arrayBuffers)
+    }
+    const [data] = (await message) as [Buffer]
+    expect(data.length).toBe(count)
+    // A tenth of the read buffers that it came in.
+    expect(most - before).toBeLessThan(8 * MEBI)
+  })
+
+  test('10^6 empty fragments are refused at maxFragments', async () => {
+    const { port, next } = await runningServer()
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const closed = closeOf(socket)
+    peer.write(clientFrame('text', '', false))
+    const empty = Buffer.concat(Array<Buffer>(1000).fill(Buffer.from([0x00, 0x80, 0, 0, 0, 0])))
+    for (let sent = 0; sent < 1000 && !peer.ended; sent++) {
+      peer.write(empty)
+      if (sent % 20 === 0) await settled()
+    }
+    expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1008)
+    peer.destroy()
+    expect((await closed).cause).toMatchObject({ code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS' })
+  })
+
+  test('a message of maximum size in 1-octet chunks arrives whole', async () => {
+    const limit = 200_000
+    const { socket, clientEnd } = await memoryPair({ server: { maxPayload: limit } })
+    const payload = Buffer.from(Array.from({ length: limit }, (_, index) => index % 251))
+    const message = once(socket, 'message')
+    for (const octet of clientFrame('binary', payload)) {
+      clientEnd.write(Buffer.of(octet))
+      if (clientEnd.writableNeedDrain) await once(clientEnd, 'drain')
+    }
+    const [data] = (await message) as [Buffer]
+    expect(data.equals(payload)).toBe(true)
+  })
+})
+
+test('a slow reader under a ping flood: one Pong waits, and reading stops in the end', async () => {
+  const { socket, clientEnd, serverEnd } = await memoryPair({ server: { maxBufferedAmount: 100_000 } })
+  serverEnd.stall()
+  while (socket.bufferedAmount < 60_000) socket.send(Buffer.alloc(10_000))
+  await settled()
+  const waiting = socket.bufferedAmount
+  const pings = vi.fn()
+  socket.on('ping', pings)
+  const flood = Buffer.concat(Array<Buffer>(200).fill(clientFrame('ping', 'x'.repeat(125))))
+  let written = 0
+  while (written < 200 && clientEnd.writableLength < MEBI) {
+    clientEnd.write(flood)
+    written++
+    await settled()
+  }
+  expect(socket.bufferedAmount).toBe(waiting)
+  // Less than a hundredth of the flood was looked at before reading stopped.
+  expect(pings.mock.calls.length).toBeLessThan(2000)
+  expect(socket.readyState).toBe(WebSocket.OPEN)
+})
+
+test('a text that begins with U+FEFF keeps it (undici)', async () => {
+  const { client, socket } = await openPair()
+  socket.on('message', (data) => socket.send(data as string))
+  for (const text of ['\uFEFF', '\uFEFFtext', '\uFEFF'.repeat(100), `\uFEFF${'x'.repeat(100_000)}`]) {
+    client.send(text)
+    expect(await once(client, 'message')).toEqual([text, false])
+    client.send('\uFEFF', { fin: false })
+    client.send(text)
+    expect(await once(client, 'message')).toEqual([`\uFEFF${text}`, false])
+  }
+})
+
+test('the mask bit is looked at on both sides (uWebSockets)', async () => {
+  const { port, next } = await runningServer()
+  const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+  const closed = closeOf(socket)
+  peer.write(Buffer.from([0x81, 1, 0x61]))
+  expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1002)
+  peer.destroy()
+  expect((await closed).cause).toMatchObject({ code: 'WS_ERR_EXPECTED_MASK' })
+})
+
+describe('a window that zlib does not take is declined, and is no RangeError (CVE-2026-2229)', () => {
+  test.each(['0', '1', '7', '16', '99', '08', '-9', '9.0', '1e1', '""', '"9', '99999999999999999999'])(
+    'server_max_window_bits=%s',
+    async (bits) => {
+      const { port, server } = await runningServer({ perMessageDeflate: { threshold: 0 } })
+      server.on('connection', (socket) => {
+        socket.on('message', (data) => socket.send(data as string))
+      })
+      for (const name of ['server_max_window_bits', 'client_max_window_bits']) {
+        const offer = { 'Sec-WebSocket-Extensions': `permessage-deflate; ${name}=${bits}` }
+        const opened = await openAsClient(port, offer).catch((error: unknown) => error as Error)
+        if (opened instanceof Error) {
+          expect(opened.message).toMatch(/ 400 /)
+          continue
+        }
+        expect(opened.response.fields.has('sec-websocket-extensions')).toBe(false)
+        opened.peer.write(clientFrame('text', 'x'.repeat(100)))
+        expect((await opened.peer.next())?.payload.length).toBe(100)
+        opened.peer.destroy()
+      }
+    },
+  )
+})
+
+test('secrets and an attacker’s text share no window (BREACH)', async () => {
+  const { port, next } = await runningServer({ perMessageDeflate: { threshold: 0 } })
+  const [{ peer, response }, { socket }] = await Promise.all([
+    openAsClient(port, { 'Sec-WebSocket-Extensions': 'permessage-deflate' }),
+    next(),
+  ])
+  expect(response.fields.get('sec-websocket-extensions')).toContain('server_no_context_takeover')
+  const secret = 'token=0123456789abcdef'
+  socket.send(secret)
+  socket.send(secret)
+  socket.send(secret, { compress: false })
+  const [first, second, third] = [await peer.next(), await peer.next(), await peer.next()]
+  expect(second?.payload.length).toBe(first?.payload.length)
+  expect(third).toMatchObject({ rsv: 0, payload: Buffer.from(secret) })
+  peer.destroy()
+})
+
+describe('bad input ends its own connection, as the RFC says, and no other', () => {
+  const inputs: [string, Buffer, number][] = [
+    ['garbage', Buffer.alloc(10_000, 0xff), 1002],
+    ['a reserved opcode', Buffer.from([0x83, 0x80, 0, 0, 0, 0]), 1002],
+    ['a reserved control opcode', Buffer.from([0x8b, 0x80, 0, 0, 0, 0]), 1002],
+    ['RSV1 without an extension', Buffer.from([0xc1, 0x80, 0, 0, 0, 0]), 1002],
+    ['a continuation of nothing', clientFrame('continuation', 'x'), 1002],
+    [
+      'a message within a message',
+      Buffer.concat([clientFrame('text', 'a', false), clientFrame('text', 'b')]),
+      1002,
+    ],
+    ['a fragmented control frame', clientFrame('ping', 'x', false), 1002],
+    ['an oversized control frame', clientFrame('ping', Buffer.alloc(126)), 1002],
+    ['a Close of one octet', clientFrame('close', 'x'), 1002],
+    ['a Close with 1005', clientFrame('close', Buffer.of(0x03, 0xed)), 1002],
+    ['a Close with 999', clientFrame('close', Buffer.of(0x03, 0xe7)), 1002],
+    ['a Close whose reason is not UTF-8', clientFrame('close', Buffer.of(0x03, 0xe8, 0xff)), 1007],
+    ['text that is not UTF-8', clientFrame('text', Buffer.of(0xc0, 0x80)), 1007],
+    ['text that ends within a character', clientFrame('text', Buffer.of(0xe2, 0x82)), 1007],
+  ]
+  test.each(inputs)('%s', async (_name, octets, code) => {
+    const { running, client, socket } = await openPair()
+    const [{ peer }, { socket: bad }] = await Promise.all([openAsClient(running.port), running.next()])
+    const closed = closeOf(bad)
+    const messages = vi.fn()
+    bad.on('message', messages)
+    peer.write(octets)
+    const frame = await peer.next()
+    expect(frame?.opcode).toBe(opcode.close)
+    expect(frame?.payload.readUInt16BE(0)).toBe(code)
+    expect(frame?.payload.length).toBeGreaterThan(10)
+    expect(await peer.next()).toBeUndefined()
+    peer.destroy()
+    expect(await closed).toMatchObject({
+      code: 1006,
+      wasClean: false,
+      initiator: 'local',
+      cause: { closeCode: code },
+    })
+    expect(messages).not.toHaveBeenCalled()
+    client.send('goes on')
+    expect(await once(socket, 'message')).toEqual(['goes on', false])
+  })
+
+  test('text fails at its first bad octet, within an unfinished frame', async () => {
+    const { port } = await runningServer()
+    const { peer } = await openAsClient(port)
+    const frame = clientFrame(
+      'text',
+      Buffer.concat([Buffer.from('good '), Buffer.of(0xff), Buffer.alloc(100, 'x')]),
+    )
+    peer.write(frame.subarray(0, 12))
+    expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1007)
+    peer.destroy()
+  })
+
+  test('any octets whatever', async () => {
+    const { running, client, socket } = await openPair()
+    const octets = fc.uint8Array({ maxLength: 300, size: 'max' })
+    await fc.assert(
+      fc.asyncProperty(octets, async (input) => {
+        const [{ peer }, { socket: bad }] = await Promise.all([openAsClient(running.port), running.next()])
+        const closed = closeOf(bad)
+        peer.write(Buffer.from(input))
+        peer.end()
+        const close = await closed
+        expect(close.cause === undefined || 'closeCode' in close.cause).toBe(true)
+        peer.destroy()
+      }),
+      { numRuns: 100 },
+    )
+    client.send('goes on')
+    expect(await once(socket, 'message')).toEqual(['goes on', false])
+  })
+})
+
+test('a slow client that sends an octet at a time is served', async () => {
+  const { port, server } = await runningServer()
+  server.on('connection', (socket) => {
+    socket.on('message', (data) => socket.send(data as string))
+  })
+  const { peer } = await openAsClient(port)
+  await peer.writeInPieces(
+    Buffer.concat([clientFrame('text', 'slowly'), clientFrame('text', 'but surely')]),
+    1,
+  )
+  expect((await peer.next())?.payload.toString()).toBe('slowly')
+  expect((await peer.next())?.payload.toString()).toBe('but surely')
+  peer.destroy()
+})
+
+test('pipelined messages arrive whole, any number of them', async () => {
+  const { client, socket } = await openPair()
+  const messages = inbox(socket)
+  const count = 20_000
+  for (let sent = 0; sent < count; sent++) client.send(`${sent}`)
+  const received = await take(messages, count)
+  expect(received.every((data, index) => data === String(index))).toBe(true)
+})

@@ -1,0 +1,372 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import { connect as connectSocket, type AddressInfo, type Socket } from 'node:net'
+import { connect, refuse, WebSocket, WebSocketServer, type WebSocketServerOptions } from 'hubwire'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { exchange, handshakeText } from '../support/http-exchange.js'
+import { startHttp } from '../support/http-server.js'
+import { inbox, take } from '../support/inbox.js'
+import { clientFrame } from '../support/paused-client.js'
+import { Queue } from '../support/queue.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { endWithTest, runningServer } from '../support/running-server.js'
+import { acceptance, scriptedServer } from '../support/scripted-server.js'
+import { uncaught } from '../support/uncaught.js'
+
+/** An echo through the server shows that it goes on. */
+async function goesOn(port: number): Promise<void> {
+  const client = await connect(`ws://127.0.0.1:${port}`)
+  const closed = closeOf(client)
+  client.close(1000)
+  expect(await closed).toMatchObject({ code: 1000, wasClean: true })
+}
+
+test('extensions and protocols named constructor and __proto__ crash nothing (ws, 2017)', async () => {
+  const { port } = await runningServer({ perMessageDeflate: true })
+  const { peer, response } = await openAsClient(port, {
+    'Sec-WebSocket-Extensions':
+      'constructor, __proto__; __proto__=1; constructor, toString; hasOwnProperty, permessage-deflate; __proto__',
+    'Sec-WebSocket-Protocol': '__proto__, constructor, toString',
+  })
+  expect(response.fields.has('sec-websocket-extensions')).toBe(false)
+  expect(response.fields.get('sec-websocket-protocol')).toBe('__proto__')
+  expect(({} as { constructor: unknown }).constructor).toBe(Object)
+  peer.destroy()
+})
+
+describe('a 64 KiB extensions header (CVE-2020-7662, CVE-2021-32640) is refused before it is parsed', () => {
+  test.each([
+    ['one long parameter', `a; b="${'\\\\'.repeat(32_000)}`],
+    ['one long token', 'a'.repeat(65_000)],
+    ['many parameters', `a${'; b'.repeat(21_000)}`],
+    ['many offers', 'permessage-deflate, '.repeat(3000)],
+    ['white space', `a${' '.repeat(64_000)};`],
+  ])('%s', async (_name, value) => {
+    const http = createServer({ maxHeaderSize: 256 * 1024 }).listen(0, '127.0.0.1')
+    await once(http, 'listening')
+    onTestFinished(() => {
+      http.close()
+    })
+    endWithTest(new WebSocketServer({ server: http, perMessageDeflate: true }))
+    const { port } = http.address() as AddressInfo
+    for (const name of ['Sec-WebSocket-Extensions', 'Sec-WebSocket-Protocol']) {
+      const answer = await exchange(port, handshakeText({ [name]: value }))
+      expect([400, 431]).toContain(answer.status)
+      expect(answer.body.length).toBeGreaterThan(10)
+    }
+    await goesOn(port)
+  })
+
+  test('node:http itself refuses it where its own limit stands', async () => {
+    const { port } = await runningServer()
+    const answer = await exchange(port, handshakeText({ 'Sec-WebSocket-Extensions': 'a'.repeat(65_536) }))
+    expect(answer.status).toBe(431)
+    await goesOn(port)
+  })
+})
+
+describe('2,000 headers, more than node:http keeps (CVE-2024-37890)', () => {
+  const many = 'a: 1\r\n'.repeat(2000)
+
+  test.each([
+    ['before those of the handshake', handshakeText().replace('\r\n', `\r\n${many}`)],
+    ['behind them', handshakeText().replace('\r\n\r\n', `\r\n${many}\r\n`)],
+  ])('%s: an answer, and the process goes on', async (_name, text) => {
+    const errors = uncaught()
+    const { port } = await runningServer()
+    const raw = connectSocket(port, '127.0.0.1')
+    raw.write(text)
+    const [chunk] = (await once(raw, 'data')) as [Buffer]
+    expect(chunk.toString()).toMatch(/^HTTP\/1\.1 (101|400|426) /)
+    raw.destroy()
+    await goesOn(port)
+    expect(errors).toEqual([])
+  })
+
+  test('in an answer to a client: the attempt fails, and says why', async () => {
+    const { url } = await scriptedServer((request, socket) =>
+      socket.write(acceptance(request).replace('\r\n', `\r\n${many}`)),
+    )
+    const close = await closeOf(new WebSocket(url))
+    expect(close).toMatchObject({ code: 1006, wasClean: false })
+    expect(close.cause).toBeInstanceOf(Error)
+  })
+})
+
+describe('CRLF in what goes into a raw response (CVE-2026-1527)', () => {
+  const evil = 'a\r\nInjected: yes'
+
+  test.each<[string, WebSocketServerOptions]>([
+    [
+      'a refusal that authenticate throws',
+      { authenticate: () => refuse(403, { headers: { 'X-Name': evil } }) },
+    ],
+    ['the name of a header', { authenticate: () => refuse(403, { headers: { [evil]: 'x' } }) }],
+    [
+      'a header of verifyClient',
+      {
+        verifyClient: (_info, answer) => {
+          answer(false, 403, 'no', { 'X-Name': evil })
+        },
+      },
+    ],
+    ['a subprotocol that was not offered', { handleProtocols: () => evil }],
+  ])('%s: 500, and nothing injected', async (_name, options) => {
+    const errors = uncaught()
+    const { port, server } = await runningServer(options)
+    const reported = vi.fn()
+    server.on('error', reported)
+    const answer = await exchange(port, handshakeText({ 'Sec-WebSocket-Protocol': 'x' }))
+    expect(answer.status).toBe(500)
+    expect(answer.fields.has('injected')).toBe(false)
+    expect(reported).toHaveBeenCalledTimes(1)
+    expect(errors).toEqual([])
+  })
+
+  test('in a body it is no header', async () => {
+    const { port } = await runningServer({
+      authenticate: () => refuse(403, { body: `\r\n\r\nHTTP/1.1 200 OK\r\n${evil}` }) as never,
+    })
+    const answer = await exchange(port, handshakeText())
+    expect([answer.status, answer.body]).toEqual([403, `\r\n\r\nHTTP/1.1 200 OK\r\n${evil}`])
+  })
+
+  test('in what a client asks for', () => {
+    expect(() => new WebSocket('ws://127.0.0.1:1', [evil])).toThrow(SyntaxError)
+    for (const options of [{ origin: evil }, { headers: { 'X-Name': evil } }, { headers: { [evil]: 'x' } }]) {
+      expect(() => new WebSocket('ws://127.0.0.1:1', options)).toThrow(TypeError)
+    }
+  })
+})
+
+test.each([
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version: 13',
+  'Host: other',
+  'Origin: http://x',
+])('a duplicate of %s is refused (CVE-2026-44546)', async (line) => {
+  const { port } = await runningServer({ origins: '*' })
+  const answer = await exchange(port, handshakeText({ Origin: 'http://y', 'X-Before': `x\r\n${line}` }))
+  expect(answer.status).toBe(400)
+})
+
+test('a page of another site is refused by default (cross-site hijacking, CVE-2025-24010)', async () => {
+  const { port, server } = await runningServer()
+  const connections = vi.fn()
+  server.on('connection', connections)
+  for (const Origin of [
+    'https://evil.example',
+    'null',
+    `http://127.0.0.1.evil.example:${port}`,
+    `http://127.0.0.1:${port + 1}`,
+  ]) {
+    const answer = await exchange(port, handshakeText({ Host: `127.0.0.1:${port}`, Origin }))
+    expect(answer.status).toBe(403)
+    expect(answer.body).toContain(Origin)
+  }
+  expect(connections).not.toHaveBeenCalled()
+  const { peer } = await openAsClient(port, { Origin: `http://127.0.0.1:${port}` })
+  peer.destroy()
+})
+
+describe('a client that goes at an await of the handshake (crossws 0.4.17, engine.io 6.6.11)', () => {
+  /** Each place where the handshake waits, and how a test lets it go on. */
+  const awaits: [string, (arrive: (goOn: (value: never) => void) => void) => WebSocketServerOptions][] = [
+    [
+      'origins',
+      (arrive) => ({
+        origins: () =>
+          new Promise<boolean>((resolve) => {
+            arrive(() => resolve(true))
+          }),
+      }),
+    ],
+    [
+      'verifyClient',
+      (arrive) => ({
+        verifyClient: (_info, answer) => {
+          arrive(() => answer(true))
+        },
+      }),
+    ],
+    [
+      'authenticate',
+      (arrive) => ({
+        authenticate: () =>
+          new Promise<undefined>((resolve) => {
+            arrive(() => resolve(undefined))
+          }),
+      }),
+    ],
+    [
+      'authenticate that refuses',
+      (arrive) => ({
+        authenticate: () =>
+          new Promise<undefined>((_resolve, reject) => {
+            arrive(() => reject(refuse(403)))
+          }),
+      }),
+    ],
+    [
+      'authenticate that fails',
+      (arrive) => ({
+        authenticate: () =>
+          new Promise<undefined>((_resolve, reject) => {
+            arrive(() => reject(new Error('failed')))
+          }),
+      }),
+    ],
+  ]
+  const goings: [string, (socket: Socket) => void][] = [
+    ['resets', (socket) => socket.resetAndDestroy()],
+    ['ends', (socket) => socket.end()],
+    ['destroys', (socket) => socket.destroy()],
+    [
+      'sends garbage and resets',
+      (socket) => {
+        socket.write(Buffer.alloc(100_000, 0xff), () => socket.resetAndDestroy())
+      },
+    ],
+  ]
+  const cases = awaits.flatMap(([where, options]) =>
+    goings.map(([how, go]) => [how, where, options, go] as const),
+  )
+
+  test.each(cases)(
+    '%s in %s: nothing uncaught, and the server goes on',
+    async (_how, _where, options, go) => {
+      const errors = uncaught()
+      const arrivals = new Queue<(value: never) => void>()
+      const { http, port } = await startHttp((_request, response) => response.end())
+      const server = new WebSocketServer({
+        server: http,
+        origins: '*',
+        ...options((goOn) => {
+          arrivals.push(goOn)
+        }),
+      })
+      server.on('error', () => {})
+      endWithTest(server)
+      for (const before of [true, false]) {
+        const raw = connectSocket(port, '127.0.0.1')
+        raw.on('error', () => {})
+        raw.write(handshakeText({ Origin: 'https://other.example' }))
+        const goOn = await arrivals.next()
+        // Before the check has ended, and just as it ends.
+        if (before) {
+          go(raw)
+          await settled()
+          goOn(undefined as never)
+        } else {
+          goOn(undefined as never)
+          go(raw)
+        }
+        await settled()
+        raw.destroy()
+      }
+      expect((await exchange(port, 'GET / HTTP/1.0\r\n\r\n')).status).toBe(200)
+      expect(errors).toEqual([])
+    },
+  )
+
+  test('with noServer, a reset between the upgrade and handleUpgrade', async () => {
+    const errors = uncaught()
+    const { http, port } = await startHttp()
+    const server = new WebSocketServer({ noServer: true })
+    http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        webSocket.send('never read')
+      })
+    })
+    for (let round = 0; round < 5; round++) {
+      const raw = connectSocket(port, '127.0.0.1')
+      raw.on('error', () => {})
+      raw.write(handshakeText(), () => raw.resetAndDestroy())
+      await once(raw, 'close')
+    }
+    await goesOn(port)
+    expect(errors).toEqual([])
+  })
+
+  test('what a client sends meanwhile is bounded, and none of it is lost', async () => {
+    const arrivals = new Queue<IncomingMessage>()
+    let admit: (user: undefined) => void = () => {}
+    const { port, server } = await runningServer({
+      authenticate: (request) => {
+        arrivals.push(request)
+        return new Promise<undefined>((resolve) => {
+          admit = resolve
+        })
+      },
+    })
+    const frame = clientFrame('binary', Buffer.alloc(10_000, 'x'))
+    const raw = connectSocket(port, '127.0.0.1')
+    raw.write(handshakeText())
+    for (let sent = 0; sent < 2000; sent++) raw.write(frame)
+    const request = await arrivals.next()
+    let before = -1
+    while (raw.writableLength !== before) {
+      before = raw.writableLength
+      await settled()
+    }
+    expect(raw.writableLength).toBeGreaterThan(0)
+    expect(request.socket.readableLength).toBeLessThan(300_000)
+    const connected = once(server, 'connection') as Promise<[WebSocket<undefined>]>
+    admit(undefined)
+    const [socket] = await connected
+    const messages = await take(inbox(socket), 2000)
+    expect(messages.every((message) => (message as Buffer).length === 10_000)).toBe(true)
+    raw.destroy()
+  })
+})
+
+test('a bad frame before the application has attached its handlers ends its connection only (CVE-2022-21676)', async () => {
+  const errors = uncaught()
+  const { port, server } = await runningServer()
+  const raw = connectSocket(port, '127.0.0.1')
+  // The frame comes together with the handshake, and nobody listens to anything.
+  raw.write(Buffer.concat([Buffer.from(handshakeText()), Buffer.from([0xff, 0xff, 0xff, 0xff])]))
+  raw.resume()
+  await once(raw, 'close')
+  await settled()
+  expect(server.clients?.size).toBe(0)
+  await goesOn(port)
+  expect(errors).toEqual([])
+})
+
+test('two servers on one http.Server do not end each other’s handshakes', async () => {
+  const { http, port } = await startHttp()
+  const servers = ['/a', '/b'].map((path) => new WebSocketServer({ server: http, path }))
+  for (const server of servers) endWithTest(server)
+  const clients = await Promise.all(
+    Array.from({ length: 10 }, (_, index) =>
+      connect(`ws://127.0.0.1:${port}/${index % 2 === 0 ? 'a' : 'b'}`),
+    ),
+  )
+  expect(servers.map((server) => server.clients?.size)).toEqual([5, 5])
+  for (const client of clients) client.terminate()
+})
+
+test('`Connection: keep-alive, Upgrade` is a handshake (undici)', async () => {
+  const { port } = await runningServer()
+  const { peer } = await openAsClient(port, { Connection: 'keep-alive, Upgrade' })
+  peer.destroy()
+})
+
+test('garbage in place of a request is answered, and the server goes on', async () => {
+  const { port } = await runningServer()
+  for (const octets of [
+    Buffer.alloc(1000, 0xff),
+    Buffer.from('\r\n'.repeat(100)),
+    Buffer.from([0x16, 3, 1, 2, 0]),
+  ]) {
+    const raw = connectSocket(port, '127.0.0.1')
+    raw.on('error', () => {})
+    raw.end(octets)
+    raw.resume()
+    await once(raw, 'close')
+  }
+  await goesOn(port)
+})

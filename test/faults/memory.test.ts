@@ -1,0 +1,187 @@
+import { once } from 'node:events'
+import { connect as connectSocket, type Socket } from 'node:net'
+import { constants, deflateRawSync } from 'node:zlib'
+import { connect, Hub } from 'hubwire'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { collectGarbage } from '../support/garbage-collection.js'
+import { handshakeText } from '../support/http-exchange.js'
+import { clientFrame, pausedClient } from '../support/paused-client.js'
+import { encodeFrame, opcode } from '../support/raw-frame.js'
+import { readHead } from '../support/raw-handshake.js'
+import { RawPeer } from '../support/raw-peer.js'
+import { runningServer } from '../support/running-server.js'
+
+const MEBI = 1024 * 1024
+const OFFER = { 'Sec-WebSocket-Extensions': 'permessage-deflate' }
+
+/** A compressed message of zeros, a thousand times as long as its frame. */
+function bomb(length: number): Buffer {
+  const payload = deflateRawSync(Buffer.alloc(length), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(
+    0,
+    -4,
+  )
+  return encodeFrame({ opcode: opcode.binary, payload, fin: true, rsv: 4 }, true)
+}
+
+async function openRaw(port: number): Promise<RawPeer> {
+  const socket = connectSocket(port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.write(handshakeText(OFFER))
+  const { line, rest } = await readHead(socket)
+  expect(line).toContain('101')
+  return new RawPeer(socket, 'client', rest)
+}
+
+/** The octets of the process beyond those at the start, and the most that they came to while it ran. */
+async function growth(run: (sample: () => void) => Promise<void>): Promise<{ most: number; after: number }> {
+  await collectGarbage()
+  const before = process.memoryUsage.rss()
+  let most = 0
+  await run(() => {
+    most = Math.max(most, process.memoryUsage.rss() - before)
+  })
+  await collectGarbage()
+  return { most, after: process.memoryUsage.rss() - before }
+}
+
+describe('bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
+  test.each([
+    ['a 10 MiB message of zeros, inflated here and now', 10 * MEBI],
+    ['a 100 MiB message of zeros, inflated on the thread pool', 100 * MEBI],
+  ])('%s, costs the limit and closes 1009', async (_name, length) => {
+    const octets = bomb(length)
+    expect(octets.length).toBeLessThan(length / 1000 + 100)
+    const { port, next } = await runningServer({ perMessageDeflate: true })
+    const [peer, { socket }] = await Promise.all([openRaw(port), next()])
+    const closed = closeOf(socket)
+    const messages = vi.fn()
+    socket.on('message', messages)
+    const { most } = await growth(async (sample) => {
+      peer.write(octets)
+      expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1009)
+      sample()
+    })
+    peer.destroy()
+    expect((await closed).cause).toMatchObject({ closeCode: 1009 })
+    expect(messages).not.toHaveBeenCalled()
+    expect(most).toBeLessThan(10 * MEBI)
+  })
+
+  test('1,000 of them do not grow the process', async () => {
+    const { port, server } = await runningServer({ perMessageDeflate: true })
+    const bombs = [bomb(10 * MEBI), bomb(40 * MEBI)]
+    const round = async (sample: () => void): Promise<void> => {
+      const peers = await Promise.all(Array.from({ length: 250 }, () => openRaw(port)))
+      await Promise.all(
+        peers.map(async (peer, index) => {
+          peer.write(bombs[index % 2]!)
+          const frame = await peer.next()
+          sample()
+          expect(frame?.payload.readUInt16BE(0)).toBe(1009)
+          peer.destroy()
+        }),
+      )
+    }
+    // The first round makes what a process keeps: heap, pools, threads.
+    await round(() => {})
+    const { most, after } = await growth(async (sample) => {
+      for (let count = 0; count < 3; count++) await round(sample)
+    })
+    await settled()
+    expect(server.clients?.size).toBe(0)
+    // Were they inflated to the limit and kept, a round would take 250 MiB.
+    expect(most).toBeLessThan(100 * MEBI)
+    expect(after).toBeLessThan(50 * MEBI)
+  })
+
+  test('the errors that they leave hold nothing of what was inflated', async () => {
+    const { port, next } = await runningServer({ perMessageDeflate: true })
+    const octets = bomb(20 * MEBI)
+    const causes: (Error | undefined)[] = []
+    await collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    for (let count = 0; count < 40; count++) {
+      const [peer, { socket }] = await Promise.all([openRaw(port), next()])
+      const closed = closeOf(socket)
+      peer.write(octets)
+      await peer.next()
+      peer.destroy()
+      causes.push((await closed).cause)
+    }
+    await collectGarbage()
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * MEBI)
+    expect(causes.length).toBe(40)
+  })
+
+  test('a bomb in fragments is stopped as well', async () => {
+    const { port } = await runningServer({ perMessageDeflate: true })
+    const peer = await openRaw(port)
+    const payload = deflateRawSync(Buffer.alloc(20 * MEBI), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(
+      0,
+      -4,
+    )
+    for (let start = 0; start < payload.length; start += 500) {
+      const fin = start + 500 >= payload.length
+      const code = start === 0 ? opcode.binary : opcode.continuation
+      peer.write(
+        peer.encode({
+          opcode: code,
+          payload: payload.subarray(start, start + 500),
+          fin,
+          rsv: start === 0 ? 4 : 0,
+        }),
+      )
+    }
+    expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1009)
+    peer.destroy()
+  })
+})
+
+test('a slow member under a fast publisher: the memory is flat, and what was skipped is counted', async () => {
+  const { port, next } = await runningServer()
+  const hub = new Hub({ maxBufferedAmount: MEBI, slowPolicy: 'skip' })
+  const [slow, { socket }] = await Promise.all([pausedClient(port), next()])
+  const [quick, { socket: other }] = await Promise.all([connect(`ws://127.0.0.1:${port}`), next()])
+  let received = 0
+  quick.on('message', () => received++)
+  const group = hub.group('all').add(socket).add(other)
+  const { most } = await growth(async (sample) => {
+    for (let sent = 0; sent < 2000; sent++) {
+      group.broadcast(Buffer.alloc(64 * 1024, sent))
+      await settled()
+      if (sent % 100 === 0) sample()
+    }
+  })
+  while (received < 2000) await once(quick, 'message')
+  const { delivered, skipped, broadcasts } = hub.stats()
+  expect(broadcasts).toBe(2000)
+  expect(delivered + skipped).toBe(4000)
+  expect(skipped).toBeGreaterThan(1000)
+  expect(socket.bufferedAmount).toBeLessThan(2 * MEBI)
+  // 125 MiB were published.
+  expect(most).toBeLessThan(60 * MEBI)
+  quick.terminate()
+  slow.destroy()
+})
+
+test('unfinished messages hold no more than they weigh, and nothing when their connections are gone', async () => {
+  const { port, server } = await runningServer()
+  const part = clientFrame('binary', Buffer.alloc(100_000), false)
+  const { after } = await growth(async () => {
+    const sockets = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const socket: Socket = await pausedClient(port)
+        socket.on('error', () => {})
+        socket.write(part)
+        return socket
+      }),
+    )
+    await settled()
+    expect(server.clients?.size).toBe(100)
+    for (const socket of sockets) socket.resetAndDestroy()
+    while (server.clients?.size !== 0) await settled()
+  })
+  expect(after).toBeLessThan(30 * MEBI)
+})
