@@ -3,7 +3,9 @@
 import { WebSocket } from 'hubwire'
 import { connectionOptions } from './peer-options.js'
 
-const [base = '', agent = 'hubwire'] = process.argv.slice(2)
+const AGENT = 'hubwire'
+
+const [base = ''] = process.argv.slice(2)
 
 /** @typedef {import('hubwire').WebSocketEvents['message'][0]} Data */
 
@@ -30,8 +32,8 @@ async function countCases() {
 
 const count = await countCases()
 for (let number = 1; number <= count; number++) {
-  const path = `/runCase?case=${number}&agent=${agent}`
+  const path = `/runCase?case=${number}&agent=${AGENT}`
   await converse(path, (data, isBinary, socket) => socket.send(data, { binary: isBinary }))
 }
-const { opened } = await converse(`/updateReports?agent=${agent}`, () => undefined)
+const { opened } = await converse(`/updateReports?agent=${AGENT}`, () => undefined)
 process.exitCode = count > 0 && opened ? 0 : 1
