@@ -48,6 +48,24 @@ describe('what is unfinished does not keep its read buffer alive', () => {
   })
 })
 
+// A read buffer for the most part, and Node's pool: 8 KiB, and 64 KiB since Node 24, for as long as a peer likes.
+test('beginnings of frames hold little, whatever else takes memory between them', async () => {
+  const octets = [Buffer.of(0x82), clientFrame({ opcode: binary, payload: 'abc', fin: false }).subarray(0, 8)]
+  for (const beginning of octets) {
+    await collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    const decoders = Array.from({ length: 300 }, () => {
+      const { decoder } = reading()
+      decoder.push(inReadBuffer(beginning))
+      for (let count = 0; count < 4; count++) Buffer.allocUnsafe((Buffer.poolSize >>> 1) - 1)
+      return decoder
+    })
+    await collectGarbage()
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(300 * 512 + 128 * KIBIBYTE)
+    expect(decoders[0]?.held).toBe(false)
+  }
+})
+
 test('a message that is announced takes no memory until it comes', async () => {
   const decoders = Array.from({ length: 1000 }, () => reading().decoder)
   await collectGarbage()
