@@ -41,9 +41,10 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
       socket.terminate()
     },
   })
-  socket.on('message', (data, isBinary) => {
+  socket.on('message', (data) => {
     if (duplex.destroyed) return
-    const chunk = !isBinary && !duplex.readableObjectMode ? Buffer.from(data as string) : data
+    // Text, or an ArrayBuffer by `binaryType`: streams of octets take neither as they are.
+    const chunk = duplex.readableObjectMode || Buffer.isBuffer(data) ? data : Buffer.from(data as string)
     if (!duplex.push(chunk)) socket.pause()
   })
   socket.once('close', (code, _reason, { cause }) => {

@@ -98,6 +98,21 @@ test('each chunk written is a message, each message a chunk', async () => {
   expect(await once(duplex, 'data')).toEqual([Buffer.from('after an empty one')])
 })
 
+test.each(['nodebuffer', 'arraybuffer', 'blob'] as const)('octets are octets with %s', async (type) => {
+  const { client, socket } = await openPair()
+  socket.binaryType = type
+  const duplex = createWebSocketStream(socket)
+  client.send(Buffer.from('octets'))
+  expect(await once(duplex, 'data')).toEqual([Buffer.from('octets')])
+})
+
+test('text as a Buffer is not copied out of shape', async () => {
+  const { client, socket } = await openPair({ server: { textType: 'buffer' } })
+  const duplex = createWebSocketStream(socket)
+  client.send('grüße')
+  expect(await once(duplex, 'data')).toEqual([Buffer.from('grüße')])
+})
+
 test('options of the Duplex: strings go out as text, and come in as strings in object mode', async () => {
   const { client, socket } = await openPair()
   const messages = inbox(client)
