@@ -62,6 +62,10 @@ class Connection(WebSocketClientProtocol):
 async def connect(url, protocols, deflate):
     factory = WebSocketClientFactory(url, protocols=protocols)
     factory.protocol = Connection
+    # One second by default, which a busy machine takes.
+    factory.setProtocolOptions(
+        openHandshakeTimeout=30, closeHandshakeTimeout=30, serverConnectionDropTimeout=30
+    )
 
     def accept(response):
         if isinstance(response, PerMessageDeflateResponse):
