@@ -201,7 +201,8 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   onWriterIdle(): void {
     if (this.#isEnding) this.#outbox.end()
     else this.#outbox.flush()
-    if (!this.#socket.writableNeedDrain) this.drain()
+    this.#updateFlow()
+    if (this.#owesDrain) drainWhenTaken(this, this.#socket)
   }
 
   // What the heartbeat asks.

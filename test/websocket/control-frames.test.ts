@@ -83,7 +83,7 @@ describe('autoPong', () => {
     while (socket.send(Buffer.alloc(4000)));
     await settled()
     const waiting = socket.bufferedAmount
-    for (let count = 0; count < 100_000; count++) {
+    for (let count = 0; count < 20_000; count++) {
       clientEnd.write(clientFrame('ping', String(count)))
       if (count % 1000 === 0) await settled()
     }
@@ -92,7 +92,7 @@ describe('autoPong', () => {
     serverEnd.release()
     await settled()
     const pongs = new FrameReader().push(serverEnd.octets).filter((frame) => frame.opcode === opcode.pong)
-    expect(pongs.map((frame) => frame.payload.toString())).toEqual(['99999'])
+    expect(pongs.map((frame) => frame.payload.toString())).toEqual(['19999'])
   })
 
   test('does not answer behind a Close frame of our own', async () => {

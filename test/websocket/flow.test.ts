@@ -170,7 +170,7 @@ describe('for await', () => {
 
   test('reading waits for the loop', async () => {
     const { client, socket } = await openPair()
-    const count = 400
+    const count = 200
     let sent = 0
     const sending = (async () => {
       for (; sent < count; sent++) if (!client.send(Buffer.alloc(100_000))) await once(client, 'drain')

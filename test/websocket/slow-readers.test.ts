@@ -97,6 +97,21 @@ describe("slowPolicy 'skip'", () => {
     expect(arrived.every((payload) => payload.length === 10 * KIBI)).toBe(true)
   })
 
+  test('misses a Blob as it does anything else', async () => {
+    const { socket, serverEnd } = await memoryPair({
+      server: { maxBufferedAmount: 1000, slowPolicy: 'skip' },
+    })
+    serverEnd.stall()
+    while (socket.send(new Blob(['x'.repeat(600)])));
+    const error = await new Promise((resolve) => {
+      expect(socket.send(new Blob(['missed']), resolve)).toBe(false)
+    })
+    expect(error).toBeInstanceOf(Error)
+    serverEnd.release()
+    await once(socket, 'drain')
+    expect(socket.send(new Blob(['x']))).toBe(true)
+  })
+
   test("'drain' follows also where the limit is below the high-water mark", async () => {
     const { socket, serverEnd } = await memoryPair({
       server: { maxBufferedAmount: 1000, slowPolicy: 'skip' },
