@@ -1,0 +1,180 @@
+import { Decoder, Opcode } from 'hubwire/protocol'
+import { describe, expect, test } from 'vitest'
+import { inChunks } from '../support/chunks.js'
+import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
+import { RecordingSink } from '../support/recording-sink.js'
+
+const { binary, close, continuation, ping, pong, text } = Opcode
+
+function fromClient(...frames: readonly FrameParts[]): Buffer {
+  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
+}
+
+describe('hold and release', () => {
+  const THREE = fromClient(
+    { opcode: text, payload: 'one' },
+    { opcode: ping, payload: 'two' },
+    { opcode: text, payload: 'three' },
+  )
+
+  test('nothing is read while it is held, and all afterwards, in order', () => {
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.hold()
+    expect(decoder.held).toBe(true)
+    for (const chunk of inChunks(THREE, [4])) decoder.push(chunk)
+    expect(sink.found).toEqual([])
+    expect(decoder.bufferedLength).toBe(THREE.length)
+    decoder.release()
+    expect(decoder.held).toBe(false)
+    expect(sink.found).toEqual([{ text: 'one' }, { ping: Buffer.from('two') }, { text: 'three' }])
+    expect(decoder.bufferedLength).toBe(0)
+  })
+
+  test('from within the sink it stops before the next frame', () => {
+    const sink: RecordingSink = new RecordingSink(() => {
+      decoder.hold()
+    })
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.push(Buffer.from(THREE))
+    expect(sink.found).toEqual([{ text: 'one' }])
+    decoder.release()
+    expect(sink.found).toHaveLength(2)
+    decoder.push(clientFrame({ opcode: text, payload: 'four' }))
+    expect(sink.found).toHaveLength(2)
+    decoder.release()
+    decoder.release()
+    expect(sink.found.at(-1)).toEqual({ text: 'four' })
+    expect(decoder.bufferedLength).toBe(0)
+  })
+
+  test('held and released within the same call it goes on by itself', () => {
+    const sink: RecordingSink = new RecordingSink(() => {
+      decoder.hold()
+      decoder.release()
+    })
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.push(Buffer.from(THREE))
+    expect(sink.found).toHaveLength(3)
+  })
+
+  test('in the midst of a frame, at each octet', () => {
+    for (let cut = 1; cut < THREE.length; cut++) {
+      const sink = new RecordingSink()
+      const decoder = new Decoder(sink, { from: 'client' })
+      decoder.push(Buffer.from(THREE.subarray(0, cut)))
+      const before = sink.found.length
+      decoder.hold()
+      decoder.push(Buffer.from(THREE.subarray(cut)))
+      expect(sink.found).toHaveLength(before)
+      decoder.release()
+      expect(sink.found).toHaveLength(3)
+    }
+  })
+
+  test('released with nothing there it does nothing', () => {
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.release()
+    decoder.hold()
+    decoder.release()
+    expect(sink.found).toEqual([])
+  })
+})
+
+describe('finish', () => {
+  test('nothing is read any more', () => {
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.push(clientFrame({ opcode: text, payload: 'begun', fin: false }))
+    decoder.push(Buffer.of(0x80))
+    expect(decoder.bufferedLength).toBe(6)
+    decoder.finish()
+    expect(decoder.bufferedLength).toBe(0)
+    decoder.push(clientFrame({ opcode: text, payload: 'late' }))
+    decoder.release()
+    expect(sink.found).toEqual([])
+    expect(decoder.bufferedLength).toBe(0)
+  })
+
+  test('from within the sink it is the end of the chunk', () => {
+    for (const opcode of [text, ping, pong]) {
+      const sink: RecordingSink = new RecordingSink(() => {
+        decoder.finish()
+      })
+      const decoder = new Decoder(sink, { from: 'client' })
+      decoder.push(fromClient({ opcode, payload: 'one' }, { opcode, payload: 'two' }, { opcode: close }))
+      expect(sink.found).toHaveLength(1)
+    }
+  })
+
+  test('what is finished is not held', () => {
+    const decoder = new Decoder(new RecordingSink(), { from: 'client' })
+    decoder.hold()
+    decoder.finish()
+    expect(decoder.held).toBe(false)
+  })
+})
+
+describe('a sink that calls back', () => {
+  test('what it pushes comes behind what is there', () => {
+    const sink: RecordingSink = new RecordingSink((found) => {
+      if (!('ping' in found)) return
+      decoder.push(clientFrame({ opcode: text, payload: 'pushed' }))
+      decoder.release()
+      // Not while the sink is at work on what came before.
+      expect(sink.found).toHaveLength(1)
+    })
+    const decoder = new Decoder(sink, { from: 'client' })
+    decoder.push(fromClient({ opcode: ping }, { opcode: text, payload: 'there' }))
+    expect(sink.found).toEqual([{ ping: Buffer.alloc(0) }, { text: 'there' }, { text: 'pushed' }])
+  })
+
+  test('what it throws leaves push, and nothing is lost or twice there', () => {
+    const failure = new Error('The application failed')
+    const sink = new RecordingSink((found) => {
+      if ('text' in found || 'ping' in found) throw failure
+    })
+    const decoder = new Decoder(sink, { from: 'client' })
+    const frames = fromClient(
+      { opcode: text, payload: 'one' },
+      { opcode: ping, payload: 'two' },
+      { opcode: text, payload: 'thr', fin: false },
+      { opcode: continuation, payload: 'ee' },
+      { opcode: binary, payload: 'four' },
+    )
+    expect(() => {
+      decoder.push(frames)
+    }).toThrow(failure)
+    expect(sink.found).toEqual([{ text: 'one' }])
+    const more = clientFrame({ opcode: binary, payload: 'five' })
+    expect(() => {
+      decoder.push(more)
+    }).toThrow(failure)
+    expect(() => {
+      decoder.release()
+    }).toThrow(failure)
+    decoder.release()
+    expect(sink.found).toEqual([
+      { text: 'one' },
+      { ping: Buffer.from('two') },
+      { text: 'three' },
+      { binary: Buffer.from('four') },
+      { binary: Buffer.from('five') },
+    ])
+  })
+
+  test('what it throws at an error or a Close leaves a decoder that is finished', () => {
+    for (const octets of [fromClient({ opcode: close }), frameOctets({ opcode: text })]) {
+      const sink = new RecordingSink(() => {
+        throw new Error('The application failed')
+      })
+      const decoder = new Decoder(sink, { from: 'client' })
+      expect(() => {
+        decoder.push(octets)
+      }).toThrow('The application failed')
+      decoder.push(clientFrame({ opcode: text, payload: 'late' }))
+      expect(sink.found).toHaveLength(1)
+    }
+  })
+})
