@@ -61,8 +61,10 @@ describe('a 64 KiB extensions header (CVE-2020-7662, CVE-2021-32640) is refused 
 
   test('node:http itself refuses it where its own limit stands', async () => {
     const { port } = await runningServer()
-    const answer = await exchange(port, handshakeText({ 'Sec-WebSocket-Extensions': 'a'.repeat(65_536) }))
-    expect(answer.status).toBe(431)
+    const text = handshakeText({ 'Sec-WebSocket-Extensions': 'a'.repeat(65_536) })
+    // It may end the connection before the client has sent all, and then the answer is lost.
+    const answer = await exchange(port, text).catch((error: unknown) => error)
+    expect(answer).toMatchObject(answer instanceof Error ? { code: 'ECONNRESET' } : { status: 431 })
     await goesOn(port)
   })
 })
@@ -79,7 +81,7 @@ describe('2,000 headers, more than node:http keeps (CVE-2024-37890)', () => {
     const raw = connectSocket(port, '127.0.0.1')
     raw.write(text)
     const [chunk] = (await once(raw, 'data')) as [Buffer]
-    expect(chunk.toString()).toMatch(/^HTTP\/1\.1 (101|400|426) /)
+    expect(chunk.toString()).toMatch(/^HTTP\/1\.1 (101|400|426|431) /)
     raw.destroy()
     await goesOn(port)
     expect(errors).toEqual([])
