@@ -42,7 +42,6 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
     },
   })
   socket.on('message', (data) => {
-    if (duplex.destroyed) return
     // Text, or an ArrayBuffer by `binaryType`: streams of octets take neither as they are.
     const chunk = duplex.readableObjectMode || Buffer.isBuffer(data) ? data : Buffer.from(data as string)
     if (!duplex.push(chunk)) socket.pause()

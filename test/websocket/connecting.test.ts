@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import { Agent } from 'node:http'
+import { connect as connectSocket } from 'node:net'
+import { connect, WebSocket } from 'hubwire'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { runningServer } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
+
+describe('a socket that is still connecting', () => {
+  test('sends nothing, and says what to do', async () => {
+    const { url } = await runningServer()
+    const socket = new WebSocket(url)
+    const message = "WebSocket is not open yet (readyState 0): wait for 'open', or use connect()"
+    const callback = vi.fn()
+    expect(() => socket.send('x', callback)).toThrow(message)
+    expect(() => {
+      socket.ping('x', callback)
+    }).toThrow(message)
+    expect(() => {
+      socket.pong(callback)
+    }).toThrow(message)
+    await once(socket, 'open')
+    expect(callback).not.toHaveBeenCalled()
+    socket.terminate()
+  })
+
+  test('has nothing to tell yet', async () => {
+    const { url } = await runningServer()
+    const socket = new WebSocket(url)
+    expect(socket.readyState).toBe(WebSocket.CONNECTING)
+    expect(socket.bufferedAmount).toBe(0)
+    expect(socket.latency).toBeUndefined()
+    expect(socket.remoteAddress).toBeUndefined()
+    expect([socket.protocol, socket.extensions]).toEqual(['', ''])
+    expect(socket.params).toEqual({})
+    // There is nothing to hold back either.
+    socket.pause()
+    expect(socket.isPaused).toBe(false)
+    socket.resume()
+    await once(socket, 'open')
+    socket.terminate()
+  })
+
+  test('goes through an agent where it is given one', async () => {
+    const { url } = await runningServer()
+    const agent = new Agent()
+    const created = vi.spyOn(agent, 'createConnection')
+    const socket = await connect(url, { agent })
+    expect(created).toHaveBeenCalledTimes(1)
+    socket.terminate()
+    agent.destroy()
+  })
+
+  test('to an IPv6 address leaves the brackets to the Host header', async () => {
+    const { port, next } = await runningServer()
+    const hosts: unknown[] = []
+    const socket = await connect(`ws://[::1]:8080/`, {
+      createConnection: (options: { host?: unknown }) => {
+        hosts.push(options.host)
+        return connectSocket(port, '127.0.0.1')
+      },
+    })
+    expect(hosts).toEqual(['::1'])
+    expect((await next()).request.headers.host).toBe('[::1]:8080')
+    socket.terminate()
+  })
+
+  test("a listener for 'open' that throws is an uncaught exception, and the connection is open all the same", async () => {
+    const errors = uncaught()
+    const { url, next } = await runningServer()
+    const socket = new WebSocket(url)
+    socket.on('open', () => {
+      throw new Error('in a listener')
+    })
+    await next()
+    await settled()
+    expect(errors).toEqual([new Error('in a listener')])
+    expect(socket.readyState).toBe(WebSocket.OPEN)
+    const closed = closeOf(socket)
+    socket.close(1000)
+    expect((await closed).code).toBe(1000)
+  })
+})
