@@ -1,0 +1,52 @@
+// An express application and a WebSocket on one port. POST /login sets a cookie that both of them look at, and what is
+// posted to /news goes to everybody who is connected to /ws/news. PORT and HOST say where to listen.
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
+import express from 'express'
+import { cookieToken, Hub, refuse, WebSocketServer } from 'hubwire'
+
+const { HOST = '127.0.0.1', PORT = '8000' } = process.env
+const hub = new Hub()
+
+/** @type {Map<string, string>} */
+const names = new Map()
+/** @param {import('node:http').IncomingMessage} request */
+const userOf = (request) => names.get(cookieToken(request, 'session') ?? '')
+
+const app = express()
+app.get('/', (_request, response) => response.type('text').send('News at /ws/news\n'))
+app.post('/login', express.urlencoded(), (request, response) => {
+  const name = request.body?.name
+  if (typeof name !== 'string' || name === '') return void response.sendStatus(400)
+  const session = randomBytes(16).toString('base64url')
+  names.set(session, name)
+  response.cookie('session', session, { httpOnly: true, sameSite: 'lax' }).sendStatus(204)
+})
+app.post('/news', express.text(), (request, response) => {
+  const name = userOf(request)
+  if (name === undefined) return void response.sendStatus(401)
+  response.json(hub.broadcast('news', `${name}: ${request.body}`))
+})
+
+const http = createServer(app)
+const news = new WebSocketServer({
+  server: http,
+  path: '/ws/news',
+  authenticate: (request) => userOf(request) ?? refuse(401, { body: 'Log in first\n' }),
+})
+news.on('connection', (socket) => {
+  hub.group('news').add(socket) // it leaves by itself when it closes
+  socket.send(`Welcome, ${socket.user}`)
+})
+
+http.listen(Number(PORT), HOST, () => {
+  const { port } = /** @type {import('node:net').AddressInfo} */ (http.address())
+  console.log(`The news are at http://${HOST}:${port}/`)
+})
+
+async function stop() {
+  http.close() // no more connections; the requests that are there may finish
+  setTimeout(() => http.closeAllConnections(), 10_000).unref() // in that time
+  await news.shutdown({ code: 1001, reason: 'The server stops', timeout: 10_000 })
+}
+process.once('SIGTERM', () => void stop())
