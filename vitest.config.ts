@@ -34,9 +34,9 @@ export default defineConfig({
     server: { deps: { external: [/\/dist\//] } },
     reporters: ['default', at('test/conformance/reporter.ts'), at('test/support/requirements-reporter.ts')],
     projects: [
-      project('unit', ['test/**/*.test.ts'], ['test/{conformance,interop,package}/**']),
+      project('unit', ['test/**/*.test.ts'], ['test/{conformance,interop,package,proxies}/**']),
       project('conformance', ['test/conformance/**/*.test.ts']),
-      project('interop', ['test/interop/**/*.test.ts']),
+      project('interop', ['test/{interop,proxies}/**/*.test.ts']),
       project('package', ['test/package/**/*.test.ts'], once),
     ],
     coverage: {

@@ -1,0 +1,24 @@
+// One worker behind a proxy, on a TCP port or on a unix socket:
+//   node examples/worker/server.js 8000
+//   node examples/worker/server.js /run/hubwire/1.sock
+// docs/deployment.md says how nginx and haproxy find it, and how several of them work together.
+import { Hub, WebSocketServer } from 'hubwire'
+
+const place = process.argv[2] ?? '8000'
+const where = /^\d+$/.test(place)
+  ? { host: '127.0.0.1', port: Number(place) }
+  : { unixPath: place, unixMode: 0o660 } // a socket that a killed worker left behind is removed
+
+const server = new WebSocketServer({ ...where, trustProxy: 1 })
+const everybody = new Hub().group('everybody') // that is: everybody at this worker
+
+server.on('connection', (socket) => {
+  everybody.add(socket)
+  socket.send(JSON.stringify({ worker: place, address: socket.remoteAddress }))
+  socket.on('message', (data) => everybody.broadcast(data))
+})
+server.on('listening', () => console.log(`The worker listens at ${place}`))
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.once(signal, () => server.shutdown({ code: 1001, reason: 'The worker stops', timeout: 5000 }))
+}

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from '../support/free-port.js'
+import { Program } from '../support/program.js'
+import { programPath } from '../support/requirements.js'
+import { exampleFile } from './example-file.js'
+
+/** What stands around a site on a machine, without a need for root and with everything in nginx's prefix. */
+const surroundings = (site: string): string => `
+daemon off;
+worker_processes 2;
+${process.getuid?.() === 0 ? 'user root root;' : ''}
+pid nginx.pid;
+error_log stderr notice;
+events {}
+http {
+  access_log off;
+  client_body_temp_path body;
+  proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  include ${site};
+}
+`
+
+export interface Nginx {
+  readonly port: number
+  /** The name and the port, as in a URL. */
+  readonly host: string
+  stop(): Promise<void>
+}
+
+/** Writes a site of examples/nginx and what stands around it into a folder, and returns the arguments that run it. */
+function install(folder: string, site: string, instead: Readonly<Record<string, string>>): string[] {
+  writeFileSync(join(folder, site), exampleFile(`nginx/${site}`, instead))
+  writeFileSync(join(folder, 'nginx.conf'), surroundings(site))
+  return ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
+}
+
+/**
+ * Runs nginx with a site of examples/nginx on a port of its own.
+ *
+ * @param instead - the other lines that are not as they stand in the file
+ */
+export async function startNginx(
+  site: string,
+  instead: Readonly<Record<string, string>> = {},
+): Promise<Nginx> {
+  const folder = mkdtempSync(join(tmpdir(), 'hubwire-nginx-'))
+  const port = await freePort()
+  const listen =
+    site === 'tls.conf'
+      ? { 'listen 127.0.0.1:8443 ssl;': `listen 127.0.0.1:${port} ssl;` }
+      : { 'listen 127.0.0.1:8080;': `listen 127.0.0.1:${port};` }
+  const args = install(folder, site, { ...listen, ...instead })
+  const program = new Program(programPath('nginx'), args)
+  await program.line(/start worker process \d+/)
+  return {
+    port,
+    host: `127.0.0.1:${port}`,
+    async stop() {
+      await program.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Lets nginx itself look at a site, and returns what it says. No line is another, but for the files that are to exist. */
+export async function checkSite(
+  folder: string,
+  site: string,
+  instead: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
+  const program = new Program(programPath('nginx'), [...install(folder, site, instead), '-t'])
+  await program.exit
+  return program.lines
+}
