@@ -9,6 +9,7 @@ import type { BinaryType } from './connection/connection-events.js'
 import type { Compression, ConnectionSettings } from './connection/connection-settings.js'
 import type { Member, SlowLimits } from './connection/member.js'
 import { maskingKeysFrom, randomMaskingKey } from './connection/masking-keys.js'
+import { channels } from './connection/diagnostics.js'
 import type { MessageOptions } from './connection/message-writer.js'
 import type { WriteCallback } from './connection/outbox.js'
 import { type Payload, toPayload } from './connection/payload.js'
@@ -20,6 +21,7 @@ import {
   deflateOptions,
 } from './connection/settings.js'
 import { SocketEventTarget } from './connection/socket-event-target.js'
+import { toError } from './connection/to-error.js'
 import { CloseCode, encodeClose } from './protocol/close-codes.js'
 import { Opcode } from './protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE, type PerMessageDeflateOptions } from './protocol/permessage-deflate.js'
@@ -273,6 +275,11 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     webSocket.#start(socket, head, protocol, settings, compression)
   }
 
+  /** What a socket has read and written in all, for a server's statistics. @internal */
+  static octets(webSocket: WebSocket): { received: number; sent: number } {
+    return webSocket.#connection?.octets ?? { received: 0, sent: 0 }
+  }
+
   /** Closes with 1011 because a listener failed. @internal */
   abort(failure: unknown): void {
     const cause = toError(failure)
@@ -311,6 +318,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     this.#handshake = undefined
     const compression = opened.deflate && compressionFor(opened.deflate, 'client', deflate)
     this.#start(opened.socket, opened.head, opened.protocol, settings, compression)
+    if (channels.connection.hasSubscribers) channels.connection.publish({ socket: this })
     this.emit('open')
   }
 
@@ -339,6 +347,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     this.#handshake = undefined
     process.nextTick(() => {
       this.#state = WebSocket.CLOSED
+      if (channels.error.hasSubscribers) channels.error.publish({ socket: this, error })
       if (this.listenerCount('error') > 0) this.emit('error', error)
       this.emit('close', CloseCode.abnormal, '', { wasClean: false, initiator: 'local', cause: error })
     })
@@ -406,8 +415,4 @@ const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const
 // WHATWG has them on instances too; on the prototype they cost no connection anything.
 for (const [state, name] of STATE_NAMES.entries()) {
   Object.defineProperty(WebSocket.prototype, name, { value: state, enumerable: true })
-}
-
-function toError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason), { cause: reason })
 }

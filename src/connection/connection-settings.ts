@@ -4,6 +4,8 @@ import type { MessageInflater } from '../protocol/message-inflater.js'
 import type { Heartbeat } from './heartbeat.js'
 import type { MaskingKeys } from './masking-keys.js'
 import type { SlowPolicy } from './member.js'
+import type { Rate } from './token-bucket.js'
+import type { Traffic } from './traffic.js'
 
 /** What all connections of a server, or one client, have in common. */
 export interface ConnectionSettings {
@@ -16,7 +18,12 @@ export interface ConnectionSettings {
   readonly slowPolicy: SlowPolicy
   /** Whether Pings are answered by the library. */
   readonly autoPong: boolean
+  /** How often the peer may send a message. */
+  readonly messageRate?: Rate | undefined
+  /** How often the peer may send a Ping or a Pong. */
+  readonly controlFrameRate?: Rate | undefined
   readonly heartbeat?: Heartbeat | undefined
+  readonly traffic: Traffic
   /** The source of masking keys, in a client. */
   readonly maskingKeys?: MaskingKeys | undefined
 }

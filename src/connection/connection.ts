@@ -4,27 +4,24 @@ import { CloseCode, encodeClose, MAX_REASON_LENGTH } from '../protocol/close-cod
 import { Decoder, type DecoderSink } from '../protocol/decoder.js'
 import type { ProtocolError } from '../protocol/errors.js'
 import { FIN, Opcode } from '../protocol/opcodes.js'
+import { tooManyMessages } from '../protocol/violations.js'
 import { ClosingHandshake } from './closing-handshake.js'
+import { closeTimeoutError, silentPeerError } from './connection-error.js'
 import type { BinaryType, ConnectionEmitter } from './connection-events.js'
 import type { Compression, ConnectionSettings } from './connection-settings.js'
+import { channels } from './diagnostics.js'
 import type { Pulse } from './heartbeat.js'
-import type { SlowLimits } from './member.js'
-import { type MessageOptions, MessageWriter, type WriterOwner } from './message-writer.js'
-import { Outbox, type WriteCallback } from './outbox.js'
-import type { PreparedMessage } from './prepared-message.js'
-import { listenTo, type SocketListener } from './socket-listeners.js'
+import { Outgoing } from './outgoing.js'
+import { toArrayBuffer } from './payload.js'
+import { drainWhenTaken, listenTo, type SocketListener } from './socket-listeners.js'
+import { TokenBucket } from './token-bucket.js'
 
 /**
  * One open connection over any duplex stream: what comes in goes through the decoder to the owner, what goes out
  * through the writer and the outbox, and the closing handshake (RFC 6455 section 7) ends it, once.
  */
-export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwner {
-  readonly #socket: Duplex
-  readonly #settings: ConnectionSettings
-  readonly #emitter: ConnectionEmitter
+export class Connection extends Outgoing implements DecoderSink, Pulse, SocketListener {
   readonly #decoder: Decoder
-  readonly #outbox: Outbox
-  readonly #writer: MessageWriter
 
   /** The socket is closed; the decoder may still hold what came before that. */
   #isGone = false
@@ -32,9 +29,11 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   #isDone = false
   #isPaused = false
   #isReading = true
-  #owesDrain = false
   #heartbeatAt = 0
   #duePong: Buffer | undefined
+  readonly #messageTokens: TokenBucket | undefined
+  /** Made with the first Ping or Pong. */
+  #controlTokens: TokenBucket | undefined
 
   #isEnding = false
   /** Made when the end begins: an open connection has none. */
@@ -55,19 +54,12 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
     emitter: ConnectionEmitter,
     compression?: Compression,
   ) {
-    this.#socket = socket
-    this.#settings = settings
-    this.#emitter = emitter
+    super(socket, settings, emitter, compression?.deflater)
     this.#decoder = new Decoder(this, settings.decoder, compression?.inflater)
-    this.#outbox = new Outbox(socket, settings.maskingKeys)
-    this.#writer = new MessageWriter(this.#outbox, compression?.deflater, this)
+    if (settings.messageRate !== undefined) this.#messageTokens = new TokenBucket(settings.messageRate)
     if (socket.readableLength > 0) this.#readLater()
     listenTo(socket, this)
     settings.heartbeat?.add(this)
-  }
-
-  get bufferedAmount(): number {
-    return this.#writer.bufferedAmount
   }
 
   get readyState(): 1 | 2 | 3 {
@@ -76,37 +68,17 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   /** The address at the other end of the socket, where it has one. */
   get remoteAddress(): string | undefined {
-    return this.#socket instanceof Socket ? this.#socket.remoteAddress : undefined
+    return this.socket instanceof Socket ? this.socket.remoteAddress : undefined
+  }
+
+  /** Octets that the socket has read and written, where it counts them: the opening handshake is among them. */
+  get octets(): { received: number; sent: number } {
+    if (!(this.socket instanceof Socket)) return { received: 0, sent: 0 }
+    return { received: this.socket.bytesRead, sent: this.socket.bytesWritten }
   }
 
   get isPaused(): boolean {
     return this.#isPaused
-  }
-
-  /** Sends a message or a fragment; `false` asks to wait for `'drain'`. */
-  message(data: string | Buffer, options: MessageOptions, callback?: WriteCallback): boolean {
-    if (!this.#hasRoom()) return this.#skip(callback)
-    this.#writer.message(data, options, callback)
-    return this.#isBelowMark()
-  }
-
-  /** Sends a message that is still to be read. */
-  blob(blob: Blob, options: MessageOptions, callback?: WriteCallback): boolean {
-    if (!this.#hasRoom()) return this.#skip(callback)
-    this.#writer.blob(blob, options, callback)
-    return this.#isBelowMark()
-  }
-
-  /** Sends a message that others get too; `false` when the peer is too slow to have it. */
-  deliver(message: PreparedMessage, limits: SlowLimits): boolean {
-    if (this.#closing !== undefined || !this.#hasRoom(limits)) return false
-    this.#writer.prepared(message)
-    return true
-  }
-
-  /** Sends a Ping or a Pong. */
-  control(opcode: number, payload: Buffer, callback?: WriteCallback): void {
-    this.#writer.control(opcode | FIN, payload, callback)
   }
 
   /** Begins the closing handshake, or does nothing when it has begun. @throws what `encodeClose` throws */
@@ -129,7 +101,7 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
     this.#decoder.finish()
     // Of a socket that is gone already, what was held back from a paused reader is given up.
     if (this.#isGone) process.nextTick(() => this.#finish(closing))
-    else this.#socket.destroy()
+    else this.socket.destroy()
   }
 
   pause(): void {
@@ -152,25 +124,36 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   // What the decoder finds.
 
   onMessage(data: string | Buffer, isBinary: boolean): void {
+    if (this.#messageTokens?.take() === false) {
+      this.#refuseMore('messageRate')
+      return
+    }
+    this.settings.traffic.received++
     const asArrayBuffer = isBinary && this.binaryType === 'arraybuffer'
-    this.#emitter.emit('message', asArrayBuffer ? toArrayBuffer(data as Buffer) : data, isBinary)
+    const message = asArrayBuffer ? toArrayBuffer(data as Buffer) : data
+    if (channels.message.hasSubscribers) {
+      channels.message.publish({ socket: this.emitter, data: message, isBinary })
+    }
+    this.emitter.emit('message', message, isBinary)
   }
 
   onPing(payload: Buffer): void {
-    if (this.#settings.autoPong && this.#closing?.isSent !== true) {
+    if (this.#isFlooded()) return
+    if (this.settings.autoPong && this.#closing?.isSent !== true) {
       // A peer that does not read our Pongs gets the latest, when it reads again (RFC 6455 section 5.5.3).
-      if (this.#socket.writableNeedDrain) this.#duePong = payload
+      if (this.socket.writableNeedDrain) this.#duePong = payload
       else this.control(Opcode.pong, payload)
     }
-    this.#emitter.emit('ping', payload)
+    this.emitter.emit('ping', payload)
   }
 
   onPong(payload: Buffer): void {
+    if (this.#isFlooded()) return
     if (this.#heartbeatAt !== 0) {
       this.latency = performance.now() - this.#heartbeatAt
       this.#heartbeatAt = 0
     }
-    this.#emitter.emit('pong', payload)
+    this.emitter.emit('pong', payload)
   }
 
   /** The peer's Close frame: it is answered, and then the server ends the TCP connection (RFC 6455 section 7.1.1). */
@@ -199,10 +182,10 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   /** The writer has caught up with a message that was compressed in the background. */
   onWriterIdle(): void {
-    if (this.#isEnding) this.#outbox.end()
-    else this.#outbox.flush()
+    if (this.#isEnding) this.outbox.end()
+    else this.outbox.flush()
     this.#updateFlow()
-    if (this.#owesDrain) drainWhenTaken(this, this.#socket)
+    if (this.owesDrain) drainWhenTaken(this, this.socket)
   }
 
   // What the heartbeat asks.
@@ -215,7 +198,7 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   onSilence(): void {
     if (this.#mayBeUnheard()) return
-    this.terminate(new Error('The peer is gone: it was silent, and did not answer a Ping in time'))
+    this.terminate(silentPeerError())
   }
 
   // What the socket tells.
@@ -223,7 +206,7 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   read(chunk: Buffer): void {
     this.silentLooks = 0
     this.#decoder.push(chunk)
-    if (this.#decoder.held || this.#isOverrun()) this.#updateFlow()
+    if (this.#decoder.held || this.isOverrun()) this.#updateFlow()
   }
 
   drain(): void {
@@ -232,9 +215,9 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
       this.#duePong = undefined
     }
     this.#updateFlow()
-    if (!this.#owesDrain || this.#writer.isBusy || this.#isGone) return
-    this.#owesDrain = false
-    this.#emitter.emit('drain')
+    if (!this.owesDrain || this.writer.isBusy || this.#isGone) return
+    this.owesDrain = false
+    this.emitter.emit('drain')
   }
 
   /** The peer sent FIN. Without a Close frame before it that is an abnormal end, and ours follows. */
@@ -252,8 +235,23 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
     this.#isGone = true
     const closing = this.#startClosing('remote')
     clearTimeout(this.#closeTimer)
-    this.#settings.heartbeat?.delete(this)
+    this.settings.heartbeat?.delete(this)
     this.#finish(closing)
+  }
+
+  /** Whether a Ping or Pong is one too many, for which the connection has failed. */
+  #isFlooded(): boolean {
+    const { controlFrameRate } = this.settings
+    if (controlFrameRate === undefined) return false
+    this.#controlTokens ??= new TokenBucket(controlFrameRate)
+    if (this.#controlTokens.take()) return false
+    this.#refuseMore('controlFrameRate')
+    return true
+  }
+
+  #refuseMore(option: string): void {
+    this.#decoder.finish()
+    this.onProtocolError(tooManyMessages(option))
   }
 
   /** The end, when all that had come before it is delivered: a reader that paused still gets it. */
@@ -261,18 +259,24 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
     if (this.#isDone || this.#decoder.held) return
     this.#isDone = true
     this.#decoder.finish()
-    this.#emitter.emit('close', closing.code, closing.reason, closing.details())
+    const { code, reason } = closing
+    const details = closing.details()
+    if (channels.close.hasSubscribers) {
+      channels.close.publish({ socket: this.emitter, code, reason, details })
+    }
+    this.emitter.emit('close', code, reason, details)
   }
 
   #reportError(error: Error): void {
-    if (this.#emitter.listenerCount('error') > 0) this.#emitter.emit('error', error)
+    if (channels.error.hasSubscribers) channels.error.publish({ socket: this.emitter, error })
+    if (this.emitter.listenerCount('error') > 0) this.emitter.emit('error', error)
   }
 
   /** Leaves the open state, if it is still that, and keeps the first cause. */
   #startClosing(initiator: 'local' | 'remote', cause?: Error): ClosingHandshake {
     if (this.#closing === undefined) {
       this.#closing = new ClosingHandshake(initiator)
-      this.#closeTimer = setTimeout(destroy, this.#settings.closeTimeout, this.#socket)
+      this.#closeTimer = setTimeout(giveUp, this.settings.closeTimeout, this.#closing, this.socket)
     }
     this.#closing.cause ??= cause
     return this.#closing
@@ -280,53 +284,19 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
 
   #sendClose(closing: ClosingHandshake, payload: Buffer): void {
     closing.isSent = true
-    this.#writer.control(Opcode.close | FIN, payload)
+    this.writer.control(Opcode.close | FIN, payload)
     this.#endWhenClosed(closing)
   }
 
   /** Both have sent Close: the server ends the TCP connection first (RFC 6455 section 7.1.1). */
   #endWhenClosed(closing: ClosingHandshake): void {
-    if (closing.isReceived && this.#settings.maskingKeys === undefined) this.#end()
+    if (closing.isReceived && this.settings.maskingKeys === undefined) this.#end()
   }
 
   #end(): void {
     this.#isEnding = true
     // A message that is being compressed goes first.
-    if (!this.#writer.isBusy) this.#outbox.end()
-  }
-
-  #hasRoom(limits: SlowLimits = this.#settings): boolean {
-    const { maxBufferedAmount = this.#settings.maxBufferedAmount, slowPolicy = this.#settings.slowPolicy } =
-      limits
-    if (this.#writer.bufferedAmount <= maxBufferedAmount) return true
-    if (slowPolicy === 'terminate') this.terminate(this.#tooSlow())
-    return false
-  }
-
-  #tooSlow(): Error {
-    return new Error(
-      `The peer reads too slowly: ${this.#writer.bufferedAmount} octets wait for it, more than maxBufferedAmount allows. ` +
-        "Wait for 'drain' when send() returns false",
-    )
-  }
-
-  #isBelowMark(): boolean {
-    const isBelow = this.#writer.bufferedAmount < this.#socket.writableHighWaterMark
-    if (!isBelow) this.#oweDrain()
-    return isBelow
-  }
-
-  #skip(callback: WriteCallback | undefined): false {
-    if (callback !== undefined) process.nextTick(callback, this.#tooSlow())
-    this.#oweDrain()
-    return false
-  }
-
-  #oweDrain(): void {
-    if (this.#owesDrain) return
-    this.#owesDrain = true
-    // Behind the flush of this turn, which the socket may take whole.
-    process.nextTick(drainWhenTaken, this, this.#socket)
+    if (!this.writer.isBusy) this.outbox.end()
   }
 
   /** Whether it is we who do not read: a peer that nobody listens to has all the time there is. */
@@ -338,48 +308,26 @@ export class Connection implements DecoderSink, Pulse, SocketListener, WriterOwn
   /** What came before the connection was open waits until those who await the open socket can listen to it. */
   #readLater(): void {
     this.#isReading = false
-    this.#socket.pause()
+    this.socket.pause()
     setImmediate(() => {
       this.#updateFlow()
     })
   }
 
-  /** Whether so much waits for the peer that it is not read from; only if a `'drain'` is to come, which ends that. */
-  #isOverrun(): boolean {
-    return (
-      this.#writer.bufferedAmount > this.#settings.maxBufferedAmount / 2 &&
-      (this.#socket.writableNeedDrain || this.#writer.isBusy)
-    )
-  }
-
   /** Reads while there is somebody to read for, and while the peer reads what it made us write. */
   #updateFlow(): void {
-    const reads = !this.#isPaused && !this.#decoder.held && !this.#isOverrun()
+    const reads = !this.#isPaused && !this.#decoder.held && !this.isOverrun()
     if (reads === this.#isReading) return
     this.#isReading = reads
-    if (reads) this.#socket.resume()
-    else this.#socket.pause()
+    if (reads) this.socket.resume()
+    else this.socket.pause()
   }
 }
 
 const NOTHING = Buffer.alloc(0)
 
-/** The octets alone: the Buffer may be a part of a larger memory. */
-function toArrayBuffer(octets: Buffer): ArrayBuffer {
-  return new Uint8Array(octets).buffer
-}
-
-function destroy(socket: Duplex): void {
+/** The peer had its time for the closing handshake. */
+function giveUp(closing: ClosingHandshake, socket: Duplex): void {
+  if (!closing.isSent || !closing.isReceived) closing.cause ??= closeTimeoutError()
   socket.destroy()
-}
-
-/** Has `'drain'` come where the socket emits none of its own: below its high-water mark, or when it took everything at once. */
-function drainWhenTaken(connection: Connection, socket: Duplex): void {
-  if (socket.writableNeedDrain || socket.destroyed) return
-  if (socket.writableLength === 0) connection.drain()
-  else {
-    socket.write(NOTHING, (error) => {
-      if (!error) connection.drain()
-    })
-  }
 }

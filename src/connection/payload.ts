@@ -18,6 +18,11 @@ export function toPayload(data: unknown): string | Buffer {
   )
 }
 
+/** The octets of a Buffer alone, which may be a part of a larger memory. */
+export function toArrayBuffer(octets: Buffer): ArrayBuffer {
+  return new Uint8Array(octets).buffer
+}
+
 function describe(data: unknown): string {
   if (data === null || data === undefined) return String(data)
   return typeof data === 'object'

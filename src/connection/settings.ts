@@ -16,6 +16,8 @@ import type { Compression, ConnectionSettings } from './connection-settings.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 import type { MaskingKeys } from './masking-keys.js'
 import type { SlowPolicy } from './member.js'
+import type { Rate } from './token-bucket.js'
+import { Traffic } from './traffic.js'
 
 /** What can be chosen for a connection in either role. */
 export interface ConnectionOptions {
@@ -31,6 +33,10 @@ export interface ConnectionOptions {
   maxBufferedAmount?: number
   /** What becomes of a slow peer: `'terminate'` (the default) ends its connection, `'skip'` drops what is sent to it. */
   slowPolicy?: SlowPolicy
+  /** How often the peer may send a message before it is closed with 1008; no limit by default. */
+  messageRate?: Rate
+  /** How often it may send a Ping or a Pong; 100 a second, 1,000 at once, by default. `false` is no limit. */
+  controlFrameRate?: false | Rate
   /** Pings an idle peer and ends the connection of a silent one; on by default. */
   heartbeat?: false | HeartbeatOptions
   /** Answers Pings; `true` by default. */
@@ -43,6 +49,8 @@ export interface ConnectionOptions {
 
 export const DEFAULT_CLOSE_TIMEOUT = 30_000
 export const DEFAULT_MAX_BUFFERED_AMOUNT: number = 16 * 1024 * 1024
+/** Some send a Ping in front of each message; nobody has a use for more than that. */
+export const DEFAULT_CONTROL_FRAME_RATE: Rate = { perSecond: 100, burst: 1000 }
 
 /**
  * Completes and checks the options that all connections of a server, or one client, share.
@@ -62,6 +70,8 @@ export function connectionSettings(
     closeTimeout = DEFAULT_CLOSE_TIMEOUT,
     maxBufferedAmount = DEFAULT_MAX_BUFFERED_AMOUNT,
     slowPolicy = 'terminate',
+    messageRate,
+    controlFrameRate = DEFAULT_CONTROL_FRAME_RATE,
     heartbeat = {},
     autoPong = true,
     skipUTF8Validation = false,
@@ -71,6 +81,8 @@ export function connectionSettings(
   checkNumber('maxFragments', maxFragments, 1)
   checkNumber('closeTimeout', closeTimeout, 0)
   checkNumber('maxBufferedAmount', maxBufferedAmount, 1)
+  if (messageRate !== undefined) checkRate('messageRate', messageRate)
+  if (controlFrameRate !== false) checkRate('controlFrameRate', controlFrameRate)
   checkChoice('slowPolicy', slowPolicy, ['terminate', 'skip'])
   checkChoice('textType', textType, ['string', 'buffer'])
   return {
@@ -79,6 +91,9 @@ export function connectionSettings(
     maxBufferedAmount,
     slowPolicy,
     autoPong,
+    messageRate,
+    controlFrameRate: controlFrameRate === false ? undefined : controlFrameRate,
+    traffic: new Traffic(),
     heartbeat: heartbeat === false ? undefined : new Heartbeat(heartbeat),
     maskingKeys,
   }
@@ -119,6 +134,12 @@ export function compressionFor(
 export function checkNumber(name: string, value: number, least: number): void {
   if (typeof value === 'number' && value >= least) return
   throw new RangeError(`${name} must be a number of at least ${least}; it is ${String(value)}`)
+}
+
+function checkRate(name: string, { perSecond, burst = perSecond }: Rate): void {
+  checkNumber(`${name}.perSecond`, perSecond, Number.MIN_VALUE)
+  // Below one token nothing could ever be sent.
+  checkNumber(`${name}.burst`, burst, 1)
 }
 
 /** @throws TypeError naming the option and its choices */

@@ -27,6 +27,19 @@ export function listenTo(socket: Duplex, to: SocketListener): void {
   carrier.on('close', onClose)
 }
 
+/** Has `drain()` called where the socket emits no `'drain'`: below its high-water mark, or when it took everything at once. */
+export function drainWhenTaken(listener: Pick<SocketListener, 'drain'>, socket: Duplex): void {
+  if (socket.writableNeedDrain || socket.destroyed) return
+  if (socket.writableLength === 0) listener.drain()
+  else {
+    socket.write(NOTHING, (error) => {
+      if (!error) listener.drain()
+    })
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
 function onData(this: Carrier, chunk: Buffer): void {
   inTurn(this[listener]!, chunk, read)
 }

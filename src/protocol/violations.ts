@@ -91,6 +91,15 @@ export function tooManyFragments(most: number): ProtocolError {
   )
 }
 
+/** @param option - the name of the option that sets the rate */
+export function tooManyMessages(option: string): ProtocolError {
+  return new ProtocolError(
+    'WS_ERR_TOO_MANY_MESSAGES',
+    CloseCode.policyViolation,
+    `The peer sends more often than ${option} allows`,
+  )
+}
+
 export function tooBigError(limit: number): ProtocolError {
   return new ProtocolError(
     'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { checkNumber } from '../connection/settings.js'
 import { type Authenticate, type GONE, runCheck } from './authentication.js'
 import { isAllowedOrigin, type Origins } from './origins.js'
-import { Refusal, refuse } from './refusal.js'
+import { Refusal, refusalFor } from './refusal.js'
 import { type Client, TrustedProxies, type TrustProxy } from './trusted-proxies.js'
 import { verify, type VerifyClient } from './verify-client.js'
 
@@ -120,10 +120,16 @@ export class Admission<User> {
     const { maxConnections = Infinity, maxConnectionsPerAddress = Infinity } = this.#options
     const headers = { 'Retry-After': RETRY_AFTER }
     if (this.#connections >= maxConnections) {
-      return refuse(503, { headers, body: 'The server has all the connections that it takes\n' })
+      return refusalFor('maxConnections', 503, {
+        headers,
+        body: 'The server has all the connections that it takes\n',
+      })
     }
     if (address !== undefined && (this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress) {
-      return refuse(429, { headers, body: 'There are too many connections from this address\n' })
+      return refusalFor('maxConnectionsPerAddress', 429, {
+        headers,
+        body: 'There are too many connections from this address\n',
+      })
     }
     return undefined
   }
@@ -146,7 +152,7 @@ export class Admission<User> {
 }
 
 function crossOrigin(request: IncomingMessage): Refusal {
-  return refuse(403, {
+  return refusalFor('origin', 403, {
     body:
       `The origin ${JSON.stringify(request.headers.origin)} may not connect to ${JSON.stringify(request.headers.host)}. ` +
       "The server's option to allow it: origins: ['https://its.example'], or '*' for all\n",

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { Refusal, refuse } from './refusal.js'
+import { Refusal, refusalFor } from './refusal.js'
 
 /** Tells who is connecting, or refuses. */
 export type Authenticate<User> = (
@@ -38,7 +38,7 @@ export async function runCheck<Result>(
     settle(GONE)
   }
   const timer = setTimeout(() => {
-    settle(refuse(503, { body: 'The handshake took too long\n' }))
+    settle(refusalFor('handshakeTimeout', 503, { body: 'The handshake took too long\n' }))
   }, timeout)
   // A FIN is seen by who reads up to it, which nobody does yet: frames stay where they are.
   const look = (): void => {

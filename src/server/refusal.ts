@@ -1,5 +1,6 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { channels } from '../connection/diagnostics.js'
 import { encodeClose } from '../protocol/close-codes.js'
 import { joinLines } from '../protocol/handshake.js'
 import { isToken } from '../protocol/header-grammar.js'
@@ -12,6 +13,21 @@ export interface RefusalOptions {
   body?: string
 }
 
+/**
+ * What a connection was refused for: a malformed handshake, a path that nobody serves, a limit by its option's name, the
+ * shutdown, the application's own checks, or an error in one of them.
+ */
+export type RefusalReason =
+  | 'handshake'
+  | 'path'
+  | 'origin'
+  | 'maxConnections'
+  | 'maxConnectionsPerAddress'
+  | 'handshakeTimeout'
+  | 'shutdown'
+  | 'application'
+  | 'error'
+
 /** A connection that is not wanted; made by {@link refuse}. */
 export class Refusal extends Error {
   /** The HTTP status code, or 101 when the refusal is a Close frame. */
@@ -21,9 +37,17 @@ export class Refusal extends Error {
   /** The code of the Close frame that refuses it after the handshake. */
   readonly closeCode: number | undefined
   readonly closeReason: string
+  /** Why; a refusal that the application makes is `'application'`. */
+  readonly reason: RefusalReason
 
   /** @internal */
-  constructor(status: number, options: RefusalOptions, closeCode?: number, closeReason = '') {
+  constructor(
+    status: number,
+    options: RefusalOptions,
+    closeCode?: number,
+    closeReason = '',
+    reason: RefusalReason = 'application',
+  ) {
     const phrase = STATUS_CODES[status] ?? 'Refused'
     super(closeCode === undefined ? `${status} ${phrase}` : `${closeCode} ${closeReason}`)
     this.name = 'Refusal'
@@ -32,6 +56,7 @@ export class Refusal extends Error {
     this.body = options.body ?? `${phrase}\n`
     this.closeCode = closeCode
     this.closeReason = closeReason
+    this.reason = reason
   }
 }
 
@@ -62,9 +87,7 @@ export const refuse: Refuse = Object.assign(
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new RangeError(`A refusal's status is 400 to 599; ${status} is not`)
     }
-    const refusal = new Refusal(status, options)
-    responseText(refusal)
-    return refusal
+    return refusalFor('application', status, options)
   },
   {
     close(code: number, reason = ''): Refusal {
@@ -73,6 +96,18 @@ export const refuse: Refuse = Object.assign(
     },
   },
 )
+
+/** A refusal with a reason of the server's own. @throws TypeError when a header would break out of its line */
+export function refusalFor(reason: RefusalReason, status: number, options: RefusalOptions): Refusal {
+  const refusal = new Refusal(status, options, undefined, '', reason)
+  responseText(refusal)
+  return refusal
+}
+
+/** Tells those who subscribed that a handshake is refused. */
+export function tellRefused(request: IncomingMessage, { status, reason }: Refusal): void {
+  if (channels.refused.hasSubscribers) channels.refused.publish({ request, status, reason })
+}
 
 /** Answers an upgrade with a complete HTTP response, and ends the socket once that is flushed. */
 export function writeRefusal(socket: Duplex, refusal: Refusal): void {

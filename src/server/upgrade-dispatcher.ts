@@ -1,13 +1,13 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { listHas } from '../protocol/header-grammar.js'
-import { refuse, writeRefusal } from './refusal.js'
+import { refusalFor, tellRefused, writeRefusal } from './refusal.js'
 
 /** A server that takes the upgrades that it owns. */
 export interface UpgradeOwner {
   shouldHandle(request: IncomingMessage): boolean
   /** Answers an upgrade for which `shouldHandle` threw. */
-  refuseFailed(failure: unknown, socket: Duplex): void
+  refuseFailed(failure: unknown, request: IncomingMessage, socket: Duplex): void
   /** Takes over; the socket's errors have a listener. */
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
@@ -54,7 +54,7 @@ export class UpgradeDispatcher {
           if (!owner.shouldHandle(request)) continue
         } catch (error) {
           socket.on('error', ignore)
-          owner.refuseFailed(error, socket)
+          owner.refuseFailed(error, request, socket)
           return
         }
         owner.onUpgrade(request, socket, head)
@@ -63,12 +63,11 @@ export class UpgradeDispatcher {
     }
     if (this.#server.listenerCount('upgrade') > 1) return
     socket.on('error', ignore)
-    writeRefusal(
-      socket,
-      isOurs
-        ? refuse(404, { body: 'Nothing here upgrades to websocket\n' })
-        : refuse(400, { body: 'The only protocol to upgrade to is websocket\n' }),
-    )
+    const refusal = isOurs
+      ? refusalFor('path', 404, { body: 'Nothing here upgrades to websocket\n' })
+      : refusalFor('handshake', 400, { body: 'The only protocol to upgrade to is websocket\n' })
+    tellRefused(request, refusal)
+    writeRefusal(socket, refusal)
   }
 }
 

@@ -1,16 +1,12 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
-import type { Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Compression, ConnectionSettings } from '../connection/connection-settings.js'
-import {
-  compressionFor,
-  type ConnectionOptions,
-  connectionSettings,
-  deflateOptions,
-} from '../connection/settings.js'
-import { CloseCode, encodeClose } from '../protocol/close-codes.js'
+import { channels } from '../connection/diagnostics.js'
+import type { CloseDetails } from '../connection/event-target.js'
+import { compressionFor, connectionSettings, deflateOptions } from '../connection/settings.js'
+import { toError } from '../connection/to-error.js'
 import {
   acceptanceLines,
   HandshakeError,
@@ -20,43 +16,16 @@ import {
 } from '../protocol/handshake.js'
 import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
 import { WebSocket } from '../websocket.js'
-import { Admission, type AdmissionOptions, type Admitted, DEFAULT_HANDSHAKE_TIMEOUT } from './admission.js'
+import { Admission, type Admitted, DEFAULT_HANDSHAKE_TIMEOUT } from './admission.js'
 import { GONE } from './authentication.js'
-import { withoutSecrets } from './credentials.js'
-import { closeAll, type ShutdownResult } from './shutdown.js'
-import { createOwnServer, listen, type ListenOptions } from './listening.js'
-import { matchPath, type Path } from './path.js'
-import { Refusal, refuse, writeRefusal } from './refusal.js'
+import { createOwnServer, listen } from './listening.js'
+import { matchPath } from './path.js'
+import { Refusal, refusalFor, tellRefused, writeRefusal } from './refusal.js'
+import { checkPlace, type WebSocketServerEvents, type WebSocketServerOptions } from './server-options.js'
+import { closeAll, shutdownOptions, type ShutdownOptions, type ShutdownResult } from './shutdown.js'
+import { type ServerStats, Statistics } from './statistics.js'
+import { chooseSubprotocol } from './subprotocol.js'
 import { UpgradeDispatcher, type UpgradeOwner } from './upgrade-dispatcher.js'
-
-/** How a {@link WebSocketServer} works; one of `port`, `unixPath`, `server` and `noServer` says where. */
-export interface WebSocketServerOptions<User = undefined>
-  extends ConnectionOptions, ListenOptions, AdmissionOptions<User> {
-  /** An HTTP server to share: upgrades that this server owns are taken from it, all else is left alone. */
-  server?: Server | SecureServer
-  /** Leaves it to the caller to pass upgrades to {@link WebSocketServer.handleUpgrade}. */
-  noServer?: boolean
-  /** Which requests are this server's; all by default. */
-  path?: Path
-  /** Chooses a subprotocol, `false` for none; the client's first by default. */
-  handleProtocols?: (protocols: Set<string>, request: IncomingMessage) => string | false
-  /** Keeps {@link WebSocketServer.clients}; `true` by default. */
-  clientTracking?: boolean
-  /** The class of the sockets. */
-  WebSocket?: typeof WebSocket<User>
-}
-
-/** The events of a {@link WebSocketServer}. */
-export interface WebSocketServerEvents<User> {
-  connection: [socket: WebSocket<User>, request: IncomingMessage]
-  listening: []
-  close: []
-  error: [error: Error]
-  headers: [headers: string[], request: IncomingMessage]
-  wsClientError: [error: Error, socket: Duplex, request: IncomingMessage]
-}
-
-const DEFAULT_SHUTDOWN_TIMEOUT = 10_000
 
 /**
  * Accepts WebSocket connections, on a port of its own, on an `http.Server` beside other things, or from upgrades
@@ -74,9 +43,15 @@ export class WebSocketServer<User = undefined>
   readonly #settings: ConnectionSettings
   readonly #deflate: PerMessageDeflateOptions | undefined
   readonly #admission: Admission<User>
+  readonly #statistics: Statistics
   readonly #sockets = new Set<WebSocket<User>>()
   readonly #server: Server | undefined
-  readonly #onSocketClose: (this: WebSocket<User>) => void
+  readonly #onSocketClose: (
+    this: WebSocket<User>,
+    code: number,
+    reason: string,
+    details: CloseDetails,
+  ) => void
   #isAccepting = true
   #isShuttingDown = false
   #isServerClosed = false
@@ -92,14 +67,16 @@ export class WebSocketServer<User = undefined>
     checkPlace(options)
     this.options = options
     // One listener for all sockets, which is called on the one that closed.
-    const forget = (socket: WebSocket<User>): void => {
+    const forget = (socket: WebSocket<User>, { wasClean, cause }: CloseDetails): void => {
       this.#sockets.delete(socket)
+      this.#statistics.closed(socket, wasClean, cause)
       this.#closeWhenEmpty()
     }
-    this.#onSocketClose = function () {
-      forget(this)
+    this.#onSocketClose = function (_code, _reason, details) {
+      forget(this, details)
     }
     this.#settings = connectionSettings(options, 'client')
+    this.#statistics = new Statistics(this.#settings.traffic)
     this.#deflate = deflateOptions(options.perMessageDeflate)
     this.#admission = new Admission(options)
     this.clients = options.clientTracking === false ? undefined : this.#sockets
@@ -116,6 +93,11 @@ export class WebSocketServer<User = undefined>
     if (this.#server === undefined)
       throw new Error('With noServer there is no address: ask the HTTP server for it')
     return this.#server.address()
+  }
+
+  /** What the server has done since its start, for monitoring; adds up all connections, so ask in seconds, not always. */
+  stats(): ServerStats {
+    return this.#statistics.snapshot(this.#sockets)
   }
 
   /** Whether `path` owns a request. */
@@ -147,12 +129,11 @@ export class WebSocketServer<User = undefined>
       params = matchPath(this.options.path, request)
     } catch (error) {
       if (error instanceof HandshakeError) this.#refuseMalformed(error, upgrade)
-      else this.refuseFailed(error, socket)
+      else this.refuseFailed(error, request, socket)
       return
     }
-    if (params === undefined)
-      this.#refuse(refuse(404, { body: 'No websocket is served at this path\n' }), socket)
-    else if (!this.#isAccepting) this.#refuse(shuttingDown(), socket)
+    if (params === undefined) this.#refuse(notHere(), upgrade)
+    else if (!this.#isAccepting) this.#refuse(shuttingDown(), upgrade)
     else this.#admit(upgrade, opening, params)
   }
 
@@ -186,14 +167,12 @@ export class WebSocketServer<User = undefined>
    * Ends everything in order: takes no more connections, closes those that are open, and ends those that do not complete
    * the closing handshake in time.
    *
-   * @param options - `code` (1001 by default) and `reason` of the Close frames; `timeout` in milliseconds (10,000)
+   * @throws TypeError when the code may not be sent
+   * @throws RangeError when the reason is too long, or a time no number of milliseconds
    */
-  async shutdown(
-    options: { code?: number; reason?: string; timeout?: number } = {},
-  ): Promise<ShutdownResult> {
-    const { code = CloseCode.goingAway, reason = '', timeout = DEFAULT_SHUTDOWN_TIMEOUT } = options
-    encodeClose(code, reason)
-    const result = closeAll(this.#sockets, code, reason)
+  async shutdown(options: ShutdownOptions = {}): Promise<ShutdownResult> {
+    const complete = shutdownOptions(options)
+    const result = closeAll(this.#sockets, complete)
     this.#isShuttingDown = true
     const closed = new Promise<void>((resolve) => {
       this.close(() => {
@@ -204,7 +183,7 @@ export class WebSocketServer<User = undefined>
       for (const socket of this.#sockets) socket.terminate()
       this.#admission.abandon()
       if (this.#ownsServer) this.#server?.closeAllConnections()
-    }, timeout)
+    }, complete.timeout)
     await closed
     clearTimeout(timer)
     this.#leaveServer()
@@ -215,12 +194,12 @@ export class WebSocketServer<User = undefined>
     const { request, socket } = upgrade
     const finish = (result: Admitted<User> | Refusal | typeof GONE): void => {
       if (result === GONE || socket.destroyed) socket.destroy()
-      else if (!this.#isAccepting) this.#refuse(shuttingDown(), socket)
-      else if (result instanceof Refusal && result.closeCode === undefined) this.#refuse(result, socket)
+      else if (!this.#isAccepting) this.#refuse(shuttingDown(), upgrade)
+      else if (result instanceof Refusal && result.closeCode === undefined) this.#refuse(result, upgrade)
       else this.#accept(upgrade, opening, params, result)
     }
     const fail = (error: unknown): void => {
-      this.refuseFailed(error, socket)
+      this.refuseFailed(error, request, socket)
     }
     let result
     try {
@@ -234,23 +213,23 @@ export class WebSocketServer<User = undefined>
   }
 
   #accept(
-    { request, socket, head, callback }: Upgrade<User>,
+    upgrade: Upgrade<User>,
     opening: Opening,
     params: Readonly<Record<string, string>>,
     result: Admitted<User> | Refusal,
   ): void {
+    const { request, socket, head } = upgrade
     let protocol: string
     let compression: Compression | undefined
     try {
-      protocol = this.#chooseProtocol(opening.protocols, request)
+      protocol = chooseSubprotocol(opening.protocols, request, this.options.handleProtocols)
       const accepted = this.#deflate && acceptOffer(opening.extensions, this.#deflate)
       compression = accepted && compressionFor(accepted.parameters, 'server', this.#deflate ?? {})
       const lines = acceptanceLines({ key: opening.key, protocol, extensions: accepted?.answer ?? '' })
       this.emit('headers', lines, request)
       socket.write(joinLines(lines))
     } catch (error) {
-      this.report(error)
-      this.#refuse(refuse(500, { body: 'The server failed to answer the handshake\n' }), socket)
+      this.refuseFailed(error, request, socket)
       return
     }
     socket.off('error', ignore)
@@ -268,33 +247,40 @@ export class WebSocketServer<User = undefined>
     WebSocket.attach(webSocket, { ...connection, user: user as User })
     this.#sockets.add(webSocket)
     webSocket.on('close', this.#onSocketClose)
-    if (result instanceof Refusal) webSocket.close(result.closeCode, result.closeReason)
-    else callback(webSocket, request)
-  }
-
-  #chooseProtocol(protocols: Set<string>, request: IncomingMessage): string {
-    const offered = withoutSecrets(protocols, request)
-    if (offered.size === 0) return ''
-    const { handleProtocols } = this.options
-    if (handleProtocols === undefined) return offered.values().next().value ?? ''
-    const chosen = handleProtocols(offered, request)
-    if (chosen === false || offered.has(chosen)) return chosen || ''
-    throw new TypeError(`handleProtocols chose ${JSON.stringify(chosen)}, which the client did not offer`)
+    if (result instanceof Refusal) {
+      this.#countRefused(result, request)
+      webSocket.close(result.closeCode, result.closeReason)
+      return
+    }
+    this.#statistics.accepted()
+    if (channels.connection.hasSubscribers) channels.connection.publish({ socket: webSocket, request })
+    upgrade.callback(webSocket, request)
   }
 
   #refuseMalformed(error: HandshakeError, { request, socket }: Upgrade<User>): void {
+    const { status, headers, message } = error
+    const refusal = refusalFor('handshake', status, { headers, body: `${message}\n` })
+    this.#countRefused(refusal, request)
     if (this.listenerCount('wsClientError') > 0) this.emit('wsClientError', error, socket, request)
-    else this.#refuse(refuse(error.status, { headers: error.headers, body: `${error.message}\n` }), socket)
+    else writeRefusal(socket, refusal)
   }
 
   /** A check of the application failed: 500, and those who listen hear why. @internal */
-  refuseFailed(failure: unknown, socket: Duplex): void {
+  refuseFailed(failure: unknown, request: IncomingMessage, socket: Duplex): void {
     this.report(failure)
-    this.#refuse(refuse(500, { body: 'The server failed to look at the request\n' }), socket)
+    const body = 'The server failed to answer the handshake\n'
+    this.#refuse(refusalFor('error', 500, { body }), { request, socket })
   }
 
-  #refuse(refusal: Refusal, socket: Duplex): void {
-    if (!socket.destroyed) writeRefusal(socket, refusal)
+  #refuse(refusal: Refusal, { request, socket }: Pick<Upgrade<User>, 'request' | 'socket'>): void {
+    if (socket.destroyed) return
+    this.#countRefused(refusal, request)
+    writeRefusal(socket, refusal)
+  }
+
+  #countRefused(refusal: Refusal, request: IncomingMessage): void {
+    this.#statistics.refused(refusal.reason)
+    tellRefused(request, refusal)
   }
 
   /** A failure of the application's own code: told to those who listen, and never lost. @internal */
@@ -362,19 +348,13 @@ interface Upgrade<User> {
 
 const NOBODY = { user: undefined, forwardedAddress: undefined }
 
-/** @throws TypeError when it is not said where the server is, or said twice */
-function checkPlace<User>({ port, unixPath, server, noServer }: WebSocketServerOptions<User>): void {
-  const places = [port !== undefined, unixPath !== undefined, server !== undefined, noServer === true]
-  if (places.filter(Boolean).length === 1) return
-  throw new TypeError('One and only one of the options port, unixPath, server and noServer must be given')
-}
-
-function toError(failure: unknown): Error {
-  return failure instanceof Error ? failure : new Error(String(failure), { cause: failure })
+function notHere(): Refusal {
+  return refusalFor('path', 404, { body: 'No websocket is served at this path\n' })
 }
 
 function shuttingDown(): Refusal {
-  return refuse(503, { body: 'The server is shutting down\n', headers: { 'Retry-After': '5' } })
+  const body = 'The server is shutting down\n'
+  return refusalFor('shutdown', 503, { body, headers: { 'Retry-After': '5' } })
 }
 
 function ignore(): void {

@@ -179,7 +179,10 @@ describe('a real peer', () => {
       reason: '',
       wasClean: false,
       initiator: 'local',
-      cause: new Error('The peer is gone: it was silent, and did not answer a Ping in time'),
+      cause: expect.objectContaining({
+        code: 'WS_ERR_SILENT_PEER',
+        message: 'The peer is gone: it was silent, and did not answer a Ping in time',
+      }) as Error,
     })
     expect(socket.latency).toBeUndefined()
     expect(await peer.next()).toBeUndefined()

@@ -24,7 +24,10 @@ describe('the settings of a connection', () => {
       closeTimeout: 30_000,
       maxBufferedAmount: 16 * 1024 * 1024,
       slowPolicy: 'terminate',
+      messageRate: undefined,
+      controlFrameRate: { perSecond: 100, burst: 1000 },
       autoPong: true,
+      traffic: { received: 0, sent: 0 },
       maskingKeys: undefined,
     })
   })
@@ -36,6 +39,8 @@ describe('the settings of a connection', () => {
       closeTimeout: 0,
       maxBufferedAmount: 1,
       slowPolicy: 'skip',
+      messageRate: { perSecond: 10 },
+      controlFrameRate: false,
       autoPong: false,
       heartbeat: false,
       skipUTF8Validation: true,
@@ -52,7 +57,10 @@ describe('the settings of a connection', () => {
       closeTimeout: 0,
       maxBufferedAmount: 1,
       slowPolicy: 'skip',
+      messageRate: { perSecond: 10 },
+      controlFrameRate: undefined,
       autoPong: false,
+      traffic: { received: 0, sent: 0 },
       heartbeat: undefined,
       maskingKeys: randomMaskingKey,
     })
@@ -68,6 +76,10 @@ describe('an option out of its range is a RangeError that names it', () => {
     ['maxFragments', null],
     ['closeTimeout', -1],
     ['maxBufferedAmount', 0],
+    ['messageRate', { perSecond: 0 }],
+    ['messageRate', { perSecond: 10, burst: 0 }],
+    ['controlFrameRate', {}],
+    ['controlFrameRate', { perSecond: 0.5 }],
     ['heartbeat', { interval: 0 }],
     ['heartbeat', { timeout: -1 }],
   ]

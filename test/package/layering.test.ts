@@ -18,10 +18,12 @@ const below: Record<string, string[]> = {
   'websocket.ts': ['client', 'connection', 'protocol'],
   server: ['websocket.ts', 'connection', 'protocol'],
   hub: ['connection', 'protocol'],
+  'diagnostics.ts': ['websocket.ts', 'server', 'connection'],
   'connect.ts': ['websocket.ts', 'client'],
   'stream.ts': ['websocket.ts', 'protocol'],
   'index.ts': [
     'connect.ts',
+    'diagnostics.ts',
     'stream.ts',
     'hub',
     'server',

@@ -95,7 +95,7 @@ describe('the outcome', () => {
     const errors: Error[] = []
     server.on('error', (error) => errors.push(error))
     const { status, body } = await refused(port)
-    expect([status, body]).toEqual([500, 'The server failed to look at the request\n'])
+    expect([status, body]).toEqual([500, 'The server failed to answer the handshake\n'])
     expect(errors.map((error) => error.message)).toEqual([message])
   })
 

@@ -80,7 +80,7 @@ test('an owner that fails to tell is asked for the answer, and the others are no
   const { http, port } = await startHttp()
   const upgrades: string[] = []
   const failure = new Error('no idea')
-  const refuseFailed = vi.fn((_failure: unknown, socket: Duplex) => {
+  const refuseFailed = vi.fn((_failure: unknown, _request: IncomingMessage, socket: Duplex) => {
     socket.end('HTTP/1.1 500 Failed\r\n\r\n')
   })
   UpgradeDispatcher.of(http).add({

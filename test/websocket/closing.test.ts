@@ -217,7 +217,7 @@ describe('a peer that', () => {
       reason: '',
       wasClean: false,
       initiator: 'local',
-      cause: undefined,
+      cause: expect.objectContaining({ name: 'ConnectionError', code: 'WS_ERR_CLOSE_TIMEOUT' }) as Error,
     })
     expect(await peer.next()).toMatchObject({ opcode: opcode.close })
   })

@@ -78,7 +78,7 @@ describe('autoPong', () => {
   })
 
   test('has only the latest answer wait for a peer that does not read (RFC 6455 section 5.5.3)', async () => {
-    const { socket, clientEnd, serverEnd } = await memoryPair()
+    const { socket, clientEnd, serverEnd } = await memoryPair({ server: { controlFrameRate: false } })
     serverEnd.stall()
     while (socket.send(Buffer.alloc(4000)));
     await settled()
@@ -108,7 +108,7 @@ describe('autoPong', () => {
   })
 
   test('forgets the answer that waits when the closing handshake begins', async () => {
-    const { socket, clientEnd, serverEnd } = await memoryPair()
+    const { socket, clientEnd, serverEnd } = await memoryPair({ server: { controlFrameRate: false } })
     serverEnd.stall()
     while (socket.send(Buffer.alloc(4000)));
     await settled()

@@ -1,0 +1,36 @@
+/** Why our end gave a connection up, other than for a breach of the protocol. */
+export type ConnectionErrorCode = 'WS_ERR_CLOSE_TIMEOUT' | 'WS_ERR_SILENT_PEER' | 'WS_ERR_SLOW_PEER'
+
+/** The cause in `'close'` of a connection that our end gave up. */
+export class ConnectionError extends Error {
+  /** Names the limit that was passed. */
+  readonly code: ConnectionErrorCode
+
+  constructor(code: ConnectionErrorCode, message: string) {
+    super(message)
+    this.name = 'ConnectionError'
+    this.code = code
+  }
+}
+
+export function silentPeerError(): ConnectionError {
+  return new ConnectionError(
+    'WS_ERR_SILENT_PEER',
+    'The peer is gone: it was silent, and did not answer a Ping in time',
+  )
+}
+
+export function slowPeerError(bufferedAmount: number): ConnectionError {
+  return new ConnectionError(
+    'WS_ERR_SLOW_PEER',
+    `The peer reads too slowly: ${bufferedAmount} octets wait for it, more than maxBufferedAmount allows. ` +
+      "Wait for 'drain' when send() returns false",
+  )
+}
+
+export function closeTimeoutError(): ConnectionError {
+  return new ConnectionError(
+    'WS_ERR_CLOSE_TIMEOUT',
+    'The peer did not complete the closing handshake within closeTimeout',
+  )
+}

@@ -1,0 +1,32 @@
+/** How often a peer may do something. */
+export interface Rate {
+  /** How often in a second, over time. */
+  perSecond: number
+  /** How often at once, after a while without; `perSecond` by default. */
+  burst?: number
+}
+
+/** Counts against a {@link Rate}: each time takes a token, and tokens come back with the time, up to the burst. */
+export class TokenBucket {
+  readonly #perMillisecond: number
+  readonly #burst: number
+  #tokens: number
+  #at: number
+
+  /** @param now - milliseconds on a clock that does not jump, as for {@link take} */
+  constructor({ perSecond, burst = perSecond }: Rate, now: number = performance.now()) {
+    this.#perMillisecond = perSecond / 1000
+    this.#burst = burst
+    this.#tokens = burst
+    this.#at = now
+  }
+
+  /** Takes a token; `false` when there is none. */
+  take(now: number = performance.now()): boolean {
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMillisecond)
+    this.#at = now
+    if (this.#tokens < 1) return false
+    this.#tokens--
+    return true
+  }
+}
