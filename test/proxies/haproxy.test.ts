@@ -1,0 +1,132 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect } from 'hubwire'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { freePort } from '../support/free-port.js'
+import { exchange } from '../support/http-exchange.js'
+import { inbox } from '../support/inbox.js'
+import { Program } from '../support/program.js'
+import { programPath, requires } from '../support/requirements.js'
+import { runningServer } from '../support/running-server.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
+import { exampleFile } from './example-file.js'
+import { HEARTBEAT, outlastProxy, PROXY_TIMEOUT } from './silence.js'
+import { answers, startWorker, visit } from './worker.js'
+
+/** haproxy with the configuration of examples/haproxy, as long as the test. Returns the port at which it is. */
+async function haproxy(upstream: number, instead: Readonly<Record<string, string>> = {}): Promise<number> {
+  const file = join(temporaryFolder(), 'haproxy.cfg')
+  const port = await freePort()
+  const places = {
+    'bind 127.0.0.1:8080': `bind 127.0.0.1:${port}`,
+    'server worker 127.0.0.1:8000 check': `server worker 127.0.0.1:${upstream} check`,
+  }
+  writeFileSync(file, exampleFile('haproxy/haproxy.cfg', { ...places, ...instead }))
+  // As a master with a worker it says when it is ready.
+  const program = new Program(programPath('haproxy'), ['-W', '-db', '-f', file])
+  onTestFinished(async () => {
+    await program.stop()
+  })
+  await program.line(/Loading success/)
+  return port
+}
+
+describe('haproxy', requires('haproxy'), () => {
+  test('messages and close codes pass, both ways', async () => {
+    const running = await runningServer()
+    const port = await haproxy(running.port)
+    for (const closing of ['client', 'server'] as const) {
+      const [client, { socket }] = await Promise.all([
+        connect(`ws://127.0.0.1:${port}/path`),
+        running.next(),
+      ])
+      const [atClient, atServer] = [inbox(client), inbox(socket)]
+      const large = Buffer.alloc(300_000, 'x')
+      client.send('Grüße')
+      client.send(large)
+      expect(await atServer.next()).toBe('Grüße')
+      expect(large.equals((await atServer.next()) as Buffer)).toBe(true)
+      socket.send(large)
+      socket.send('Grüße zurück')
+      expect(large.equals((await atClient.next()) as Buffer)).toBe(true)
+      expect(await atClient.next()).toBe('Grüße zurück')
+
+      const closes = Promise.all([closeOf(client), closeOf(socket)])
+      ;({ client, server: socket })[closing].close(4321, `The ${closing} leaves`)
+      const expected = { code: 4321, reason: `The ${closing} leaves`, wasClean: true }
+      expect(await closes).toMatchObject([expected, expected])
+    }
+  })
+
+  test('the address and the host are those that the client came with, whatever it says itself', async () => {
+    const { server, port: upstream } = await runningServer({ trustProxy: 1 })
+    server.on('connection', (socket) => socket.send(JSON.stringify({ address: socket.remoteAddress })))
+    const port = await haproxy(upstream)
+    const spoofed = {
+      'X-Forwarded-For': '203.0.113.7',
+      'X-Forwarded-Host': 'evil.example',
+      'X-Forwarded-Proto': 'https',
+    }
+    for (const headers of [{}, spoofed]) {
+      const options = { headers, localAddress: '127.0.0.2', origin: `http://127.0.0.1:${port}` }
+      expect((await visit(`ws://127.0.0.1:${port}`, options)).address).toBe('127.0.0.2')
+      const attempt = connect(`ws://127.0.0.1:${port}`, { headers, origin: 'https://evil.example' })
+      await expect(attempt).rejects.toThrow('403')
+    }
+  })
+
+  test('X-Forwarded-Proto is its own word', async () => {
+    const seen: boolean[] = []
+    const { port: upstream } = await runningServer({
+      trustProxy: 1,
+      verifyClient: ({ secure }) => seen.push(secure) > 0,
+    })
+    const port = await haproxy(upstream)
+    const client = await connect(`ws://127.0.0.1:${port}`, { headers: { 'X-Forwarded-Proto': 'https' } })
+    client.terminate()
+    expect(seen).toEqual([false])
+  })
+
+  test('a request that is no upgrade gets its answer', async () => {
+    const { port: upstream } = await runningServer()
+    const port = await haproxy(upstream)
+    const answer = await exchange(port, 'GET / HTTP/1.1\r\nHost: example\r\nConnection: close\r\n\r\n')
+    expect(answer.status).toBe(426)
+  })
+
+  test('a worker that stops says 1001 through it', async () => {
+    const upstream = await freePort()
+    const worker = await startWorker(String(upstream))
+    const visitor = await visit(`ws://127.0.0.1:${await haproxy(upstream)}`)
+    expect(visitor).toMatchObject({ worker: String(upstream), address: '127.0.0.1' })
+    expect(await answers(visitor)).toBe(true)
+    const closed = closeOf(visitor.socket)
+    expect(await worker.stop()).toEqual({ code: 0, signal: null })
+    expect(await closed).toMatchObject({ code: 1001, reason: 'The worker stops', wasClean: true })
+  })
+
+  describe('a connection on which nobody speaks for longer than `timeout tunnel`', () => {
+    const shortened = { 'timeout tunnel 60s': `timeout tunnel ${PROXY_TIMEOUT}` }
+
+    test('is kept by the heartbeat', async () => {
+      const running = await runningServer({ heartbeat: HEARTBEAT })
+      const port = await haproxy(running.port, shortened)
+      const [client, { socket }] = await Promise.all([connect(`ws://127.0.0.1:${port}`), running.next()])
+      await outlastProxy(client)
+      client.send('still there?')
+      expect(await inbox(socket).next()).toBe('still there?')
+      client.terminate()
+    })
+
+    test('is cut without it', async () => {
+      const running = await runningServer({ heartbeat: false })
+      const port = await haproxy(running.port, shortened)
+      const [client, { socket }] = await Promise.all([connect(`ws://127.0.0.1:${port}`), running.next()])
+      expect(await Promise.all([closeOf(client), closeOf(socket)])).toMatchObject([
+        { code: 1006, wasClean: false },
+        { code: 1006, wasClean: false },
+      ])
+    })
+  })
+})

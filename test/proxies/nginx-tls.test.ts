@@ -1,0 +1,109 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect, type ClientInfo, type WebSocketServerOptions, WebSocketServer } from 'hubwire'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Certificate, makeCertificate } from '../support/certificate.js'
+import { closeOf } from '../support/close-of.js'
+import { inbox } from '../support/inbox.js'
+import { requires } from '../support/requirements.js'
+import { endWithTest } from '../support/running-server.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
+import { startNginx } from './nginx.js'
+import { visit } from './worker.js'
+
+/** A server behind nginx, which ends TLS: what each connection is taken for is the first thing it hears. */
+async function secureSite(
+  options: WebSocketServerOptions,
+  instead: Readonly<Record<string, string>> = {},
+): Promise<{ server: WebSocketServer; host: string; ca: string }> {
+  const folder = temporaryFolder()
+  const unixPath = join(folder, 'worker.sock')
+  const server = new WebSocketServer({ unixPath, unixMode: 0o660, ...options })
+  endWithTest(server)
+  server.on('connection', (socket) => socket.send(JSON.stringify({ address: socket.remoteAddress })))
+  await once(server, 'listening')
+
+  const certificate = makeCertificate()
+  const nginx = await startNginx('tls.conf', {
+    'server unix:/run/hubwire/worker.sock;': `server unix:${unixPath};`,
+    ...certificateLines(folder, certificate),
+    ...instead,
+  })
+  onTestFinished(() => nginx.stop())
+  return { server, host: nginx.host, ca: certificate.cert }
+}
+
+function certificateLines(folder: string, { cert, key }: Certificate): Record<string, string> {
+  const paths = { cert: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }
+  writeFileSync(paths.cert, cert)
+  writeFileSync(paths.key, key)
+  return {
+    'ssl_certificate /etc/ssl/hubwire/certificate.pem;': `ssl_certificate ${paths.cert};`,
+    'ssl_certificate_key /etc/ssl/hubwire/key.pem;': `ssl_certificate_key ${paths.key};`,
+  }
+}
+
+describe('nginx ends TLS', requires('nginx'), () => {
+  test('messages and close codes pass, both ways', async () => {
+    const { server, host, ca } = await secureSite({ trustProxy: 1 })
+    const connected = once(server, 'connection')
+    const { socket: client, messages } = await visit(`wss://${host}`, { ca })
+    const [socket] = await connected
+    const received = inbox(socket)
+    client.send('Grüße')
+    expect(await received.next()).toBe('Grüße')
+    socket.send('Grüße zurück')
+    expect(await messages.next()).toBe('Grüße zurück')
+    const closed = closeOf(client)
+    socket.close(4321, 'later')
+    expect(await closed).toMatchObject({ code: 4321, reason: 'later', wasClean: true })
+  })
+
+  test('with trustProxy the address is the client’s, and a spoofed X-Forwarded-For changes nothing', async () => {
+    const { host, ca } = await secureSite({ trustProxy: 1 })
+    const spoofed = { 'X-Forwarded-For': '203.0.113.7, 198.51.100.1', 'X-Real-IP': '203.0.113.7' }
+    for (const headers of [{}, spoofed]) {
+      expect((await visit(`wss://${host}`, { ca, headers })).address).toBe('127.0.0.1')
+      const other = await visit(`wss://${host}`, { ca, headers, localAddress: '127.0.0.2' })
+      expect(other.address).toBe('127.0.0.2')
+    }
+  })
+
+  test('without trustProxy nothing of it is believed', async () => {
+    const { host, ca } = await secureSite({})
+    expect((await visit(`wss://${host}`, { ca })).address).toBeUndefined()
+  })
+
+  test('with trustProxy the connection is known to be secure, whatever the client says', async () => {
+    const seen: boolean[] = []
+    const verifyClient = ({ secure }: ClientInfo): boolean => seen.push(secure) > 0
+    const headers = { 'X-Forwarded-Proto': 'http' }
+    const trusting = await secureSite({ trustProxy: 1, verifyClient })
+    await visit(`wss://${trusting.host}`, { ca: trusting.ca, headers })
+    const plain = await secureSite({ verifyClient })
+    await visit(`wss://${plain.host}`, { ca: plain.ca })
+    expect(seen).toEqual([true, false])
+  })
+
+  describe('a page of the same site may connect', () => {
+    test('and one of another may not, whatever host a client says it came to', async () => {
+      const { host, ca } = await secureSite({ trustProxy: 1 })
+      await visit(`wss://${host}`, { ca, origin: `https://${host}` })
+      const forged = { 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'https' }
+      for (const headers of [{}, forged]) {
+        const attempt = connect(`wss://${host}`, { ca, headers, origin: 'https://evil.example' })
+        await expect(attempt).rejects.toThrow('403')
+      }
+    })
+
+    test('by X-Forwarded-Host, where nginx puts its own name for us into Host', async () => {
+      const instead = { 'proxy_set_header Host $http_host;': '' }
+      const trusting = await secureSite({ trustProxy: 1 }, instead)
+      await visit(`wss://${trusting.host}`, { ca: trusting.ca, origin: `https://${trusting.host}` })
+      const plain = await secureSite({}, instead)
+      const attempt = connect(`wss://${plain.host}`, { ca: plain.ca, origin: `https://${plain.host}` })
+      await expect(attempt).rejects.toThrow('403')
+    })
+  })
+})
