@@ -20,5 +20,5 @@ server.on('connection', (socket) => {
 server.on('listening', () => console.log(`The worker listens at ${place}`))
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
-  process.once(signal, () => server.shutdown({ code: 1001, reason: 'The worker stops', timeout: 5000 }))
+  process.once(signal, () => void server.shutdown({ code: 1001, reason: 'The worker stops', timeout: 5000 }))
 }

@@ -9,7 +9,9 @@ export function exampleFile(path: string, instead: Readonly<Record<string, strin
   for (const [line, replacement] of Object.entries(instead)) {
     const places = [...lines.keys()].filter((at) => lines[at]?.trim() === line)
     if (places.length !== 1) {
-      throw new Error(`examples/${path} has ${places.length} lines that read ${JSON.stringify(line)}, and not 1`)
+      throw new Error(
+        `examples/${path} has ${places.length} lines that read ${JSON.stringify(line)}, and not 1`,
+      )
     }
     lines[places[0]!] = replacement
   }

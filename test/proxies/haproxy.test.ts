@@ -37,10 +37,7 @@ describe('haproxy', requires('haproxy'), () => {
     const running = await runningServer()
     const port = await haproxy(running.port)
     for (const closing of ['client', 'server'] as const) {
-      const [client, { socket }] = await Promise.all([
-        connect(`ws://127.0.0.1:${port}/path`),
-        running.next(),
-      ])
+      const [client, { socket }] = await Promise.all([connect(`ws://127.0.0.1:${port}/path`), running.next()])
       const [atClient, atServer] = [inbox(client), inbox(socket)]
       const large = Buffer.alloc(300_000, 'x')
       client.send('Grüße')

@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, type ClientInfo, type WebSocketServerOptions, WebSocketServer } from 'hubwire'
+import {
+  connect,
+  type ClientInfo,
+  type WebSocket,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Certificate, makeCertificate } from '../support/certificate.js'
 import { closeOf } from '../support/close-of.js'
@@ -47,7 +53,7 @@ function certificateLines(folder: string, { cert, key }: Certificate): Record<st
 describe('nginx ends TLS', requires('nginx'), () => {
   test('messages and close codes pass, both ways', async () => {
     const { server, host, ca } = await secureSite({ trustProxy: 1 })
-    const connected = once(server, 'connection')
+    const connected = once(server, 'connection') as Promise<[WebSocket]>
     const { socket: client, messages } = await visit(`wss://${host}`, { ca })
     const [socket] = await connected
     const received = inbox(socket)
