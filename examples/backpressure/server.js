@@ -1,0 +1,46 @@
+// Peers that read more slowly than there is to send. At /ws/archive each gets every line, as fast as it reads; at
+// /ws/prices, where only the newest counts, who is too slow misses some of what comes from /ws/publish. PORT and HOST
+// say where to listen.
+import { Readable } from 'node:stream'
+import { Hub, routes } from 'hubwire'
+
+const { HOST = '127.0.0.1', PORT = '8000' } = process.env
+const LINES = 32_000
+
+function* lines() {
+  for (let number = 1; number <= LINES; number++) yield String(number).padEnd(1024, '.')
+}
+
+/** @param {import('hubwire').WebSocket<undefined>} socket */
+function sendArchive(socket) {
+  const source = Readable.from(lines())
+  source.on('data', (line) => {
+    if (!socket.send(line)) source.pause() // the peer reads more slowly than we
+  })
+  socket.on('drain', () => source.resume())
+  source.on('end', () => socket.close(1000))
+  socket.on('close', () => source.destroy())
+}
+
+const hub = new Hub({ maxBufferedAmount: 1024 * 1024, slowPolicy: 'skip' })
+
+const server = routes(
+  {
+    '/ws/archive': sendArchive,
+    '/ws/prices': (socket) => hub.group('prices').add(socket),
+    '/ws/publish': (socket) => {
+      socket.on('message', (price) => {
+        const { delivered, skipped } = hub.broadcast('prices', price)
+        socket.send(JSON.stringify({ delivered, skipped }))
+      })
+    },
+  },
+  { host: HOST, port: Number(PORT), maxBufferedAmount: 1024 * 1024 },
+)
+
+server.on('listening', () => {
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  console.log(`The archive and the prices are at http://${HOST}:${port}/`)
+})
+
+process.once('SIGTERM', () => void server.shutdown({ code: 1001, reason: 'The server stops' }))

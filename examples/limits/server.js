@@ -1,0 +1,40 @@
+// An echo that gives nobody more than a share, behind a proxy (X-Forwarded-For tells who it is). HEARTBEAT and PATIENCE
+// are milliseconds, PORT and HOST say where to listen.
+import { WebSocketServer } from 'hubwire'
+
+const { HOST = '127.0.0.1', PORT = '8000', HEARTBEAT = '25000', PATIENCE = '20000' } = process.env
+
+const server = new WebSocketServer({
+  host: HOST,
+  port: Number(PORT),
+  trustProxy: 1,
+  origins: ['https://app.example', /^https:\/\/[a-z0-9-]+\.app\.example$/],
+  heartbeat: { interval: Number(HEARTBEAT), timeout: Number(PATIENCE) },
+  maxConnections: 50,
+  maxConnectionsPerAddress: 20,
+  maxPayload: 64 * 1024,
+  messageRate: { perSecond: 10, burst: 100 },
+})
+
+server.on('connection', (socket) => {
+  socket.on('message', (data) => socket.send(data))
+  socket.on('close', (code, _reason, { cause }) => {
+    console.log(`${socket.remoteAddress} closed: ${code} ${cause?.message ?? ''}`)
+  })
+})
+
+server.on('listening', () => {
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  console.log(`The echo is at http://${HOST}:${port}/`)
+})
+
+async function stop() {
+  const { closed, terminated } = await server.shutdown({
+    code: 1001,
+    reason: 'The server stops',
+    timeout: 10_000,
+    spread: 1000,
+  })
+  console.log(`${closed} closed in order, ${terminated} did not answer in time`)
+}
+process.once('SIGTERM', () => void stop())

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Example, type ExampleClient } from '../support/example.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { refused } from '../support/refused.js'
+
+let example: Example
+beforeAll(async () => {
+  example = await Example.start('limits')
+})
+afterAll(() => example.program.stop())
+
+/** What the proxy says in front of which the client is. */
+const proxied = (address: string): { 'X-Forwarded-For': string } => ({ 'X-Forwarded-For': address })
+
+/** A client that has got an answer. */
+async function client(headers: Record<string, string> = {}, of = example): Promise<ExampleClient> {
+  const opened = await of.connect('/', { headers })
+  opened.socket.send('hello')
+  expect(await opened.received.next()).toBe('hello')
+  return opened
+}
+
+async function close({ socket, closed }: ExampleClient): Promise<void> {
+  socket.close(1000)
+  expect(await closed).toMatchObject({ code: 1000, wasClean: true })
+}
+
+describe('origins', () => {
+  test.each(['https://app.example', 'https://new-2.app.example'])('%s may connect', async (origin) => {
+    await close(await client({ origin }))
+  })
+
+  test.each(['https://evil.example', 'http://app.example', 'https://app.example.evil.example', 'null'])(
+    '%s may not',
+    async (Origin) => {
+      const answer = await refused(example.port, { Origin })
+      expect(answer.status).toBe(403)
+      expect(answer.body).toContain('option to allow it: origins')
+    },
+  )
+})
+
+describe('messages', () => {
+  test('of 64 KiB are echoed, longer ones end their connection', async () => {
+    const { socket, received, closed } = await client()
+    const longest = 'x'.repeat(64 * 1024)
+    socket.send(longest)
+    expect(await received.next()).toBe(longest)
+    socket.send(`${longest}x`)
+    expect((await closed).code).toBe(1009)
+  })
+
+  test('of a burst are echoed, up to those which are too many', async () => {
+    const { socket, closed } = await client(proxied('192.0.2.200'))
+    let echoes = 0
+    socket.on('message', () => {
+      echoes++
+    })
+    for (let number = 0; number < 1000; number++) socket.send('again')
+    expect((await closed).code).toBe(1008)
+    // One of the burst of 100 was 'hello'; there are 10 more for each second that passes.
+    expect(echoes).toBeGreaterThanOrEqual(99)
+    expect(echoes).toBeLessThan(1000)
+    await example.program.line(/192\.0\.2\.200 closed: 1006 The peer sends more often/)
+  })
+})
+
+describe('connections', () => {
+  const attempt = (of: Example, address: string): ReturnType<typeof refused> =>
+    refused(of.port, proxied(address))
+
+  test('are 20 from one address and 50 in all', async () => {
+    const full = await Example.forTest('limits')
+    const open = async (count: number, address: string): Promise<ExampleClient[]> =>
+      Promise.all(Array.from({ length: count }, () => client(proxied(address), full)))
+
+    const [first] = await open(20, '192.0.2.1')
+    const one = await attempt(full, '192.0.2.1')
+    expect(one.status).toBe(429)
+    expect(one.fields.get('retry-after')).toMatch(/^\d+$/)
+
+    await open(20, '192.0.2.2')
+    await open(10, '192.0.2.3')
+    const more = await attempt(full, '192.0.2.4')
+    expect(more.status).toBe(503)
+    expect(more.fields.get('retry-after')).toMatch(/^\d+$/)
+
+    await close(first!)
+    await full.program.line(/192\.0\.2\.1 closed: 1000/)
+    await client(proxied('192.0.2.4'), full)
+    expect((await attempt(full, '192.0.2.4')).status).toBe(503)
+  })
+
+  test('are counted for the address that the proxy saw, not for one that the client made up', async () => {
+    const full = await Example.forTest('limits')
+    const made = Array.from({ length: 20 }, (_, number) =>
+      client(proxied(`10.0.0.${number}, 192.0.2.1`), full),
+    )
+    await Promise.all(made)
+    expect((await attempt(full, '10.1.0.1, 192.0.2.1')).status).toBe(429)
+  })
+})
+
+test('a peer that does not answer a Ping is given up', async () => {
+  const short = await Example.forTest('limits', { HEARTBEAT: '100', PATIENCE: '100' })
+  const { peer } = await openAsClient(short.port, proxied('192.0.2.99'))
+  expect(await peer.next()).toMatchObject({ opcode: 0x9 })
+  expect(await peer.next()).toBeUndefined()
+  await short.program.line(/192\.0\.2\.99 closed: 1006 The peer is gone/)
+})
+
+test('on SIGTERM clients are told one after the other, and the process ends', async () => {
+  const stopping = await Example.forTest('limits')
+  await stopping.expectToStop(
+    await client({}, stopping),
+    await client({}, stopping),
+    await client({}, stopping),
+  )
+  await stopping.program.line(/^3 closed in order, 0 did not answer in time$/)
+})

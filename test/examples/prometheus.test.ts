@@ -1,0 +1,154 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { Example } from '../support/example.js'
+import { handshakeText } from '../support/http-exchange.js'
+import { readHead } from '../support/raw-handshake.js'
+import { RawPeer } from '../support/raw-peer.js'
+import { opcode } from '../support/raw-frame.js'
+import { refused } from '../support/refused.js'
+
+let example: Example
+beforeEach(async () => {
+  example = await Example.forTest('prometheus')
+})
+
+/** The samples as Prometheus gets them, by name and labels. */
+async function scrape(): Promise<Record<string, number>> {
+  const response = await fetch(example.http('/metrics'))
+  expect(response.status).toBe(200)
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+  const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').pop())]),
+  )
+}
+
+/** The samples of one metric by the value of its label. */
+async function scrapeByLabel(name: string): Promise<Record<string, number>> {
+  const samples = Object.entries(await scrape()).map(
+    ([sample, value]) => [new RegExp(`^${name}\\{\\w+="(.*)"\\}$`).exec(sample)?.[1], value] as const,
+  )
+  return Object.fromEntries(samples.filter(([label]) => label !== undefined)) as Record<string, number>
+}
+
+interface Connected {
+  readonly socket: Socket
+  readonly peer: RawPeer
+}
+
+async function open(): Promise<Connected> {
+  const socket = connect(example.port, '127.0.0.1')
+  socket.write(handshakeText({}, 'GET /ws/echo HTTP/1.1'))
+  const { line, rest } = await readHead(socket)
+  expect(line).toBe('HTTP/1.1 101 Switching Protocols')
+  return { socket, peer: new RawPeer(socket, 'client', rest) }
+}
+
+async function echo({ peer }: Connected, ...messages: string[]): Promise<void> {
+  for (const message of messages) {
+    const payload = Buffer.from(message)
+    peer.write(peer.encode({ opcode: opcode.text, payload, fin: true, rsv: 0 }))
+    expect((await peer.next())?.payload).toEqual(payload)
+  }
+}
+
+/** Closes, and waits until the server has seen the end. */
+async function close({ peer, socket }: Connected, code: number): Promise<void> {
+  const closed = once(socket, 'close')
+  const payload = Buffer.of(code >> 8, code & 0xff)
+  peer.write(peer.encode({ opcode: opcode.close, payload, fin: true, rsv: 0 }))
+  await closed
+  await example.program.line(new RegExp(`closed by the remote end: ${code}`))
+}
+
+test('before anything has happened there is nothing', async () => {
+  const samples = await scrape()
+  expect(samples).toEqual({
+    websocket_connections: 0,
+    websocket_buffered_octets: 0,
+    websocket_accepted_total: 0,
+    'websocket_messages_total{direction="received"}': 0,
+    'websocket_messages_total{direction="sent"}': 0,
+    'websocket_octets_total{direction="received"}': 0,
+    'websocket_octets_total{direction="sent"}': 0,
+  })
+})
+
+describe('after known traffic', () => {
+  test('connections, messages and octets are as many as there were', async () => {
+    const clients = [await open(), await open(), await open()]
+    const [first, second, third] = clients as [Connected, Connected, Connected]
+    await echo(first, 'one', 'two', 'three')
+    await echo(second, 'x'.repeat(70_000))
+    await close(first, 1000)
+    await echo(third, 'four')
+
+    const sum = (count: 'bytesWritten' | 'bytesRead'): number =>
+      clients.reduce((octets, { socket }) => octets + socket[count], 0)
+    const samples = await scrape()
+    expect(samples).toMatchObject({
+      websocket_connections: 2,
+      websocket_buffered_octets: 0,
+      websocket_accepted_total: 3,
+      'websocket_messages_total{direction="received"}': 5,
+      'websocket_messages_total{direction="sent"}': 5,
+      'websocket_octets_total{direction="received"}': sum('bytesWritten'),
+      'websocket_octets_total{direction="sent"}': sum('bytesRead'),
+    })
+    // Asking counts nothing again.
+    expect(await scrape()).toEqual(samples)
+    second.peer.destroy()
+    third.peer.destroy()
+  })
+
+  test('handshakes that were refused are counted by reason', async () => {
+    for (const Origin of ['https://evil.example', 'https://other.example']) {
+      expect((await refused(example.port, { Origin }, 'GET /ws/echo HTTP/1.1')).status).toBe(403)
+    }
+    await refused(example.port, { 'Sec-WebSocket-Key': undefined }, 'GET /ws/echo HTTP/1.1')
+    expect(await scrapeByLabel('websocket_refused_total')).toEqual({ origin: 2, handshake: 1 })
+    expect((await scrape()).websocket_accepted_total).toBe(0)
+  })
+
+  test('connections that broke are counted by cause', async () => {
+    const [reset, left, wrong, good] = [await open(), await open(), await open(), await open()]
+    reset.peer.reset()
+    await example.program.line(/1006 .*ECONNRESET/)
+    left.peer.end()
+    await example.program.line(/closed by the remote end: 1006 +$/)
+    const payload = Buffer.of(0xff)
+    wrong.peer.write(wrong.peer.encode({ opcode: opcode.text, payload, fin: true, rsv: 0 }))
+    await example.program.line(/closed by the local end: 1006 .*UTF-8/)
+    await close(good, 1000)
+    expect(await scrapeByLabel('websocket_terminated_total')).toEqual({
+      ECONNRESET: 1,
+      none: 1,
+      WS_ERR_INVALID_UTF8: 1,
+    })
+  })
+
+  test('how long connections lasted is told by the code with which they closed', async () => {
+    const clients = [await open(), await open(), await open()]
+    await close(clients[0]!, 1000)
+    await close(clients[1]!, 4000)
+    await close(clients[2]!, 4001)
+    expect(await scrapeByLabel('websocket_connection_seconds_count')).toEqual({
+      '1000': 1,
+      '4000': 1,
+      '4001': 1,
+    })
+    const samples = await scrape()
+    expect(samples['websocket_connection_seconds_bucket{le="+Inf",code="4000"}']).toBe(1)
+    expect(samples['websocket_connection_seconds_sum{code="4000"}']).toBeGreaterThan(0)
+  })
+})
+
+test('what else there is over HTTP is a 404, and so is a path that nobody serves', async () => {
+  expect((await fetch(example.http('/ws/echo'))).status).toBe(404)
+  expect((await refused(example.port, {}, 'GET /metrics HTTP/1.1')).status).toBe(404)
+})
+
+test('on SIGTERM clients are told, and the process ends', async () => {
+  await example.expectToStop(await example.connect('/ws/echo'), await example.connect('/ws/echo'))
+})
