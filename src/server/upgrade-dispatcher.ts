@@ -63,6 +63,12 @@ export class UpgradeDispatcher {
     }
     if (this.#server.listenerCount('upgrade') > 1) return
     socket.on('error', ignore)
+    const [owner] = this.#owners
+    if (isOurs && this.#owners.size === 1 && owner !== undefined) {
+      // Who is alone here refuses it as it refuses others, and counts it.
+      owner.onUpgrade(request, socket, head)
+      return
+    }
     const refusal = isOurs
       ? refusalFor('path', 404, { body: 'Nothing here upgrades to websocket\n' })
       : refusalFor('handshake', 400, { body: 'The only protocol to upgrade to is websocket\n' })

@@ -68,7 +68,7 @@ describe('at a server', () => {
     expect(socket.params).toEqual({ room: 'tea' })
     expect(client.params).toEqual({})
     const { status, body } = await refused(running.port, {}, 'GET /other HTTP/1.1')
-    expect([status, body]).toEqual([404, 'Nothing here upgrades to websocket\n'])
+    expect([status, body]).toEqual([404, 'No websocket is served at this path\n'])
   })
 
   test('a function that throws is a 500, told to the server', async () => {

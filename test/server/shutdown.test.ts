@@ -131,3 +131,49 @@ describe('shutdown()', () => {
     plain.destroy()
   })
 })
+
+describe('shutdown({ spread })', () => {
+  test('closes a few at a time, in no order, and all in the end', async () => {
+    const { server, url, next } = await runningServer()
+    const clients = await Promise.all(Array.from({ length: 60 }, () => connect(url)))
+    const sockets = []
+    while (sockets.length < clients.length) sockets.push((await next()).socket)
+    const order: number[] = []
+    for (const [index, socket] of sockets.entries()) socket.once('close', () => order.push(index))
+    const shutdown = server.shutdown({ code: 1012, spread: 60 })
+    expect(sockets.filter((socket) => socket.readyState !== WebSocket.OPEN)).toHaveLength(1)
+    // Who is still open is heard until its turn comes.
+    const last = sockets.find((socket) => socket.readyState === WebSocket.OPEN)!
+    expect(last.send('goodbye')).toBe(true)
+    expect(await shutdown).toEqual({ closed: 60, terminated: 0 })
+    expect(order).toHaveLength(60)
+    expect(order).not.toEqual(order.toSorted((one, other) => one - other))
+  })
+
+  test('counts those who leave before their turn', async () => {
+    const { server, url, next } = await runningServer()
+    const [first, second] = await Promise.all([connect(url), connect(url)])
+    await next()
+    await next()
+    const shutdown = server.shutdown({ spread: 60_000, timeout: 120_000 })
+    first.close()
+    second.close()
+    expect(await shutdown).toEqual({ closed: 2, terminated: 0 })
+  })
+
+  test('without anybody there is nothing to wait for', async () => {
+    const { server } = await runningServer()
+    expect(await server.shutdown({ spread: 9000 })).toEqual({ closed: 0, terminated: 0 })
+  })
+
+  test.each([
+    { spread: 10_000 },
+    { spread: 20, timeout: 20 },
+    { spread: -1 },
+    { timeout: -1 },
+    { timeout: Number.NaN },
+  ])('%j is a RangeError', async (options) => {
+    const { server } = await runningServer()
+    await expect(server.shutdown(options)).rejects.toThrow(RangeError)
+  })
+})

@@ -25,7 +25,7 @@ async function afterWriting(
   const { port, next } = await runningServer(options)
   const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
   const heard: string[] = []
-  socket.on('message', (data) => heard.push(String(data)))
+  socket.on('message', (data) => heard.push(data as string))
   socket.on('ping', (payload) => heard.push(`ping ${payload.toString()}`))
   socket.on('pong', (payload) => heard.push(`pong ${payload.toString()}`))
   const close = closeOf(socket)
