@@ -19,6 +19,7 @@ server.on('connection', (socket) => {
 })
 server.on('listening', () => console.log(`The worker listens at ${place}`))
 
-for (const signal of ['SIGTERM', 'SIGINT']) {
-  process.once(signal, () => void server.shutdown({ code: 1001, reason: 'The worker stops', timeout: 5000 }))
+async function stop() {
+  await server.shutdown({ code: 1001, reason: 'The worker stops', spread: 1000, timeout: 10_000 })
 }
+process.once('SIGTERM', () => void stop()).once('SIGINT', () => void stop())

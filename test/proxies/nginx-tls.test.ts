@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   connect,
@@ -9,12 +8,12 @@ import {
   type WebSocketServerOptions,
 } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Certificate, makeCertificate } from '../support/certificate.js'
 import { closeOf } from '../support/close-of.js'
 import { inbox } from '../support/inbox.js'
 import { requires } from '../support/requirements.js'
 import { endWithTest } from '../support/running-server.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
+import { certificateLines } from './certificate-lines.js'
 import { startNginx } from './nginx.js'
 import { visit } from './worker.js'
 
@@ -30,24 +29,14 @@ async function secureSite(
   server.on('connection', (socket) => socket.send(JSON.stringify({ address: socket.remoteAddress })))
   await once(server, 'listening')
 
-  const certificate = makeCertificate()
+  const { cert, lines } = certificateLines(folder)
   const nginx = await startNginx('tls.conf', {
     'server unix:/run/hubwire/worker.sock;': `server unix:${unixPath};`,
-    ...certificateLines(folder, certificate),
+    ...lines,
     ...instead,
   })
   onTestFinished(() => nginx.stop())
-  return { server, host: nginx.host, ca: certificate.cert }
-}
-
-function certificateLines(folder: string, { cert, key }: Certificate): Record<string, string> {
-  const paths = { cert: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }
-  writeFileSync(paths.cert, cert)
-  writeFileSync(paths.key, key)
-  return {
-    'ssl_certificate /etc/ssl/hubwire/certificate.pem;': `ssl_certificate ${paths.cert};`,
-    'ssl_certificate_key /etc/ssl/hubwire/key.pem;': `ssl_certificate_key ${paths.key};`,
-  }
+  return { server, host: nginx.host, ca: cert }
 }
 
 describe('nginx ends TLS', requires('nginx'), () => {

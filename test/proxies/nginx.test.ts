@@ -79,6 +79,16 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     own.terminate()
   })
 
+  test.each([
+    'proxy_http_version 1.1;',
+    'proxy_set_header Upgrade $http_upgrade;',
+    'proxy_set_header Connection $connection_upgrade;',
+  ])('without `%s` nobody gets in', async (line) => {
+    const { port } = await runningServer()
+    const host = await nginx('tcp.conf', { ...toPort(port), [line]: '' })
+    await expect(connect(`ws://${host}`)).rejects.toThrow(/\b4\d\d\b/)
+  })
+
   describe('a connection on which nobody speaks for longer than proxy_read_timeout', () => {
     const shortened = { 'proxy_read_timeout 60s;': `proxy_read_timeout ${PROXY_TIMEOUT};` }
 
