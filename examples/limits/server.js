@@ -3,13 +3,14 @@
 import { WebSocketServer } from 'hubwire'
 
 const { HOST = '127.0.0.1', PORT = '8000', HEARTBEAT = '25000', PATIENCE = '20000' } = process.env
+const heartbeat = { interval: Number(HEARTBEAT), timeout: Number(PATIENCE) }
 
 const server = new WebSocketServer({
   host: HOST,
   port: Number(PORT),
   trustProxy: 1,
   origins: ['https://app.example', /^https:\/\/[a-z0-9-]+\.app\.example$/],
-  heartbeat: { interval: Number(HEARTBEAT), timeout: Number(PATIENCE) },
+  heartbeat,
   maxConnections: 50,
   maxConnectionsPerAddress: 20,
   maxPayload: 64 * 1024,

@@ -107,7 +107,8 @@ describe('after known traffic', () => {
       expect((await refused(example.port, { Origin }, 'GET /ws/echo HTTP/1.1')).status).toBe(403)
     }
     await refused(example.port, { 'Sec-WebSocket-Key': undefined }, 'GET /ws/echo HTTP/1.1')
-    expect(await scrapeByLabel('websocket_refused_total')).toEqual({ origin: 2, handshake: 1 })
+    await refused(example.port, {}, 'GET /ws/nothing HTTP/1.1')
+    expect(await scrapeByLabel('websocket_refused_total')).toEqual({ origin: 2, handshake: 1, path: 1 })
     expect((await scrape()).websocket_accepted_total).toBe(0)
   })
 

@@ -1,0 +1,57 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const root = new URL('../../', import.meta.url)
+const document = readFileSync(new URL('docs/production.md', root), 'utf8')
+
+/** The lines of a text, whatever their indentation: what is quoted out of a function stands at the margin. */
+const linesOf = (text: string): string => `\n${text.trim().replaceAll(/[^\S\n]*\n[^\S\n]*/g, '\n')}\n`
+
+const blocks = Array.from(document.matchAll(/^```\w.*\n([^]*?)^```$/gm), ([, text]) => text!)
+
+/** The programs whose tests stand beside this one, file by file. */
+const files = readdirSync(new URL('examples/', root), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.js'))
+  .filter((path) => existsSync(new URL(`test/examples/${path.split(/[/\\]/)[0]!}.test.ts`, root)))
+  .map((path) => ({ path, text: linesOf(readFileSync(new URL(`examples/${path}`, root), 'utf8')) }))
+
+test('each block of docs/production.md stands in an example that a test runs, to the letter', () => {
+  expect(blocks.length).toBeGreaterThan(10)
+  const foreign = blocks.filter((text) => !files.some((file) => file.text.includes(linesOf(text))))
+  expect(foreign).toEqual([])
+})
+
+test('each section of it has a block or a link to where there is one', () => {
+  const sections = document.split(/^## /m).slice(1)
+  expect(sections.map((section) => section.split('\n')[0])).toEqual([
+    'Authentication',
+    'Heartbeats',
+    'Limits',
+    'Backpressure',
+    'Shutdown',
+    'Proxies',
+    'Observability',
+  ])
+  const bare = sections.filter((section) => !section.includes('```') && !section.includes('](deployment.md)'))
+  expect(bare).toEqual([])
+})
+
+test('each of its links leads somewhere', () => {
+  const links = Array.from(document.matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g), ([, path, heading]) => ({
+    path: path!,
+    heading,
+  }))
+  expect(links.length).toBeGreaterThan(10)
+  const broken = links.filter(({ path, heading }) => {
+    const target = new URL(path === '' ? 'production.md' : path, new URL('docs/', root))
+    if (!existsSync(target)) return true
+    return heading !== undefined && !headingsOf(readFileSync(target, 'utf8')).includes(heading)
+  })
+  expect(broken).toEqual([])
+})
+
+function headingsOf(text: string): string[] {
+  return Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading]) =>
+    heading!.toLowerCase().replaceAll(' ', '-'),
+  )
+}
