@@ -1,0 +1,45 @@
+// Runs in a network namespace of its own: a server with a heartbeat and two clients, one of which the firewall cuts
+// off, both ways and without a word. Says what came of it, one line of JSON each.
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, WebSocketServer } from 'hubwire'
+
+const heartbeat = { interval: 200, timeout: 200 }
+
+/** @param {string} what @param {object} how */
+const say = (what, how) => process.stdout.write(`${JSON.stringify({ what, ...how })}\n`)
+
+execFileSync('ip', ['link', 'set', 'lo', 'up'])
+const server = new WebSocketServer({ port: 0, host: '127.0.0.1', heartbeat })
+await once(server, 'listening')
+const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+
+/** @returns {Promise<{ client: import('hubwire').WebSocket, socket: import('hubwire').WebSocket<undefined>, request: import('node:http').IncomingMessage }>} */
+async function open() {
+  const accepted = once(server, 'connection')
+  const client = await connect(`ws://127.0.0.1:${port}/`, { heartbeat })
+  const [socket, request] = await accepted
+  return { client, socket, request }
+}
+
+const witness = await open()
+const { client, socket, request } = await open()
+// It lives: it answers.
+for (let beats = 0; beats < 2; beats++) await once(socket, 'pong')
+
+const clientPort = String(request.socket.remotePort)
+for (const side of ['--sport', '--dport']) {
+  execFileSync('iptables', ['-A', 'INPUT', '-p', 'tcp', side, clientPort, '-j', 'DROP'])
+}
+const before = request.socket.bytesWritten
+let beats = 0
+witness.socket.on('pong', () => beats++)
+/** @param {string} name @param {import('hubwire').WebSocket} end */
+async function sayClose(name, end) {
+  const [code, , { wasClean, initiator, cause }] = await once(end, 'close')
+  const octets = request.socket.bytesWritten - before
+  say(name, { code, wasClean, initiator, cause: cause?.code, octets, beats })
+}
+await Promise.all([sayClose('server', socket), sayClose('client', client)])
+say('the rest', { witness: witness.socket.readyState, ...server.stats() })
+process.exit()

@@ -1,0 +1,124 @@
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { connect, type WebSocket } from 'hubwire'
+import { expect, onTestFinished, test } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { inNetworkNamespace, noNetworkNamespace } from '../support/network-namespace.js'
+import { Program } from '../support/program.js'
+import { runningServer } from '../support/running-server.js'
+import { startForwarder } from '../support/stopped-forwarder.js'
+
+const heartbeat = { interval: 200, timeout: 200 }
+const PING = 2
+const SILENT = {
+  code: 1006,
+  reason: '',
+  wasClean: false,
+  initiator: 'local',
+  cause: expect.objectContaining({
+    code: 'WS_ERR_SILENT_PEER',
+    message: 'The peer is gone: it was silent, and did not answer a Ping in time',
+  }) as Error,
+}
+
+/**
+ * A connection beside the one that dies, which answers: since both are looked at by the same timer, its Pongs are the time
+ * that the other had. There are at most three within one interval and one timeout of the same length.
+ */
+async function witness(url: string): Promise<{ readonly socket: WebSocket; beats: number }> {
+  const beating = { socket: await connect(url), beats: 0 }
+  beating.socket.on('ping', () => beating.beats++)
+  return beating
+}
+
+async function pongs(
+  socket: { once(event: 'pong', listener: () => void): unknown },
+  count: number,
+): Promise<void> {
+  for (let beats = 0; beats < count; beats++) {
+    await new Promise<void>((resolve) => {
+      socket.once('pong', resolve)
+    })
+  }
+}
+
+test('a process that is stopped is sent one Ping more, and is gone: 1006, and the others stay', async () => {
+  const { server, url, next } = await runningServer({ heartbeat })
+  const other = await witness(url)
+  await next()
+  const script = fileURLToPath(new URL('../support/peer-process.js', import.meta.url))
+  const peer = new Program(process.execPath, [script, url])
+  onTestFinished(async () => {
+    await peer.stop('SIGKILL')
+  })
+  const { socket, request } = await next()
+  await pongs(socket, 2)
+  const closed = closeOf(socket)
+  void peer.stop('SIGSTOP')
+  const [written, beats] = [request.socket.bytesWritten, other.beats]
+  expect(await closed).toMatchObject(SILENT)
+  expect(request.socket.bytesWritten - written).toBe(PING)
+  expect(other.beats - beats).toBeLessThanOrEqual(3)
+  expect(other.socket.readyState).toBe(1)
+  expect(server.stats()).toMatchObject({ connections: 1, terminated: { WS_ERR_SILENT_PEER: 1 } })
+  // When it goes on, it finds that its connection has ended.
+  void peer.stop('SIGCONT')
+  expect(await peer.exit).toEqual({ code: 0, signal: null })
+  expect(peer.lines.at(-1)).toBe('close 1006')
+  expect(peer.lines.filter((line) => line === 'ping')).toHaveLength(3)
+})
+
+test('a process that is stopped and goes on in time is kept', async () => {
+  const { url, next } = await runningServer({ heartbeat: { interval: 100, timeout: 20_000 } })
+  const other = await witness(url)
+  await next()
+  const script = fileURLToPath(new URL('../support/peer-process.js', import.meta.url))
+  const peer = new Program(process.execPath, [script, url])
+  onTestFinished(async () => {
+    await peer.stop('SIGKILL')
+  })
+  const { socket } = await next()
+  await pongs(socket, 1)
+  void peer.stop('SIGSTOP')
+  const { beats } = other
+  while (other.beats < beats + 4) await once(other.socket, 'ping')
+  void peer.stop('SIGCONT')
+  await pongs(socket, 2)
+  socket.send('still there')
+  await peer.line(/^message still there$/)
+  expect(socket.readyState).toBe(1)
+})
+
+test('a connection that a box in the middle stops to forward is gone at both ends', async () => {
+  const { port, url, next } = await runningServer({ heartbeat })
+  const other = await witness(url)
+  await next()
+  const forwarder = await startForwarder(port)
+  const [client, { socket, request }] = await Promise.all([
+    connect(`ws://127.0.0.1:${forwarder.port}`, { heartbeat }),
+    next(),
+  ])
+  await pongs(socket, 2)
+  const ends = [socket, client].map(closeOf)
+  forwarder.cut()
+  const [written, beats] = [request.socket.bytesWritten, other.beats]
+  expect(await ends[0]).toMatchObject(SILENT)
+  expect(request.socket.bytesWritten - written).toBe(PING)
+  expect(other.beats - beats).toBeLessThanOrEqual(3)
+  expect(await ends[1]).toMatchObject(SILENT)
+  expect(other.socket.readyState).toBe(1)
+})
+
+test('a connection that a firewall cuts is gone at both ends', async (context) => {
+  const reason = noNetworkNamespace()
+  if (reason !== undefined) context.skip(reason)
+  const run = inNetworkNamespace(new URL('cut-by-firewall.js', import.meta.url))
+  expect(await run.exit, run.lines.join('\n')).toEqual({ code: 0, signal: null })
+  const said = run.lines.map((line) => JSON.parse(line) as { what: string; beats: number })
+  const lost = { code: 1006, wasClean: false, initiator: 'local', cause: 'WS_ERR_SILENT_PEER' }
+  const server = said.find(({ what }) => what === 'server')
+  expect(server).toMatchObject({ ...lost, octets: PING })
+  expect(server?.beats).toBeLessThanOrEqual(3)
+  expect(said.find(({ what }) => what === 'client')).toMatchObject(lost)
+  expect(said.at(-1)).toMatchObject({ what: 'the rest', witness: 1, terminated: { WS_ERR_SILENT_PEER: 1 } })
+})

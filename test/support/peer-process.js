@@ -1,0 +1,15 @@
+// A client by another library in a process of its own, so that a test can stop the process: it says what happens to
+// it, one line each, and ends with its connection.
+import { WebSocket } from 'ws'
+
+/** @param {string} line */
+const say = (line) => process.stdout.write(`${line}\n`)
+
+new WebSocket(process.argv[2] ?? '')
+  .on('open', () => say('open'))
+  .on('ping', () => say('ping'))
+  .on('message', (data, isBinary) =>
+    say(`message ${isBinary || !(data instanceof Buffer) ? '(binary)' : data.toString()}`),
+  )
+  .on('error', (error) => say(`error ${error.message}`))
+  .on('close', (code) => say(`close ${code}`))
