@@ -1,5 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { DEFAULT_INTERVAL, DEFAULT_TIMEOUT } from '#src/connection/heartbeat.js'
+import { DEFAULT_CONTROL_FRAME_RATE, DEFAULT_MAX_BUFFERED_AMOUNT } from '#src/connection/settings.js'
+import { DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_PAYLOAD } from '#src/protocol/decoder.js'
+import { DEFAULT_HANDSHAKE_TIMEOUT } from '#src/server/admission.js'
 
 const root = new URL('../../', import.meta.url)
 const document = readFileSync(new URL('docs/production.md', root), 'utf8')
@@ -19,6 +23,21 @@ test('each block of docs/production.md stands in an example that a test runs, to
   expect(blocks.length).toBeGreaterThan(10)
   const foreign = blocks.filter((text) => !files.some((file) => file.text.includes(linesOf(text))))
   expect(foreign).toEqual([])
+})
+
+test('the defaults that it names are those of the code', () => {
+  const mebibytes = (octets: number): string => `${octets / 1024 / 1024} MiB`
+  const seconds = (milliseconds: number): string => `${milliseconds / 1000} s`
+  const { perSecond, burst = perSecond } = DEFAULT_CONTROL_FRAME_RATE
+  const named = [
+    `silent for ${seconds(DEFAULT_INTERVAL)} is sent a Ping, and one that is silent for ${seconds(DEFAULT_TIMEOUT)} more is gone`,
+    `A message has at most ${mebibytes(DEFAULT_MAX_PAYLOAD)} and ${DEFAULT_MAX_FRAGMENTS.toLocaleString('en')} frames`,
+    `an opening handshake ${seconds(DEFAULT_HANDSHAKE_TIMEOUT)}`,
+    `${burst.toLocaleString('en')} Pings and Pongs at once and ${perSecond} a second`,
+    `up to \`maxBufferedAmount\`, ${mebibytes(DEFAULT_MAX_BUFFERED_AMOUNT)}`,
+  ]
+  const words = document.replaceAll(/\s+/g, ' ')
+  expect(named.filter((each) => !words.includes(each))).toEqual([])
 })
 
 test('each section of it has a block or a link to where there is one', () => {
