@@ -56,6 +56,22 @@ describe('haproxy', requires('haproxy'), () => {
     }
   })
 
+  test('compression and a subprotocol are agreed on through it', async () => {
+    const running = await runningServer({ perMessageDeflate: true })
+    const port = await haproxy(running.port)
+    const [client, { socket }] = await Promise.all([
+      connect(`ws://127.0.0.1:${port}`, ['chat.v2'], { perMessageDeflate: true }),
+      running.next(),
+    ])
+    expect([client.protocol, socket.protocol]).toEqual(['chat.v2', 'chat.v2'])
+    expect(client.extensions).toContain('permessage-deflate')
+    const received = inbox(client)
+    const text = 'Grüße '.repeat(10_000)
+    socket.send(text)
+    expect(await received.next()).toBe(text)
+    client.terminate()
+  })
+
   test('the address and the host are those that the client came with, whatever it says itself', async () => {
     const { server, port: upstream } = await runningServer({ trustProxy: 1 })
     server.on('connection', (socket) => socket.send(JSON.stringify({ address: socket.remoteAddress })))

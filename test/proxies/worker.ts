@@ -11,7 +11,7 @@ const script = fileURLToPath(new URL('../../examples/worker/server.js', import.m
 export async function startWorker(place: string): Promise<Program> {
   const program = new Program(process.execPath, [script, place])
   onTestFinished(async () => {
-    await program.stop()
+    await program.stop('SIGKILL')
   })
   await program.line(/The worker listens/)
   return program
