@@ -1,0 +1,149 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
+import { connect as connectSocket, type AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connect, type Path, WebSocket, WebSocketServer } from 'hubwire'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { WebSocketServer as WsServer } from 'ws'
+import { exchange, handshakeText } from '../support/http-exchange.js'
+import { startHttp } from '../support/http-server.js'
+import { inbox } from '../support/inbox.js'
+import { endWithTest } from '../support/running-server.js'
+
+function startOurs(server: Server, path: Path): WebSocketServer {
+  const ours = new WebSocketServer({ server, path })
+  endWithTest(ours)
+  ours.on('connection', (socket) => {
+    socket.send('ours')
+    socket.on('message', (data) => socket.send(data))
+  })
+  return ours
+}
+
+/** A server of `ws` that takes what its path owns, as its documentation has it for several on one http.Server. */
+function startTheirs(server: Server, path: string): WsServer {
+  const theirs = new WsServer({ noServer: true, path })
+  theirs.on('connection', (socket) => {
+    socket.send('theirs')
+    socket.on('message', (data, isBinary) => {
+      socket.send(data, { binary: isBinary })
+    })
+  })
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!theirs.shouldHandle(request)) return
+    theirs.handleUpgrade(request, socket, head, (webSocket) => theirs.emit('connection', webSocket, request))
+  })
+  onTestFinished(() => {
+    for (const client of theirs.clients) client.terminate()
+    theirs.close()
+  })
+  return theirs
+}
+
+/** Who serves a path, and whether what is sent comes back. */
+async function talk(port: number, path: string): Promise<unknown[]> {
+  const client = new WebSocket(`ws://127.0.0.1:${port}${path}`)
+  const received = inbox(client)
+  const greeting = await received.next()
+  client.send('there and back')
+  const echo = await received.next()
+  client.terminate()
+  return [greeting, echo]
+}
+
+describe('`ws` beside us on an http.Server', () => {
+  test.each([
+    ['added before us', false],
+    ['added after us', true],
+  ])('%s: each has its paths, and HTTP has the rest', async (_name, oursFirst) => {
+    const { http, port } = await startHttp((request, response) => response.end(`plain ${request.url ?? ''}`))
+    if (oursFirst) startOurs(http, '/ours')
+    const theirs = startTheirs(http, '/theirs')
+    if (!oursFirst) startOurs(http, '/ours')
+    const second = startOurs(http, /^\/rooms\/(?<room>\w+)$/)
+    for (let round = 0; round < 3; round++) {
+      expect(await talk(port, '/ours')).toEqual(['ours', 'there and back'])
+      expect(await talk(port, '/theirs')).toEqual(['theirs', 'there and back'])
+      expect(await talk(port, `/rooms/${round}`)).toEqual(['ours', 'there and back'])
+      expect((await exchange(port, 'GET /page HTTP/1.0\r\n\r\n')).body).toBe('plain /page')
+    }
+    const [a, b] = [
+      await connect(`ws://127.0.0.1:${port}/rooms/a`),
+      await connect(`ws://127.0.0.1:${port}/theirs`),
+    ]
+    // One that ends leaves the other.
+    expect(await second.shutdown()).toMatchObject({ terminated: 0 })
+    expect([a.readyState, b.readyState]).toEqual([WebSocket.CLOSED, WebSocket.OPEN])
+    expect(await talk(port, '/theirs')).toEqual(['theirs', 'there and back'])
+    expect(theirs.clients.size).toBeGreaterThan(0)
+  })
+
+  test('a thousand messages each way on both do not mix', async () => {
+    const { http, port } = await startHttp()
+    startOurs(http, '/ours')
+    startTheirs(http, '/theirs')
+    await Promise.all(
+      ['ours', 'theirs'].map(async (name) => {
+        const client = await connect(`ws://127.0.0.1:${port}/${name}`)
+        const received = inbox(client)
+        const expected = [name]
+        for (let index = 0; index < 1000; index++) {
+          client.send(`${name} ${index}`)
+          expected.push(`${name} ${index}`)
+        }
+        const messages = []
+        while (messages.length < expected.length) messages.push(await received.next())
+        expect(messages).toEqual(expected)
+        client.terminate()
+      }),
+    )
+  })
+})
+
+describe('an upgrade to something else', () => {
+  test('reaches its own listener, with what was sent behind it, whichever comes first', async () => {
+    const { http, port } = await startHttp()
+    const other = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      if (request.headers.upgrade !== 'shout/1') return
+      socket.write('HTTP/1.1 101 Shouting\r\nConnection: Upgrade\r\nUpgrade: shout/1\r\n\r\n')
+      socket.write(head.toString().toUpperCase())
+      socket.on('data', (chunk: Buffer) => socket.write(chunk.toString().toUpperCase()))
+      socket.on('end', () => socket.end())
+    }
+    http.on('upgrade', other)
+    startOurs(http, '/')
+    const socket = connectSocket(port, '127.0.0.1')
+    socket.write(`${handshakeText({ Upgrade: 'shout/1' })}hello, `)
+    let text = ''
+    for await (const chunk of socket) {
+      text += (chunk as Buffer).toString()
+      if (text.endsWith('HELLO, ')) socket.end('you there')
+    }
+    expect(text).toBe(
+      'HTTP/1.1 101 Shouting\r\nConnection: Upgrade\r\nUpgrade: shout/1\r\n\r\nHELLO, YOU THERE',
+    )
+    expect(await talk(port, '/')).toEqual(['ours', 'there and back'])
+  })
+
+  test('where Node lets the http.Server choose, is the plain request that it wants it to be', async () => {
+    // Before Node 24.9 there is no such option, and the request comes to us as an upgrade.
+    const options: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
+      shouldUpgradeCallback: (request) => request.headers.upgrade === 'websocket',
+    }
+    const http = createServer(options, (_request, response) => response.end('plain')).listen(0, '127.0.0.1')
+    await once(http, 'listening')
+    onTestFinished(() => {
+      http.close()
+      http.closeAllConnections()
+    })
+    const { port } = http.address() as AddressInfo
+    startOurs(http, '/')
+    const answer = await exchange(port, handshakeText({ Upgrade: 'h2c', Connection: 'Upgrade, close' }))
+    expect(answer).toMatchObject(
+      'shouldUpgradeCallback' in http
+        ? { status: 200, body: 'plain' }
+        : { status: 400, body: 'The only protocol to upgrade to is websocket\n' },
+    )
+    expect(await talk(port, '/')).toEqual(['ours', 'there and back'])
+  })
+})
