@@ -240,7 +240,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
   test('with `hash $uri consistent;` a path has its worker', async () => {
     const { paths, url } = await site({ 'least_conn;': 'hash $uri consistent;' })
     const used = new Set<string>()
-    for (let room = 0; room < 12; room++) {
+    for (let room = 0; room < 20; room++) {
       const [first, second] = await visitors(`${url}/room/${room}`, 2)
       expect(second!.worker).toBe(first!.worker)
       used.add(first!.worker)
