@@ -1,10 +1,11 @@
-import { constants, isUtf8 } from 'node:buffer'
+import { constants, isAscii, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
 import { ProtocolError } from './errors.js'
-import { detach, isolate } from './fragments.js'
-import { mask } from './masking.js'
+import { detach, isolate, isWorthPassing } from './fragments.js'
+import { mask, SEEN_UP_TO } from './masking.js'
 import type { MessageInflater } from './message-inflater.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
+import { forget, remember } from './recent-text.js'
 import { UnfinishedMessage } from './unfinished-message.js'
 import {
   checkFirstOctet,
@@ -132,6 +133,7 @@ export class Decoder {
       while (!this.#finished && !this.#held && !this.#inflating && this.#step());
     } finally {
       this.#reading = false
+      forget()
       this.#keepRest()
     }
   }
@@ -223,7 +225,9 @@ export class Decoder {
     if (end > start) {
       const seen = this.#unmask(start, end, message.key)
       this.#offset = end
-      if (!this.#isValid(message, start, end, (seen & NOT_ASCII) === 0)) return this.#fail(utf8Error())
+      if (!this.#isValid(message, start, end, (seen & NOT_ASCII) === 0)) {
+        return this.#fail(utf8Error())
+      }
       message.add(this.#chunk, start, end)
     }
     if (message.remaining > 0) return false
@@ -272,9 +276,13 @@ export class Decoder {
 
   /** Hands out a payload that nothing has looked at yet. */
   #deliver(octets: Buffer, start: number, end: number, isBinary: boolean, ascii: boolean): void {
-    const unchecked = !isBinary && !ascii && !this.#options.skipUTF8Validation
-    if (unchecked && !isUtf8(octets.subarray(start, end))) this.#fail(utf8Error())
-    else this.#handOut(octets, start, end, isBinary, ascii)
+    let isKnownAscii = ascii
+    if (!isBinary && !ascii && !this.#options.skipUTF8Validation) {
+      const text = octets.subarray(start, end)
+      isKnownAscii = text.length > SEEN_UP_TO && isAscii(text)
+      if (!isKnownAscii && !isUtf8(text)) return void this.#fail(utf8Error())
+    }
+    this.#handOut(octets, start, end, isBinary, isKnownAscii)
   }
 
   #handOut(octets: Buffer, start: number, end: number, isBinary: boolean, ascii: boolean): void {
@@ -282,7 +290,12 @@ export class Decoder {
       this.#sink.onMessage(detach(octets, start, end), isBinary)
     } else {
       // One octet a character and no decoding: the quickest call there is, and ASCII is all that it is used for.
-      this.#sink.onMessage(octets.toString(ascii ? 'latin1' : 'utf8', start, end), false)
+      const text = octets.toString(ascii ? 'latin1' : 'utf8', start, end)
+      // Text that was not validated may not be what its octets are.
+      if (isWorthPassing(octets, end - start) && !this.#options.skipUTF8Validation) {
+        remember(text, octets.subarray(start, end))
+      }
+      this.#sink.onMessage(text, false)
     }
   }
 

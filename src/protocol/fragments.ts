@@ -15,12 +15,11 @@ export function isolate(octets: Buffer): Buffer {
 }
 
 /**
- * `octets[start, end)` in memory that is not much larger than it: a view where it fills at least half of what it
- * would keep alive, else a copy. A view of four octets would pin the whole read buffer, which is how small fragments
- * come to hold megabytes.
+ * `octets[start, end)` in memory that is not much larger than it: a view where {@link isWorthPassing} says so, else a
+ * copy. A view of four octets would pin the whole read buffer, which is how small messages come to hold megabytes.
  */
 export function detach(octets: Buffer, start: number, end: number): Buffer {
-  if (isWorthAView(octets, end - start)) return octets.subarray(start, end)
+  if (isWorthPassing(octets, end - start)) return octets.subarray(start, end)
   if (end - start >= VIEW_FROM) return isolate(octets.subarray(start, end))
   // Short ones come from Node's pool, at a tenth of the price.
   const copy = Buffer.allocUnsafe(end - start)
@@ -28,7 +27,16 @@ export function detach(octets: Buffer, start: number, end: number): Buffer {
   return copy
 }
 
-function isWorthAView(octets: Buffer, length: number): boolean {
+/**
+ * Whether a message fills at least a quarter of the memory that a view of it would keep alive: 16 KiB of a full read
+ * (the copy took 11 % of the time of echoing that).
+ */
+export function isWorthPassing(octets: Buffer, length: number): boolean {
+  return length >= VIEW_FROM && length * 4 >= octets.buffer.byteLength
+}
+
+/** The same for a piece that is held until the rest of its message comes, for as long as the peer likes: half. */
+function isWorthHolding(octets: Buffer, length: number): boolean {
   return length >= VIEW_FROM && length * 2 >= octets.buffer.byteLength
 }
 
@@ -47,7 +55,7 @@ export class Fragments {
   /** @param due - octets of the same frame that are still to come: as much again as is there is provided for */
   add(octets: Buffer, start: number, end: number, due = 0): void {
     this.length += end - start
-    if (isWorthAView(octets, end - start)) {
+    if (isWorthHolding(octets, end - start)) {
       this.#seal()
       this.#pieces.push(octets.subarray(start, end))
       return

@@ -1,19 +1,32 @@
 /** Below this many octets the loop over words does not pay for its view of the memory. */
 const WORDS_FROM = 48
 
-const keyOctets = new Uint8Array(4)
+/** Beyond this many {@link mask} looks at nothing: it has no number to look with. */
+export const SEEN_UP_TO = 1024
+const NOT_SEEN = 0x80808080
+
+const keyOctets = new Uint8Array(8)
 const keyWord = new Int32Array(keyOctets.buffer)
+const longKeyWord = new BigUint64Array(keyOctets.buffer)
 
 /** What a socket is read into; a larger memory is masked seldom, and must not be kept alive by the view of it. */
 const LARGEST_KEPT = 64 * 1024
 
 /** The view of the memory masked last: the frames of one chunk share it. */
 let words: Int32Array = new Int32Array(0)
+let longWords: BigUint64Array = new BigUint64Array(0)
 
 function wordsOf(memory: ArrayBufferLike): Int32Array {
   if (words.buffer === memory) return words
   const view = new Int32Array(memory, 0, memory.byteLength >>> 2)
   if (memory.byteLength <= LARGEST_KEPT) words = view
+  return view
+}
+
+function longWordsOf(memory: ArrayBufferLike): BigUint64Array {
+  if (longWords.buffer === memory) return longWords
+  const view = new BigUint64Array(memory, 0, memory.byteLength >>> 3)
+  if (memory.byteLength <= LARGEST_KEPT) longWords = view
   return view
 }
 
@@ -30,11 +43,12 @@ export function rotateKey(key: number, count: number): number {
  * Masks or unmasks `octets[start, end)` in place (RFC 6455 section 5.3; one operation does both).
  *
  * @param key - the masking key as an integer, its first octet in the lowest bits
- * @returns a number which has a bit of `0x80808080` set where the result is not all ASCII: whoever unmasks text
- *   knows from it, for no further pass, that there is no UTF-8 to validate
+ * @returns a number which has a bit of `0x80808080` set where the result is not all ASCII, or longer than 1 KiB:
+ *   whoever unmasks short text knows from it, for no further pass, that there is no UTF-8 to validate
  */
 export function mask(octets: Uint8Array, start: number, end: number, key: number): number {
   if (end - start < WORDS_FROM) return maskOctets(octets, start, end, key)
+  if (end - start > SEEN_UP_TO) return maskLong(octets, start, end, key)
 
   const base = octets.byteOffset
   const firstWord = (base + start + 3) >>> 2
@@ -63,13 +77,34 @@ function maskOctets(octets: Uint8Array, start: number, end: number, key: number)
   return seen
 }
 
-/** Eight words a turn: 10 GB/s where the loop over octets does 0.9. */
+function maskLong(octets: Uint8Array, start: number, end: number, key: number): number {
+  const base = octets.byteOffset
+  const firstWord = (base + start + 7) >>> 3
+  const lastWord = (base + end) >>> 3
+  const aligned = firstWord * 8 - base
+  const rest = lastWord * 8 - base
+  const rotated = rotateKey(key, aligned - start)
+  maskOctets(octets, start, aligned, key)
+  maskLongWords(longWordsOf(octets.buffer), firstWord, lastWord, rotated)
+  maskOctets(octets, rest, end, rotated)
+  return NOT_SEEN
+}
+
+/** 16 KiB: 3.2 µs, where words of 32 bits take 5.5, and 7.2 with a look at the result (which makes it 17 here). */
+function maskLongWords(memory: BigUint64Array, first: number, last: number, key: number): void {
+  setKey(key)
+  const word = longKeyWord[0]!
+  for (let index = first; index < last; index++) memory[index] = memory[index]! ^ word
+}
+
+/** Makes the key, twice over (a shift counts modulo 32), readable in the machine's own order of octets, whichever that is. */
+function setKey(key: number): void {
+  for (let index = 0; index < 8; index++) keyOctets[index] = key >>> (8 * index)
+}
+
+/** Eight words a turn. */
 function maskWords(memory: Int32Array, first: number, last: number, key: number): number {
-  keyOctets[0] = key
-  keyOctets[1] = key >>> 8
-  keyOctets[2] = key >>> 16
-  keyOctets[3] = key >>> 24
-  // Read back in the machine's own order of octets, whichever that is.
+  setKey(key)
   const word = keyWord[0]!
   let seen = 0
   let index = first

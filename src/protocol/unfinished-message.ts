@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
 import { Fragments } from './fragments.js'
 import { rotateKey } from './masking.js'
@@ -63,8 +64,9 @@ export class UnfinishedMessage {
   }
 
   /** Whether text that is not compressed can still become valid UTF-8. */
-  validate(octets: Buffer, start: number, end: number, isAscii: boolean): boolean {
-    if (!this.isText || this.isCompressed || (isAscii && this.isWholeText)) return true
+  validate(octets: Buffer, start: number, end: number, isKnownAscii: boolean): boolean {
+    if (!this.isText || this.isCompressed) return true
+    if (this.isWholeText && (isKnownAscii || isAscii(octets.subarray(start, end)))) return true
     this.#isAscii = false
     this.#utf8 ??= new Utf8Validator()
     return this.#utf8.push(octets, start, end)

@@ -4,6 +4,8 @@ import { settled } from '../support/event-loop.js'
 import { inbox, take } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { FrameReader, type ReceivedFrame } from '../support/raw-frame.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { runningServer } from '../support/running-server.js'
 
 function read(octets: Buffer): ReceivedFrame[] {
   return new FrameReader().push(octets)
@@ -201,5 +203,49 @@ describe('callbacks', () => {
     socket.send('after', callback)
     await settled()
     expect(callback).toHaveBeenCalledTimes(6)
+  })
+})
+
+describe('a long text that is passed on while it is handled', () => {
+  const text = 'passed on '.repeat(5000)
+
+  test('is not encoded again: what leaves is the memory that came', async () => {
+    const { client, socket, serverEnd } = await memoryPair()
+    socket.on('message', (data) => socket.send(data))
+    const came: ArrayBufferLike[] = []
+    serverEnd.on('data', (chunk: Buffer) => came.push(chunk.buffer))
+    const answers = inbox(client)
+    client.send(text)
+    expect(await answers.next()).toBe(text)
+    expect(serverEnd.batches).toHaveLength(1)
+    expect(came).toContain(serverEnd.batches[0]!.at(-1)!.buffer)
+  })
+
+  test('to a peer for whom much waits is in memory of its own', async () => {
+    const { client, socket, serverEnd } = await memoryPair()
+    socket.on('message', (data) => socket.send(data))
+    const came: ArrayBufferLike[] = []
+    serverEnd.on('data', (chunk: Buffer) => came.push(chunk.buffer))
+    serverEnd.stall()
+    for (let count = 0; count < 10; count++) {
+      client.send(text)
+      await settled()
+    }
+    const received = inbox(client)
+    serverEnd.release()
+    expect(await take(received, 10)).toEqual(Array<string>(10).fill(text))
+    const left = serverEnd.batches.flat().filter(({ length }) => length > 100)
+    expect(left).toHaveLength(10)
+    const shared = left.filter(({ buffer }) => came.includes(buffer))
+    expect(shared.length * text.length).toBeLessThan(128 * 1024 + text.length)
+    expect(shared.length).toBeGreaterThan(0)
+  })
+
+  test('that was not valid is what it was made to', async () => {
+    const { port, next } = await runningServer({ skipUTF8Validation: true })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    socket.on('message', (data) => socket.send(data))
+    peer.write(peer.encode({ opcode: 1, payload: Buffer.alloc(9000, 0xff), fin: true, rsv: 0 }))
+    expect((await peer.next())?.payload.toString()).toBe('\ufffd'.repeat(9000))
   })
 })

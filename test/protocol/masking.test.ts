@@ -45,9 +45,25 @@ describe('mask', () => {
     expect(wrong).toEqual([])
   })
 
+  test('every length around 1 KiB, where the loop changes, at every alignment', () => {
+    const wrong = []
+    for (let alignment = 0; alignment < 16; alignment++) {
+      for (let length = 1010; length <= 1050; length++) {
+        for (const behind of [0, 1, 5]) {
+          const memory = amongOthers(alignment, length, behind)
+          const expected = Buffer.from(memory)
+          expected.set(naive(memory.subarray(alignment, alignment + length), KEY), alignment)
+          mask(memory, alignment, alignment + length, toInteger(KEY))
+          if (!memory.equals(expected)) wrong.push({ alignment, length, behind })
+        }
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
   test('any range of a view into any memory', () => {
     const key = fc.tuple(octet(), octet(), octet(), octet())
-    const range = fc.tuple(fc.nat(70), fc.nat(70), fc.nat(600), fc.nat(20))
+    const range = fc.tuple(fc.nat(70), fc.nat(70), fc.nat(3000), fc.nat(20))
     fc.assert(
       fc.property(key, range, (key, [before, start, length, behind]) => {
         const memory = amongOthers(before + start, length, behind)
@@ -77,7 +93,7 @@ describe('mask', () => {
     expect(Buffer.from(octets).equals(naive(new Uint8Array(100).fill(0x61), KEY))).toBe(true)
   })
 
-  test.each([1, 3, 47, 48, 49, 80, 81, 82, 83, 200])(
+  test.each([1, 3, 47, 48, 49, 80, 81, 82, 83, 200, 1024])(
     'tells of each of %d octets of the result whether it is ASCII',
     (length) => {
       const wrong = []
@@ -88,6 +104,10 @@ describe('mask', () => {
       expect(wrong).toEqual([])
     },
   )
+
+  test('of more than 1 KiB it says nothing', () => {
+    expect(toldAsAscii(1025, 0, 0x7f)).toBe(false)
+  })
 
   test('nothing at all is ASCII', () => {
     expect(mask(Buffer.alloc(0), 0, 0, -1) & 0x80808080).toBe(0)
