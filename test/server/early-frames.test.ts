@@ -1,0 +1,244 @@
+import { once } from 'node:events'
+import { createServer as createSecureServer } from 'node:https'
+import { connect as connectSocket, type AddressInfo, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { connect as connectSecurely } from 'node:tls'
+import { deflateRawSync, constants } from 'node:zlib'
+import { refuse, type Refusal, WebSocketServer, type WebSocketServerOptions } from 'hubwire'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { makeCertificate } from '../support/certificate.js'
+import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { handshakeText, readAnswer } from '../support/http-exchange.js'
+import { clientFrame } from '../support/paused-client.js'
+import { Queue } from '../support/queue.js'
+import { encodeFrame, FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
+import { readHead } from '../support/raw-handshake.js'
+import { endWithTest } from '../support/running-server.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
+import { uncaught } from '../support/uncaught.js'
+
+type Outcome = string | Refusal
+
+/** A server whose checks wait for the test, and which notes what comes in which order. */
+class Watched {
+  readonly events: string[] = []
+  readonly #checks = new Queue<(outcome: Outcome) => void>()
+  readonly #ended = new Queue<string>()
+
+  readonly options: Pick<WebSocketServerOptions<string>, 'authenticate' | 'perMessageDeflate'> = {
+    perMessageDeflate: true,
+    authenticate: () =>
+      new Promise<Outcome>((resolve) => {
+        this.#checks.push(resolve)
+      }),
+  }
+
+  watch(server: WebSocketServer<string>): void {
+    endWithTest(server)
+    server.on('connection', (socket) => {
+      this.events.push(`connection of ${socket.user}`)
+      socket.on('message', (data) => this.events.push(data as string))
+      void closeOf(socket).then(({ code, wasClean }) => {
+        this.events.push(`close ${code} ${wasClean ? 'clean' : 'unclean'}`)
+        this.#ended.push('')
+      })
+    })
+  }
+
+  /** The check of the next handshake, when it has begun. */
+  check(): Promise<(outcome: Outcome) => void> {
+    return this.#checks.next()
+  }
+
+  async closed(): Promise<void> {
+    await this.#ended.next()
+  }
+}
+
+const CLOSE = encodeFrame(
+  { opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]), fin: true, rsv: 0 },
+  true,
+)
+
+function compressed(text: string): Buffer {
+  const payload = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
+  return encodeFrame({ opcode: opcode.text, payload, fin: true, rsv: 4 }, true)
+}
+
+/** What a client may send before it is let in, and what of it arrives. */
+const early = [
+  ...Array.from({ length: 300 }, (_, index) => clientFrame('text', `early ${index}`)),
+  clientFrame('text', 'in ', false),
+  clientFrame('ping', 'are you there?'),
+  clientFrame('continuation', 'two parts'),
+  compressed('compressed'),
+]
+const arriving = [
+  ...Array.from({ length: 300 }, (_, index) => `early ${index}`),
+  'in two parts',
+  'compressed',
+]
+
+/** Each kind of socket: a server on it, and a client that has sent its handshake. */
+const places: [string, (watched: Watched) => Promise<() => Socket>][] = [
+  [
+    'TCP',
+    async (watched) => {
+      const server = new WebSocketServer<string>({ port: 0, host: '127.0.0.1', ...watched.options })
+      watched.watch(server)
+      await once(server, 'listening')
+      return () => connectSocket((server.address() as AddressInfo).port, '127.0.0.1')
+    },
+  ],
+  [
+    'a unix socket',
+    async (watched) => {
+      const unixPath = join(temporaryFolder(), 'socket')
+      const server = new WebSocketServer<string>({ unixPath, ...watched.options })
+      watched.watch(server)
+      await once(server, 'listening')
+      return () => connectSocket(unixPath)
+    },
+  ],
+  [
+    'TLS',
+    async (watched) => {
+      const certificate = makeCertificate()
+      const https = createSecureServer(certificate).listen(0, '127.0.0.1')
+      await once(https, 'listening')
+      onTestFinished(() => {
+        https.close()
+      })
+      watched.watch(new WebSocketServer<string>({ server: https, ...watched.options }))
+      const { port } = https.address() as AddressInfo
+      return () => connectSecurely({ port, host: '127.0.0.1', ca: certificate.cert, servername: 'localhost' })
+    },
+  ],
+]
+
+function open(connect: () => Socket): Socket {
+  const socket = connect()
+  socket.on('error', () => {})
+  onTestFinished(() => {
+    socket.destroy()
+  })
+  socket.write(handshakeText({ 'Sec-WebSocket-Extensions': 'permessage-deflate' }))
+  return socket
+}
+
+/** All frames up to the end. */
+async function framesOf(socket: Socket): Promise<ReceivedFrame[]> {
+  const { line, rest } = await readHead(socket)
+  expect(line).toContain('101')
+  const reader = new FrameReader()
+  const frames = reader.push(rest)
+  socket.on('data', (chunk: Buffer) => frames.push(...reader.push(chunk)))
+  socket.resume()
+  await new Promise((resolve) => socket.once('close', resolve))
+  return frames
+}
+
+describe.each(places)('frames that come over %s while authenticate runs', (_place, start) => {
+  test('are held, and come behind the connection, in order and all', async () => {
+    const watched = new Watched()
+    const socket = open(await start(watched))
+    const admit = await watched.check()
+    for (const frame of early) socket.write(frame)
+    await settled()
+    expect(watched.events).toEqual([])
+    admit('ada')
+    socket.write(clientFrame('text', 'late'))
+    socket.write(CLOSE)
+    const frames = await framesOf(socket)
+    await watched.closed()
+    expect(watched.events).toEqual(['connection of ada', ...arriving, 'late', 'close 1000 clean'])
+    expect(frames.map((frame) => frame.opcode)).toEqual([opcode.pong, opcode.close])
+    expect(frames[0]?.payload.toString()).toBe('are you there?')
+  })
+
+  test('with a Close behind them, and the end of its side, are heard still', async () => {
+    const watched = new Watched()
+    const socket = open(await start(watched))
+    const admit = await watched.check()
+    socket.end(Buffer.concat([clientFrame('text', 'and goodbye'), CLOSE]))
+    await settled()
+    admit('ada')
+    socket.resume()
+    await watched.closed()
+    expect(watched.events).toEqual(['connection of ada', 'and goodbye', 'close 1000 clean'])
+  })
+
+  test('of one that is refused with a Close frame reach nobody', async () => {
+    const watched = new Watched()
+    const socket = open(await start(watched))
+    const decide = await watched.check()
+    socket.write(clientFrame('text', 'let me in'))
+    await settled()
+    decide(refuse.close(4401, 'who?'))
+    const frames = framesOf(socket)
+    socket.write(
+      encodeFrame({ opcode: opcode.close, payload: Buffer.of(0x11, 0x31), fin: true, rsv: 0 }, true),
+    )
+    expect(await frames).toMatchObject([
+      { opcode: opcode.close, payload: Buffer.concat([Buffer.of(0x11, 0x31), Buffer.from('who?')]) },
+    ])
+    expect(watched.events).toEqual([])
+  })
+
+  test('of one that is refused do not cost it the answer', async () => {
+    const watched = new Watched()
+    const socket = open(await start(watched))
+    const decide = await watched.check()
+    socket.write(Buffer.concat(early))
+    await settled()
+    decide(refuse(401, { body: 'who?' }))
+    expect(await readAnswer(socket)).toMatchObject({ status: 401, body: 'who?' })
+    expect(watched.events).toEqual([])
+  })
+
+  test('and are malformed end their connection only', async () => {
+    const lost = uncaught()
+    const watched = new Watched()
+    const connect = await start(watched)
+    const socket = open(connect)
+    const admit = await watched.check()
+    socket.write(Buffer.concat([clientFrame('text', 'good'), Buffer.alloc(20, 0xff)]))
+    await settled()
+    admit('ada')
+    const frames = await framesOf(socket)
+    await watched.closed()
+    expect(watched.events).toEqual(['connection of ada', 'good', 'close 1006 unclean'])
+    expect(frames.map((frame) => [frame.opcode, frame.payload.readUInt16BE(0)])).toEqual([
+      [opcode.close, 1002],
+    ])
+    expect(lost).toEqual([])
+  })
+
+  test.each(['before', 'after'])('and a loss of the connection just %s it is admitted', async (when) => {
+    const lost = uncaught()
+    const watched = new Watched()
+    const connect = await start(watched)
+    const socket = open(connect)
+    const admit = await watched.check()
+    socket.write(Buffer.concat(early))
+    await settled()
+    if (when === 'after') admit('ada')
+    // A unix socket has no reset.
+    if (_place === 'TCP') socket.resetAndDestroy()
+    else socket.destroy()
+    await settled()
+    if (when === 'before') admit('ada')
+    // Whether it was still a connection is for the system to say; if so, it has ended.
+    const next = open(connect)
+    const admitNext = await watched.check()
+    admitNext('grace')
+    next.write(CLOSE)
+    await framesOf(next)
+    while (!watched.events.some((event, index) => event === 'close 1000 clean' && index > 0)) await settled()
+    const connections = watched.events.filter((event) => event.startsWith('connection of ada'))
+    const ends = watched.events.filter((event) => event.startsWith('close'))
+    expect(ends).toHaveLength(connections.length + 1)
+    expect(lost).toEqual([])
+  })
+})
