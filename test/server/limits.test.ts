@@ -1,0 +1,221 @@
+import { once } from 'node:events'
+import { connect as connectSocket } from 'node:net'
+import { connect, type WebSocket } from 'hubwire'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { closeOf, type Closed } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
+import { handshakeText, readAnswer } from '../support/http-exchange.js'
+import { inbox } from '../support/inbox.js'
+import { openPair } from '../support/open-pair.js'
+import { clientFrame, pausedClient } from '../support/paused-client.js'
+import { FrameReader, opcode } from '../support/raw-frame.js'
+import { openAsClient } from '../support/raw-handshake.js'
+import { runningServer } from '../support/running-server.js'
+
+const KIBI = 1024
+const MEBI = 1024 * KIBI
+
+/** Sends octets as they are to a server, and tells what it heard and how it closed. */
+async function afterSending(
+  ...octets: Buffer[]
+): Promise<{ heard: number[]; closed: Promise<Closed>; socket: WebSocket<undefined> }> {
+  const { port, next } = await runningServer()
+  const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+  const heard: number[] = []
+  socket.on('message', (data) => heard.push((data as Buffer).length))
+  const closed = closeOf(socket)
+  for (const part of octets) peer.write(part)
+  return { heard, closed, socket }
+}
+
+describe('by default', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  test('maxPayload is 1 MiB', async () => {
+    const whole = clientFrame('binary', Buffer.alloc(MEBI))
+    // Of what is too long the header is enough.
+    const header = clientFrame('binary', Buffer.alloc(MEBI + 1)).subarray(0, 14)
+    const { heard, closed } = await afterSending(whole, header)
+    expect((await closed).cause).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', closeCode: 1009 })
+    expect(heard).toEqual([MEBI])
+  })
+
+  test('maxPayload counts the fragments of a message together', async () => {
+    const half = Buffer.alloc(MEBI / 2)
+    const { heard, closed } = await afterSending(
+      clientFrame('binary', half, false),
+      clientFrame('continuation', half),
+      clientFrame('binary', half, false),
+      clientFrame('continuation', half, false),
+      clientFrame('continuation', 'x'),
+    )
+    expect((await closed).cause).toMatchObject({ closeCode: 1009 })
+    expect(heard).toEqual([MEBI])
+  })
+
+  test('maxFragments is 131,072', async () => {
+    const fragments = (count: number): Buffer =>
+      Buffer.concat([
+        clientFrame('binary', '', false),
+        ...Array.from({ length: count - 2 }, () => clientFrame('continuation', '', false)),
+        clientFrame('continuation', 'x'),
+      ])
+    const { heard, closed } = await afterSending(fragments(131_072), fragments(131_073))
+    expect((await closed).cause).toMatchObject({ closeCode: 1008 })
+    expect(heard).toEqual([1])
+  })
+
+  test('maxBufferedAmount is 16 MiB, and beyond it a peer is ended', async () => {
+    const { port, next } = await runningServer()
+    const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
+    const closed = closeOf(socket)
+    const message = Buffer.alloc(64 * KIBI)
+    let most = 0
+    while (socket.readyState === 1) {
+      socket.send(message)
+      most = Math.max(most, socket.bufferedAmount)
+    }
+    expect(most).toBeGreaterThan(16 * MEBI)
+    expect(most).toBeLessThan(16 * MEBI + 2 * message.length)
+    expect((await closed).cause).toMatchObject({ code: 'WS_ERR_SLOW_PEER' })
+    raw.destroy()
+  })
+
+  test('there is no limit to the number of connections, from one address or from all', async () => {
+    const { server, url } = await runningServer()
+    await Promise.all(Array.from({ length: 300 }, () => connect(url)))
+    expect(server.stats()).toMatchObject({ connections: 300, refused: {} })
+  })
+
+  test('a check has 10 seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const signals: AbortSignal[] = []
+    const { server, port } = await runningServer({
+      authenticate: (_request, { signal }) => {
+        signals.push(signal)
+        server.emit('error', new Error('asked'))
+        return new Promise<undefined>(() => {})
+      },
+    })
+    const asked = new Promise((resolve) => server.once('error', resolve))
+    const socket = connectSocket(port, '127.0.0.1')
+    socket.write(handshakeText())
+    await asked
+    vi.advanceTimersByTime(9999)
+    await settled()
+    expect([signals[0]?.aborted, server.stats().refused]).toEqual([false, {}])
+    vi.advanceTimersByTime(1)
+    expect((await readAnswer(socket)).status).toBe(503)
+    expect(server.stats().refused).toEqual({ handshakeTimeout: 1 })
+  })
+
+  test('a closing handshake has 30 seconds, and those of a shutdown 10', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { server, port, next } = await runningServer()
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const [other, { socket: second }] = await Promise.all([openAsClient(port), next()])
+    const closed = closeOf(socket)
+    socket.close()
+    expect((await peer.next())?.opcode).toBe(opcode.close)
+    vi.advanceTimersByTime(29_999)
+    await settled()
+    expect(socket.readyState).toBe(2)
+    vi.advanceTimersByTime(1)
+    expect((await closed).cause).toMatchObject({ code: 'WS_ERR_CLOSE_TIMEOUT' })
+    const shutdown = server.shutdown()
+    expect((await other.peer.next())?.opcode).toBe(opcode.close)
+    vi.advanceTimersByTime(9999)
+    await settled()
+    expect(second.readyState).toBe(2)
+    vi.advanceTimersByTime(1)
+    expect(await shutdown).toEqual({ closed: 0, terminated: 1 })
+  })
+})
+
+describe("slowPolicy 'skip' never skips control frames", () => {
+  test('Ping, Pong and Close go to a peer beyond the limit, between whole messages', async () => {
+    const { port, next } = await runningServer({ slowPolicy: 'skip', maxBufferedAmount: 100 * KIBI })
+    const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
+    const message = Buffer.alloc(50 * KIBI, 'x')
+    let missed = 0
+    let delivered = 0
+    while (missed < 50) {
+      socket.send(message, (error) => {
+        if (error instanceof Error) missed++
+        else delivered++
+      })
+      await settled()
+    }
+    expect(socket.readyState).toBe(1)
+    const pinged = once(socket, 'ping')
+    raw.write(clientFrame('ping', 'theirs'))
+    await pinged
+    socket.ping('ours')
+    const skipped = missed
+    const reader = new FrameReader()
+    const frames: [code: number, length: number, text: string][] = []
+    raw.on('data', (chunk: Buffer) => {
+      for (const { opcode: code, payload } of reader.push(chunk)) {
+        frames.push([code, payload.length, code === opcode.binary ? '' : payload.toString()])
+      }
+    })
+    const drained = once(socket, 'drain')
+    raw.resume()
+    await drained
+    socket.close(4000, 'done')
+    await once(raw, 'data')
+    while (!frames.some(([code]) => code === opcode.close)) await settled()
+    raw.write(clientFrame('close', Buffer.of(0x0f, 0xa0)))
+    expect(await closeOf(socket)).toMatchObject({ code: 4000, wasClean: true })
+    const controls = frames.filter(([code]) => code !== opcode.binary)
+    expect(controls.map(([code]) => code).toSorted((one, other) => one - other)).toEqual([
+      opcode.close,
+      opcode.ping,
+      opcode.pong,
+    ])
+    expect(controls.map(([, , text]) => text)).toEqual(expect.arrayContaining(['ours', 'theirs']))
+    const messages = frames.filter(([code]) => code === opcode.binary)
+    expect(messages.every(([, length]) => length === message.length)).toBe(true)
+    expect(missed).toBe(skipped)
+    expect(messages).toHaveLength(delivered)
+  })
+
+  test('nor the Pings of the heartbeat: a peer that does not read is found out', async () => {
+    const { port, next } = await runningServer({
+      slowPolicy: 'skip',
+      maxBufferedAmount: 10 * KIBI,
+      heartbeat: { interval: 50, timeout: 50 },
+    })
+    const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
+    const closed = closeOf(socket)
+    const timer = setInterval(() => {
+      if (socket.readyState === 1) socket.send(Buffer.alloc(50 * KIBI))
+    }, 1)
+    expect((await closed).cause).toMatchObject({ code: 'WS_ERR_SILENT_PEER' })
+    clearInterval(timer)
+    raw.destroy()
+  })
+})
+
+test('each limit is held by itself: one connection that exceeds its own costs no other', async () => {
+  const { running, client, socket } = await openPair()
+  const received = inbox(socket)
+  for (const octets of [
+    clientFrame('binary', Buffer.alloc(MEBI + 1)).subarray(0, 14),
+    Buffer.concat(Array.from({ length: 3000 }, () => clientFrame('ping'))),
+    Buffer.alloc(10, 0xff),
+  ]) {
+    const [{ peer }, { socket: other }] = await Promise.all([openAsClient(running.port), running.next()])
+    const closed = closeOf(other)
+    peer.write(octets)
+    expect(await closed).toMatchObject({ code: 1006, initiator: 'local' })
+    client.send('still here')
+    expect(await received.next()).toBe('still here')
+  }
+  expect(running.server.stats()).toMatchObject({
+    connections: 1,
+    terminated: { WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1, WS_ERR_TOO_MANY_MESSAGES: 1 },
+  })
+})
