@@ -6,7 +6,7 @@ import type { RefusalReason } from './refusal.js'
 export interface ServerStats {
   /** Connections that are open or closing. */
   connections: number
-  /** Connections that were accepted since the start. */
+  /** Connections that were accepted since the start, those among them that a Close frame refused. */
   accepted: number
   /** Whole messages, broadcasts counted for each member; what came too fast is not among them. */
   messages: { received: number; sent: number }
@@ -14,7 +14,10 @@ export interface ServerStats {
   octets: { received: number; sent: number }
   /** Octets that wait for all peers together. */
   bufferedAmount: number
-  /** Handshakes that were refused, by reason. */
+  /**
+   * Handshakes that were refused, by reason. A path that none of several servers on one `http.Server` owns is told on
+   * the channel `hubwire:refused` alone.
+   */
   refused: Partial<Record<RefusalReason, number>>
   /**
    * Connections that ended without a closing handshake, by the code of the cause (`'WS_ERR_INVALID_UTF8'`,

@@ -247,14 +247,14 @@ export class WebSocketServer<User = undefined>
     WebSocket.attach(webSocket, { ...connection, user: user as User })
     this.#sockets.add(webSocket)
     webSocket.on('close', this.#onSocketClose)
+    this.#statistics.accepted()
+    if (channels.connection.hasSubscribers) channels.connection.publish({ socket: webSocket, request })
     if (result instanceof Refusal) {
       this.#countRefused(result, request)
       webSocket.close(result.closeCode, result.closeReason)
-      return
+    } else {
+      upgrade.callback(webSocket, request)
     }
-    this.#statistics.accepted()
-    if (channels.connection.hasSubscribers) channels.connection.publish({ socket: webSocket, request })
-    upgrade.callback(webSocket, request)
   }
 
   #refuseMalformed(error: HandshakeError, { request, socket }: Upgrade<User>): void {
