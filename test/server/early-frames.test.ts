@@ -117,13 +117,15 @@ const places: [string, (watched: Watched) => Promise<() => Socket>][] = [
   ],
 ]
 
-function open(connect: () => Socket): Socket {
+/** @param behind - frames that come in the same chunk as the handshake */
+function open(connect: () => Socket, behind: Buffer = Buffer.alloc(0)): Socket {
   const socket = connect()
   socket.on('error', () => {})
   onTestFinished(() => {
     socket.destroy()
   })
-  socket.write(handshakeText({ 'Sec-WebSocket-Extensions': 'permessage-deflate' }))
+  const request = handshakeText({ 'Sec-WebSocket-Extensions': 'permessage-deflate' })
+  socket.write(Buffer.concat([Buffer.from(request), behind]))
   return socket
 }
 
@@ -142,8 +144,11 @@ async function framesOf(socket: Socket): Promise<ReceivedFrame[]> {
 describe.each(places)('frames that come over %s while authenticate runs', (_place, start) => {
   test('are held, and come behind the connection, in order and all', async () => {
     const watched = new Watched()
-    const socket = open(await start(watched))
+    // The first come with the request, and in part.
+    const first = Buffer.concat([clientFrame('text', 'at once'), clientFrame('text', 'in two chunks')])
+    const socket = open(await start(watched), first.subarray(0, -5))
     const admit = await watched.check()
+    socket.write(first.subarray(-5))
     for (const frame of early) socket.write(frame)
     await settled()
     expect(watched.events).toEqual([])
@@ -152,7 +157,8 @@ describe.each(places)('frames that come over %s while authenticate runs', (_plac
     socket.write(CLOSE)
     const frames = await framesOf(socket)
     await watched.closed()
-    expect(watched.events).toEqual(['connection of ada', ...arriving, 'late', 'close 1000 clean'])
+    const heard = ['at once', 'in two chunks', ...arriving, 'late']
+    expect(watched.events).toEqual(['connection of ada', ...heard, 'close 1000 clean'])
     expect(frames.map((frame) => frame.opcode)).toEqual([opcode.pong, opcode.close])
     expect(frames[0]?.payload.toString()).toBe('are you there?')
   })
