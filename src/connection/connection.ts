@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { CloseCode, encodeClose, MAX_REASON_LENGTH } from '../protocol/close-codes.js'
 import { Decoder, type DecoderSink } from '../protocol/decoder.js'
 import type { ProtocolError } from '../protocol/errors.js'
-import { FIN, Opcode } from '../protocol/opcodes.js'
+import { Opcode } from '../protocol/opcodes.js'
 import { tooManyMessages } from '../protocol/violations.js'
 import { ClosingHandshake } from './closing-handshake.js'
 import { closeTimeoutError, silentPeerError } from './connection-error.js'
@@ -215,7 +215,7 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
       this.#duePong = undefined
     }
     this.#updateFlow()
-    if (!this.owesDrain || this.writer.isBusy || this.#isGone) return
+    if (!this.owesDrain || this.isBusy || this.#isGone) return
     this.owesDrain = false
     this.emitter.emit('drain')
   }
@@ -284,7 +284,7 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
 
   #sendClose(closing: ClosingHandshake, payload: Buffer): void {
     closing.isSent = true
-    this.writer.control(Opcode.close | FIN, payload)
+    this.control(Opcode.close, payload)
     this.#endWhenClosed(closing)
   }
 
@@ -296,7 +296,7 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
   #end(): void {
     this.#isEnding = true
     // A message that is being compressed goes first.
-    if (!this.writer.isBusy) this.outbox.end()
+    if (!this.isBusy) this.outbox.end()
   }
 
   /** Whether it is we who do not read: a peer that nobody listens to has all the time there is. */

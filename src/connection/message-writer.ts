@@ -20,8 +20,9 @@ export interface WriterOwner {
 }
 
 /**
- * Makes frames of messages: fragments (RFC 6455 section 5.4), compression (RFC 7692 section 6.1), and the order of all
- * frames while a long message is compressed on the thread pool.
+ * Makes frames of messages where a message is not simply a frame: fragments (RFC 6455 section 5.4), compression
+ * (RFC 7692 section 6.1), and the order of all frames while a long message is compressed on the thread pool or a Blob
+ * is read.
  */
 export class MessageWriter {
   readonly #outbox: Outbox
@@ -69,7 +70,7 @@ export class MessageWriter {
     }
     this.#isFragmented = !options.fin
     if (deflater !== undefined && this.#isCompressed) this.#deflate(first, data, deflater, callback)
-    else this.#frame(first, data, callback)
+    else this.#outbox.data(first, data, callback)
     if (options.fin && this.#behindFragments !== undefined) this.#sendPrepared(this.#behindFragments)
   }
 
@@ -135,15 +136,10 @@ export class MessageWriter {
     }
   }
 
-  #frame(first: number, data: string | Buffer, callback?: WriteCallback): void {
-    if (typeof data === 'string') this.#outbox.text(first, data, callback)
-    else this.#outbox.octets(first, data, callback)
-  }
-
   #deflate(first: number, data: string | Buffer, deflater: MessageDeflater, callback?: WriteCallback): void {
     // To a socket that is gone nothing is worth compressing: its own error is what the callback gets.
     if (this.#outbox.isDestroyed) {
-      this.#frame(first, data, callback)
+      this.#outbox.data(first, data, callback)
       return
     }
     const payload = typeof data === 'string' ? Buffer.from(data) : data

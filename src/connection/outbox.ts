@@ -73,6 +73,12 @@ export class Outbox implements Flushable {
     return this.#socket.destroyed
   }
 
+  /** Adds a frame of what a user sends. */
+  data(first: number, data: string | Buffer, callback?: WriteCallback): void {
+    if (typeof data === 'string') this.text(first, data, callback)
+    else this.octets(first, data, callback)
+  }
+
   /** Adds a frame of text, encoded straight into its place. */
   text(first: number, text: string, callback?: WriteCallback): void {
     if (text.length > SHORT_TEXT) {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
-import { FIN } from '../protocol/opcodes.js'
+import { FIN, Opcode } from '../protocol/opcodes.js'
 import type { ConnectionEmitter } from './connection-events.js'
 import { slowPeerError } from './connection-error.js'
 import type { ConnectionSettings } from './connection-settings.js'
@@ -20,7 +20,8 @@ export abstract class Outgoing implements WriterOwner {
   protected readonly settings: ConnectionSettings
   protected readonly emitter: ConnectionEmitter
   protected readonly outbox: Outbox
-  protected readonly writer: MessageWriter
+  /** Made when there is something that a frame by itself is not: most connections have none. */
+  #writer: MessageWriter | undefined
   /** `'drain'` is to be emitted. */
   protected owesDrain = false
 
@@ -34,7 +35,7 @@ export abstract class Outgoing implements WriterOwner {
     this.settings = settings
     this.emitter = emitter
     this.outbox = new Outbox(socket, settings.maskingKeys)
-    this.writer = new MessageWriter(this.outbox, deflater, this)
+    if (deflater !== undefined) this.#writer = new MessageWriter(this.outbox, deflater, this)
   }
 
   abstract get readyState(): 1 | 2 | 3
@@ -43,14 +44,23 @@ export abstract class Outgoing implements WriterOwner {
   abstract onWriterIdle(): void
 
   get bufferedAmount(): number {
-    return this.writer.bufferedAmount
+    return this.#writer === undefined ? this.outbox.bufferedAmount : this.#writer.bufferedAmount
+  }
+
+  /** Whether frames wait for a compression or a Blob. */
+  protected get isBusy(): boolean {
+    return this.#writer !== undefined && this.#writer.isBusy
   }
 
   /** Sends a message or a fragment; `false` asks to wait for `'drain'`. */
   message(data: string | Buffer, options: MessageOptions, callback?: WriteCallback): boolean {
     if (!this.#hasRoom()) return this.#skip(callback)
     if (options.fin) this.settings.traffic.sent++
-    this.writer.message(data, options, callback)
+    if (this.#writer === undefined && options.fin) {
+      this.outbox.data(FIN | (options.isBinary ? Opcode.binary : Opcode.text), data, callback)
+    } else {
+      this.#writerForMore().message(data, options, callback)
+    }
     return this.#isBelowMark()
   }
 
@@ -58,7 +68,7 @@ export abstract class Outgoing implements WriterOwner {
   blob(blob: Blob, options: MessageOptions, callback?: WriteCallback): boolean {
     if (!this.#hasRoom()) return this.#skip(callback)
     if (options.fin) this.settings.traffic.sent++
-    this.writer.blob(blob, options, callback)
+    this.#writerForMore().blob(blob, options, callback)
     return this.#isBelowMark()
   }
 
@@ -66,31 +76,41 @@ export abstract class Outgoing implements WriterOwner {
   deliver(message: PreparedMessage, limits: SlowLimits): boolean {
     if (this.readyState !== 1 || !this.#hasRoom(limits)) return false
     this.settings.traffic.sent++
-    this.writer.prepared(message)
+    if (this.#writer !== undefined) this.#writer.prepared(message)
+    else if (this.outbox.isMasked) {
+      this.outbox.octets(FIN | (message.isBinary ? Opcode.binary : Opcode.text), message.payload)
+    } else {
+      this.outbox.share(message.plain)
+    }
     return true
   }
 
-  /** Sends a Ping or a Pong. */
+  /** Sends a control frame. */
   control(opcode: number, payload: Buffer, callback?: WriteCallback): void {
-    this.writer.control(opcode | FIN, payload, callback)
+    if (this.#writer === undefined) this.outbox.octets(opcode | FIN, payload, callback)
+    else this.#writer.control(opcode | FIN, payload, callback)
+  }
+
+  #writerForMore(): MessageWriter {
+    return (this.#writer ??= new MessageWriter(this.outbox, undefined, this))
   }
 
   #hasRoom(limits: SlowLimits = this.settings): boolean {
     const { maxBufferedAmount = this.settings.maxBufferedAmount, slowPolicy = this.settings.slowPolicy } =
       limits
-    if (this.writer.bufferedAmount <= maxBufferedAmount) return true
-    if (slowPolicy === 'terminate') this.terminate(slowPeerError(this.writer.bufferedAmount))
+    if (this.bufferedAmount <= maxBufferedAmount) return true
+    if (slowPolicy === 'terminate') this.terminate(slowPeerError(this.bufferedAmount))
     return false
   }
 
   #isBelowMark(): boolean {
-    const isBelow = this.writer.bufferedAmount < this.socket.writableHighWaterMark
+    const isBelow = this.bufferedAmount < this.socket.writableHighWaterMark
     if (!isBelow) this.#oweDrain()
     return isBelow
   }
 
   #skip(callback: WriteCallback | undefined): false {
-    if (callback !== undefined) process.nextTick(callback, slowPeerError(this.writer.bufferedAmount))
+    if (callback !== undefined) process.nextTick(callback, slowPeerError(this.bufferedAmount))
     this.#oweDrain()
     return false
   }
@@ -99,7 +119,7 @@ export abstract class Outgoing implements WriterOwner {
     if (this.owesDrain) return
     this.owesDrain = true
     if (channels.backpressure.hasSubscribers) {
-      channels.backpressure.publish({ socket: this.emitter, bufferedAmount: this.writer.bufferedAmount })
+      channels.backpressure.publish({ socket: this.emitter, bufferedAmount: this.bufferedAmount })
     }
     // Behind the flush of this turn, which the socket may take whole.
     process.nextTick(drainWhenTaken, this, this.socket)
@@ -108,8 +128,8 @@ export abstract class Outgoing implements WriterOwner {
   /** Whether so much waits for the peer that it is not read from; only if a `'drain'` is to come, which ends that. */
   protected isOverrun(): boolean {
     return (
-      this.writer.bufferedAmount > this.settings.maxBufferedAmount / 2 &&
-      (this.socket.writableNeedDrain || this.writer.isBusy)
+      this.bufferedAmount > this.settings.maxBufferedAmount / 2 &&
+      (this.socket.writableNeedDrain || this.isBusy)
     )
   }
 }
