@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # The names are those of test/support/requirements.ts; python3-twisted is what python3-autobahn runs on.
-packages=(chromium haproxy nginx python3-autobahn python3-twisted python3-websockets redis-server)
+packages=(chromium haproxy iproute2 iptables nginx python3-autobahn python3-twisted python3-websockets redis-server)
 
 missing=()
 for package in "${packages[@]}"; do

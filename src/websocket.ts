@@ -275,9 +275,9 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     webSocket.#start(socket, head, protocol, settings, compression)
   }
 
-  /** What a socket has read and written in all, for a server's statistics. @internal */
-  static octets(webSocket: WebSocket): { received: number; sent: number } {
-    return webSocket.#connection?.octets ?? { received: 0, sent: 0 }
+  /** What stands behind an open socket, for its server. @internal */
+  static connectionOf(webSocket: WebSocket): Connection | undefined {
+    return webSocket.#connection
   }
 
   /** Closes with 1011 because a listener failed. @internal */

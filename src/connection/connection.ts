@@ -81,10 +81,15 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
     return this.#isPaused
   }
 
-  /** Begins the closing handshake, or does nothing when it has begun. @throws what `encodeClose` throws */
-  close(code?: number, reason?: string | Uint8Array): void {
+  /**
+   * Begins the closing handshake, or does nothing when it has begun.
+   *
+   * @param timeout - milliseconds that the peer has for it, in place of `closeTimeout`
+   * @throws what `encodeClose` throws
+   */
+  close(code?: number, reason?: string | Uint8Array, timeout?: number): void {
     const payload = encodeClose(code, reason)
-    if (this.#closing === undefined) this.#sendClose(this.#startClosing('local'), payload)
+    if (this.#closing === undefined) this.#sendClose(this.#startClosing('local', undefined, timeout), payload)
   }
 
   /** Closes because the application failed: 1011, and the failure is the cause. */
@@ -196,9 +201,11 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
     this.control(Opcode.ping, NOTHING)
   }
 
-  onSilence(): void {
-    if (this.#mayBeUnheard()) return
-    this.terminate(silentPeerError())
+  onSilence(looks: number): void {
+    // What waits for the peer stands in front of its Ping; and behind much of that we do not read (RFC 6455 has no way
+    // past it). Whoever reads so much between two looks (26 KiB/s by default) is slow and not gone.
+    const isReading = this.bufferedAmount > looks * LEAST_READ_A_LOOK
+    if (!this.#mayBeUnheard() && !isReading) this.terminate(silentPeerError())
   }
 
   // What the socket tells.
@@ -210,6 +217,8 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
   }
 
   drain(): void {
+    // It has taken what waited for it.
+    this.silentLooks = 0
     if (this.#duePong !== undefined && this.#closing?.isSent !== true) {
       this.control(Opcode.pong, this.#duePong)
       this.#duePong = undefined
@@ -273,10 +282,14 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
   }
 
   /** Leaves the open state, if it is still that, and keeps the first cause. */
-  #startClosing(initiator: 'local' | 'remote', cause?: Error): ClosingHandshake {
+  #startClosing(
+    initiator: 'local' | 'remote',
+    cause?: Error,
+    timeout: number = this.settings.closeTimeout,
+  ): ClosingHandshake {
     if (this.#closing === undefined) {
       this.#closing = new ClosingHandshake(initiator)
-      this.#closeTimer = setTimeout(giveUp, this.settings.closeTimeout, this.#closing, this.socket)
+      this.#closeTimer = setTimeout(giveUp, timeout, this.#closing, this.socket)
     }
     this.#closing.cause ??= cause
     return this.#closing
@@ -325,6 +338,9 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** Octets. */
+const LEAST_READ_A_LOOK = 64 * 1024
 
 /** The peer had its time for the closing handshake. */
 function giveUp(closing: ClosingHandshake, socket: Duplex): void {

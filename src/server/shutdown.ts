@@ -1,6 +1,6 @@
 import { checkNumber } from '../connection/settings.js'
 import { CloseCode, encodeClose } from '../protocol/close-codes.js'
-import type { WebSocket } from '../websocket.js'
+import { WebSocket } from '../websocket.js'
 
 /** How a server ends. */
 export interface ShutdownOptions {
@@ -56,7 +56,7 @@ export function shutdownOptions({
 /** Begins the closing handshake with all sockets; whoever closes is counted in the result, which is complete when all have. */
 export function closeAll<User>(
   sockets: Iterable<WebSocket<User>>,
-  { code, reason, spread }: Required<ShutdownOptions>,
+  { code, reason, timeout, spread }: Required<ShutdownOptions>,
 ): ShutdownResult {
   const result: ShutdownResult = { closed: 0, terminated: 0 }
   const open = [...sockets]
@@ -66,16 +66,20 @@ export function closeAll<User>(
       else result.terminated++
     })
   }
-  if (spread === 0) for (const socket of open) socket.close(code, reason)
-  else closeSpread(open, code, reason, spread)
+  // The one who called has said how long to wait.
+  const close = (socket: WebSocket): void => {
+    WebSocket.connectionOf(socket)?.close(code, reason, timeout)
+  }
+  if (spread === 0) open.forEach(close)
+  else closeSpread(open, close, spread)
   return result
 }
 
-function closeSpread(open: WebSocket[], code: number, reason: string, spread: number): void {
+function closeSpread(open: WebSocket[], close: (socket: WebSocket) => void, spread: number): void {
   shuffle(open)
   const each = Math.ceil(open.length / STEPS)
   const step = (): void => {
-    for (const socket of open.splice(-each)) socket.close(code, reason)
+    open.splice(-each).forEach(close)
     if (open.length === 0) clearInterval(timer)
   }
   const timer = setInterval(step, spread / Math.ceil(open.length / each))

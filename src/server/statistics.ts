@@ -49,7 +49,7 @@ export class Statistics {
   }
 
   closed(socket: WebSocket, wasClean: boolean, cause: Error | undefined): void {
-    const { received, sent } = WebSocket.octets(socket)
+    const { received, sent } = octetsOf(socket)
     this.#received += received
     this.#sent += sent
     if (wasClean) return
@@ -62,7 +62,7 @@ export class Statistics {
     const octets = { received: this.#received, sent: this.#sent }
     let bufferedAmount = 0
     for (const socket of sockets) {
-      const { received, sent } = WebSocket.octets(socket)
+      const { received, sent } = octetsOf(socket)
       octets.received += received
       octets.sent += sent
       bufferedAmount += socket.bufferedAmount
@@ -77,4 +77,8 @@ export class Statistics {
       terminated: Object.fromEntries(this.#terminated),
     }
   }
+}
+
+function octetsOf(socket: WebSocket): { received: number; sent: number } {
+  return WebSocket.connectionOf(socket)?.octets ?? { received: 0, sent: 0 }
 }

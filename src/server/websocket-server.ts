@@ -95,6 +95,11 @@ export class WebSocketServer<User = undefined>
     return this.#server.address()
   }
 
+  /** @internal */
+  get handshakeTimeout(): number {
+    return this.options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT
+  }
+
   /** What the server has done since its start, for monitoring; adds up all connections, so ask in seconds, not always. */
   stats(): ServerStats {
     return this.#statistics.snapshot(this.#sockets)
@@ -291,7 +296,7 @@ export class WebSocketServer<User = undefined>
   }
 
   #listen(options: WebSocketServerOptions<User>, callback: (() => void) | undefined): Server {
-    const server = createOwnServer(options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT)
+    const server = createOwnServer(this.handshakeTimeout)
     if (callback !== undefined) this.once('listening', callback)
     listen(server, options)
     return server

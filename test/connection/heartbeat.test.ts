@@ -51,6 +51,28 @@ describe('a heartbeat', () => {
     heartbeat.delete(pulse)
   })
 
+  test('pings some hundreds at once, and the rest when others have had their turn', async () => {
+    vi.useFakeTimers({ now: 0, toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const pulses = Array.from({ length: 600 }, () => new FakePulse())
+    const heartbeat = new Heartbeat({ interval: 8000, timeout: 4000 })
+    for (const pulse of pulses) heartbeat.add(pulse)
+    const pinged = (): number => pulses.filter(({ asked }) => asked.length > 0).length
+    vi.advanceTimersByTime(8000)
+    const counts = [pinged()]
+    while (counts.at(-1)! < 600) {
+      await new Promise(setImmediate)
+      counts.push(pinged())
+    }
+    expect(counts).toEqual([250, 500, 600])
+    vi.advanceTimersByTime(3999)
+    for (const { asked } of pulses) expect(asked).toEqual(['ping at 8000'])
+    vi.advanceTimersByTime(1)
+    for (const pulse of pulses) {
+      expect(pulse.asked).toEqual(['ping at 8000', 'gone at 12000'])
+      heartbeat.delete(pulse)
+    }
+  })
+
   test('takes 25 and 20 seconds by default', () => {
     const pulse = new FakePulse()
     const heartbeat = new Heartbeat()

@@ -8,6 +8,7 @@ import { WebSocketServer as WsServer } from 'ws'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { inbox } from '../support/inbox.js'
+import { closeOf } from '../support/close-of.js'
 import { endWithTest } from '../support/running-server.js'
 
 function startOurs(server: Server, path: Path): WebSocketServer {
@@ -147,3 +148,47 @@ describe('an upgrade to something else', () => {
     expect(await talk(port, '/')).toEqual(['ours', 'there and back'])
   })
 })
+
+test.each([true, false])('`ws` with { server, path } beside us; ours first: %s', async (oursFirst) => {
+  const { http, port } = await startHttp()
+  const add = [
+    (): void => {
+      const ours = new WebSocketServer({ server: http, path: '/ours' })
+      endWithTest(ours)
+      ours.on('connection', (socket) => socket.send('ours'))
+    },
+    (): void => {
+      const theirs = new WsServer({ server: http, path: '/theirs' })
+      theirs.on('connection', (socket) => {
+        socket.send('theirs')
+      })
+      onTestFinished(() => {
+        for (const client of theirs.clients) client.terminate()
+      })
+    },
+  ]
+  for (const step of oursFirst ? add : add.reverse()) step()
+  for (const name of ['theirs', 'ours']) {
+    const client = new WebSocket(`ws://127.0.0.1:${port}/${name}`)
+    const closed = closeOf(client)
+    const first = await Promise.race([once(client, 'message'), closed])
+    expect(first).toEqual([name, false])
+    // And it stays.
+    client.close(1000)
+    expect((await closed).code).toBe(1000)
+  }
+})
+
+test('an upgrade that neither we nor another listener takes is answered in the end', async () => {
+  const http = createServer().listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  onTestFinished(() => {
+    http.close()
+  })
+  endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 100 }))
+  http.on('upgrade', () => {
+    // Takes '/theirs' only, as `ws` with noServer and a path does.
+  })
+  const { port } = http.address() as AddressInfo
+  expect((await exchange(port, handshakeText({}, 'GET /nobody HTTP/1.1'))).status).toBe(404)
+}, 5000)

@@ -16,6 +16,7 @@ import { uncaught } from '../support/uncaught.js'
 
 function ownerOf(path: string, upgrades: string[]): UpgradeOwner {
   return {
+    handshakeTimeout: 10_000,
     shouldHandle: (request) => request.url === path,
     refuseFailed: vi.fn(),
     onUpgrade: (_request, socket) => {
@@ -145,4 +146,35 @@ test('an http.Server that closes and listens again has its websockets again', as
   await once(http, 'listening')
   const second = await connect(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
   expect([second.readyState, listening.mock.calls.length]).toEqual([1, 1])
+})
+
+test("whoever wraps the server's emit in between, and leaves or stays, changes nothing", async () => {
+  const { http, port } = await startHttp()
+  const upgrades: string[] = []
+  const dispatcher = UpgradeDispatcher.of(http)
+  const owner = ownerOf('/ours', upgrades)
+  const seen: string[] = []
+  const before = http.emit.bind(http)
+  dispatcher.add(owner)
+  const ours = http.emit.bind(http)
+  http.emit = ((event: string, ...values: unknown[]) => {
+    seen.push(event)
+    return Reflect.apply(ours, http, [event, ...values]) as boolean
+  }) as typeof http.emit
+  dispatcher.delete(owner)
+  dispatcher.add(owner)
+  expect((await exchange(port, handshakeText({}, 'GET /ours HTTP/1.1'))).status).toBe(101)
+  expect(upgrades).toEqual(['/ours'])
+  expect(seen.filter((event) => event === 'upgrade')).toEqual(['upgrade'])
+  http.emit = before
+})
+
+test('a server that nobody of ours is on any more emits as before', async () => {
+  const { http } = await startHttp()
+  const before: unknown = Reflect.get(http, 'emit')
+  const owner = ownerOf('/ours', [])
+  UpgradeDispatcher.of(http).add(owner)
+  expect(Reflect.get(http, 'emit')).not.toBe(before)
+  UpgradeDispatcher.of(http).delete(owner)
+  expect(Reflect.get(http, 'emit')).toBe(before)
 })

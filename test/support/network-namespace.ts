@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { Program } from './program.js'
+import { DENIED } from './requirements-reporter.js'
 
 /** How a process gets a network of its own, of which it may change the rules: as root, as anybody, by sudo. */
 const WAYS: readonly [string, ...string[]][] = [
@@ -22,7 +23,7 @@ export function noNetworkNamespace(): string | undefined {
       ([program, ...args]) =>
         spawnSync(program, [...args, 'sh', '-c', PROBE], { stdio: 'ignore' }).status === 0,
     ) ?? false
-  return found === false ? 'no network namespace with ip and iptables is to be had here' : undefined
+  return found === false ? `${DENIED} a network namespace with ip and iptables` : undefined
 }
 
 /** Runs a script of this repository in a network of its own, until the test ends. */
