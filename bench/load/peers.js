@@ -30,6 +30,8 @@ export const PEERS = [
     packages: ['ws', 'bufferutil'],
     compresses: true,
     runtime: 'node',
+    // It is set in this process once the functions have been measured.
+    environment: { WS_NO_BUFFER_UTIL: '' },
   },
   { name: 'websocket', server: 'websocket.js', packages: ['websocket'], compresses: false, runtime: 'node' },
   { name: 'bun', server: 'bun.js', packages: ['bun'], compresses: true, runtime: 'bun' },

@@ -30,6 +30,8 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
   #isPaused = false
   #isReading = true
   #heartbeatAt = 0
+  /** Octets that waited for the peer when the last Ping went behind them. */
+  #aheadOfPing = 0
   #duePong: Buffer | undefined
   readonly #messageTokens: TokenBucket | undefined
   /** Made with the first Ping or Pong. */
@@ -198,14 +200,14 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
   sendHeartbeat(): void {
     if (this.#closing !== undefined || this.#mayBeUnheard()) return
     this.#heartbeatAt = performance.now()
+    this.#aheadOfPing = this.bufferedAmount
     this.control(Opcode.ping, NOTHING)
   }
 
   onSilence(looks: number): void {
-    // What waits for the peer stands in front of its Ping; and behind much of that we do not read (RFC 6455 has no way
-    // past it). Whoever reads so much between two looks (26 KiB/s by default) is slow and not gone.
-    const isReading = this.bufferedAmount > looks * LEAST_READ_A_LOOK
-    if (!this.#mayBeUnheard() && !isReading) this.terminate(silentPeerError())
+    // It comes to the Ping when it has read what stands in front of that; nobody is expected to read less than so much.
+    const mayBeReading = this.#aheadOfPing > looks * LEAST_READ_A_LOOK
+    if (!this.#mayBeUnheard() && !mayBeReading) this.terminate(silentPeerError())
   }
 
   // What the socket tells.
@@ -217,8 +219,11 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
   }
 
   drain(): void {
-    // It has taken what waited for it.
-    this.silentLooks = 0
+    if (this.#aheadOfPing > 0) {
+      // It did read.
+      this.#aheadOfPing = 0
+      this.silentLooks = 0
+    }
     if (this.#duePong !== undefined && this.#closing?.isSent !== true) {
       this.control(Opcode.pong, this.#duePong)
       this.#duePong = undefined
@@ -339,7 +344,7 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
 
 const NOTHING = Buffer.alloc(0)
 
-/** Octets. */
+/** Octets: 26 KiB/s with the heartbeat's default. */
 const LEAST_READ_A_LOOK = 64 * 1024
 
 /** The peer had its time for the closing handshake. */
