@@ -2,7 +2,7 @@ import { Decoder, type DecoderOptions } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { octetsOf } from '#src/protocol/recent-text.js'
 import { RecordingSink } from '../support/recording-sink.js'
-import { clientFrame } from '../support/paused-client.js'
+import { clientFrame as encoded } from '../support/paused-client.js'
 
 /** What is known of each text while the sink has it. */
 function knownWhile(chunks: Buffer[], options: Partial<DecoderOptions> = {}): (Buffer | undefined)[] {
@@ -15,6 +15,11 @@ function knownWhile(chunks: Buffer[], options: Partial<DecoderOptions> = {}): (B
   expect(sink.errors).toEqual([])
   for (const found of sink.found) if ('text' in found) expect(octetsOf(found.text as string)).toBeUndefined()
   return known
+}
+
+/** In memory of its own, as what a socket reads is, and not in Node's pool. */
+function clientFrame(...parts: Parameters<typeof encoded>): Buffer {
+  return Buffer.from(new Uint8Array(encoded(...parts)).buffer)
 }
 
 const ascii = 'long '.repeat(2000)
