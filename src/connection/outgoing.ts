@@ -57,7 +57,7 @@ export abstract class Outgoing implements WriterOwner {
     if (!this.#hasRoom()) return this.#skip(callback)
     if (options.fin) this.settings.traffic.sent++
     if (this.#writer === undefined && options.fin) {
-      this.outbox.data(FIN | (options.isBinary ? Opcode.binary : Opcode.text), data, callback)
+      this.outbox.data(wholeMessage(options.isBinary), data, callback)
     } else {
       this.#writerForMore().message(data, options, callback)
     }
@@ -78,7 +78,7 @@ export abstract class Outgoing implements WriterOwner {
     this.settings.traffic.sent++
     if (this.#writer !== undefined) this.#writer.prepared(message)
     else if (this.outbox.isMasked) {
-      this.outbox.octets(FIN | (message.isBinary ? Opcode.binary : Opcode.text), message.payload)
+      this.outbox.octets(wholeMessage(message.isBinary), message.payload)
     } else {
       this.outbox.share(message.plain)
     }
@@ -132,4 +132,9 @@ export abstract class Outgoing implements WriterOwner {
       (this.socket.writableNeedDrain || this.isBusy)
     )
   }
+}
+
+/** The first octet of a message in one frame, not compressed (RFC 6455 section 5.2). */
+function wholeMessage(isBinary: boolean): number {
+  return FIN | (isBinary ? Opcode.binary : Opcode.text)
 }

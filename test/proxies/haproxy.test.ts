@@ -13,6 +13,7 @@ import { temporaryFolder } from '../support/temporary-folder.js'
 import { exampleFile } from './example-file.js'
 import { HEARTBEAT, outlastProxy, PROXY_TIMEOUT } from './silence.js'
 import { answers, startWorker, visit } from './worker.js'
+import { passesBothWays } from './passes-both-ways.js'
 
 /** haproxy with the configuration of examples/haproxy, as long as the test. Returns the port at which it is. */
 async function haproxy(upstream: number, instead: Readonly<Record<string, string>> = {}): Promise<number> {
@@ -36,24 +37,7 @@ describe('haproxy', requires('haproxy'), () => {
   test('messages and close codes pass, both ways', async () => {
     const running = await runningServer()
     const port = await haproxy(running.port)
-    for (const closing of ['client', 'server'] as const) {
-      const [client, { socket }] = await Promise.all([connect(`ws://127.0.0.1:${port}/path`), running.next()])
-      const [atClient, atServer] = [inbox(client), inbox(socket)]
-      const large = Buffer.alloc(300_000, 'x')
-      client.send('Grüße')
-      client.send(large)
-      expect(await atServer.next()).toBe('Grüße')
-      expect(large.equals((await atServer.next()) as Buffer)).toBe(true)
-      socket.send(large)
-      socket.send('Grüße zurück')
-      expect(large.equals((await atClient.next()) as Buffer)).toBe(true)
-      expect(await atClient.next()).toBe('Grüße zurück')
-
-      const closes = Promise.all([closeOf(client), closeOf(socket)])
-      ;({ client, server: socket })[closing].close(4321, `The ${closing} leaves`)
-      const expected = { code: 4321, reason: `The ${closing} leaves`, wasClean: true }
-      expect(await closes).toMatchObject([expected, expected])
-    }
+    await passesBothWays(`ws://127.0.0.1:${port}/path`, running)
   })
 
   test('compression and a subprotocol are agreed on through it', async () => {

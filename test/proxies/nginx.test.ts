@@ -13,6 +13,7 @@ import { temporaryFolder } from '../support/temporary-folder.js'
 import { startNginx } from './nginx.js'
 import { HEARTBEAT, outlastProxy, PROXY_TIMEOUT } from './silence.js'
 import { answers, startWorker, visit, type Visitor } from './worker.js'
+import { passesBothWays } from './passes-both-ways.js'
 
 /** nginx with a site of examples/nginx, as long as the test. Returns its host. */
 async function nginx(site: string, instead: Readonly<Record<string, string>>): Promise<string> {
@@ -29,24 +30,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
   test('messages and close codes pass, both ways', async () => {
     const running = await runningServer()
     const host = await nginx('tcp.conf', toPort(running.port))
-    for (const closing of ['client', 'server'] as const) {
-      const [client, { socket }] = await Promise.all([connect(`ws://${host}/path`), running.next()])
-      const [atClient, atServer] = [inbox(client), inbox(socket)]
-      const large = Buffer.alloc(300_000, 'x')
-      client.send('Grüße')
-      client.send(large)
-      expect(await atServer.next()).toBe('Grüße')
-      expect(large.equals((await atServer.next()) as Buffer)).toBe(true)
-      socket.send(large)
-      socket.send('Grüße zurück')
-      expect(large.equals((await atClient.next()) as Buffer)).toBe(true)
-      expect(await atClient.next()).toBe('Grüße zurück')
-
-      const closes = Promise.all([closeOf(client), closeOf(socket)])
-      ;({ client, server: socket })[closing].close(4321, `The ${closing} leaves`)
-      const expected = { code: 4321, reason: `The ${closing} leaves`, wasClean: true }
-      expect(await closes).toMatchObject([expected, expected])
-    }
+    await passesBothWays(`ws://${host}/path`, running)
   })
 
   test('the address is that of the client, whatever it says itself', async () => {
