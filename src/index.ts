@@ -5,44 +5,50 @@
  * @packageDocumentation
  */
 export type { Subprotocols } from './client/subprotocols.js'
-export { connect } from './connect.js'
-export type { BinaryType } from './connection/connection-events.js'
+export { connect } from './websocket/connect.js'
+export type { BinaryType, CloseDetails } from './connection/connection-events.js'
+export type { RefusalReason } from './connection/diagnostics.js'
 export type {
-  CloseDetails,
   CloseEvent,
   ErrorEvent,
   Listener,
   MessageEvent,
   SocketEvent,
   TargetEvents,
-} from './connection/event-target.js'
-export { ConnectionError, type ConnectionErrorCode } from './connection/connection-error.js'
+} from './websocket/event-target.js'
+export { ConnectionError, type ConnectionErrorCode } from './sending/connection-error.js'
 export type { HeartbeatOptions } from './connection/heartbeat.js'
-export type { Member, SlowLimits, SlowPolicy } from './connection/member.js'
-export type { WriteCallback } from './connection/outbox.js'
-export type { Payload } from './connection/payload.js'
+export type { Member } from './hub/member.js'
+export type { SlowLimits, SlowPolicy } from './sending/slow-limits.js'
+export type { WriteCallback } from './sending/outbox.js'
+export type { Payload } from './sending/payload.js'
 export type { ConnectionOptions } from './connection/settings.js'
-export type { WebSocketEvents } from './connection/socket-event-target.js'
-export type { Rate } from './connection/token-bucket.js'
-export type { Diagnostics } from './diagnostics.js'
+export type { WebSocketEvents } from './websocket/socket-event-target.js'
+export type { Rate } from './options/checks.js'
 export { type BroadcastOptions, type BroadcastResult, Group } from './hub/group.js'
 export { Hub, type HubOptions, type HubStats } from './hub/hub.js'
 export { ProtocolError, type ProtocolErrorCode } from './protocol/errors.js'
 export { HandshakeError } from './protocol/handshake.js'
 export type { PerMessageDeflateOptions } from './protocol/permessage-deflate.js'
-export { createWebSocketStream } from './stream.js'
-export { type SendOptions, WebSocket, WebSocket as default, type WebSocketOptions } from './websocket.js'
-export type { AdmissionOptions } from './server/admission.js'
-export type { Authenticate } from './server/authentication.js'
-export { bearerToken, cookieToken, queryToken, subprotocolToken } from './server/credentials.js'
+export { createWebSocketStream } from './websocket/stream.js'
+export {
+  type Diagnostics,
+  type SendOptions,
+  WebSocket,
+  WebSocket as default,
+  type WebSocketOptions,
+} from './websocket/websocket.js'
+export type { AdmissionOptions } from './server/admission/admission.js'
+export type { Authenticate } from './server/admission/authentication.js'
+export { bearerToken, cookieToken, queryToken, subprotocolToken } from './server/admission/credentials.js'
 export type { ListenOptions } from './server/listening.js'
-export type { Origins } from './server/origins.js'
+export type { Origins } from './server/admission/origins.js'
 export type { Path } from './server/path.js'
-export { Refusal, type RefusalOptions, type RefusalReason, refuse } from './server/refusal.js'
+export { Refusal, type RefusalOptions, refuse } from './server/admission/refusal.js'
 export { type RouteHandler, routes } from './server/routes.js'
 export type { ShutdownOptions, ShutdownResult } from './server/shutdown.js'
-export type { TrustProxy } from './server/trusted-proxies.js'
-export type { ClientInfo, VerifyCallback, VerifyClient } from './server/verify-client.js'
+export type { TrustProxy } from './server/admission/trusted-proxies.js'
+export type { ClientInfo, VerifyCallback, VerifyClient } from './server/admission/verify-client.js'
 export type { WebSocketServerEvents, WebSocketServerOptions } from './server/server-options.js'
 export type { ServerStats } from './server/statistics.js'
 export type { HandleProtocols } from './server/subprotocol.js'

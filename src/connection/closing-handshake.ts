@@ -1,5 +1,5 @@
 import { CloseCode } from '../protocol/close-codes.js'
-import type { CloseDetails } from './event-target.js'
+import type { CloseDetails } from './connection-events.js'
 
 /** How a connection ends: who began it, which Close frames went either way, and what went wrong. */
 export class ClosingHandshake {

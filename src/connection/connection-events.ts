@@ -1,4 +1,12 @@
-import type { CloseDetails } from './event-target.js'
+/** Who ended a connection and why. */
+export interface CloseDetails {
+  /** Whether both ends sent a Close frame (RFC 6455 section 7.1.4). */
+  readonly wasClean: boolean
+  /** Which end began the end: ours or the peer's. */
+  readonly initiator: 'local' | 'remote'
+  /** What went wrong, if anything did. */
+  readonly cause: Error | undefined
+}
 
 /** What a connection emits. */
 export interface ConnectionEvents {

@@ -2,9 +2,9 @@ import type { DecoderOptions } from '../protocol/decoder.js'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import type { MessageInflater } from '../protocol/message-inflater.js'
 import type { Heartbeat } from './heartbeat.js'
-import type { MaskingKeys } from './masking-keys.js'
-import type { SlowPolicy } from './member.js'
-import type { Rate } from './token-bucket.js'
+import type { MaskingKeys } from '../sending/masking-keys.js'
+import type { SlowPolicy } from '../sending/slow-limits.js'
+import type { Rate } from '../options/checks.js'
 import type { Traffic } from './traffic.js'
 
 /** What all connections of a server, or one client, have in common. */

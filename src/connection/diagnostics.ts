@@ -1,9 +1,42 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
+import type { IncomingMessage } from 'node:http'
+import type { CloseDetails } from './connection-events.js'
 
 /**
- * The channels of `node:diagnostics_channel` that tell what happens on all connections of the process. Whoever publishes
- * asks `hasSubscribers` first: without one, nothing is made for them.
+ * What a connection was refused for: a malformed handshake, a path that nobody serves, a limit by its option's name, the
+ * shutdown, the application's own checks, or an error in one of them.
  */
+export type RefusalReason =
+  | 'handshake'
+  | 'path'
+  | 'origin'
+  | 'maxConnections'
+  | 'maxConnectionsPerAddress'
+  | 'handshakeTimeout'
+  | 'shutdown'
+  | 'application'
+  | 'error'
+
+/**
+ * What the library publishes on the channels of `node:diagnostics_channel`, by their names, for all connections of the
+ * process in either role. Without a subscriber it costs nothing.
+ */
+export interface Diagnostics<Socket = unknown> {
+  /** A connection is open; `request` at a server. */
+  'hubwire:connection': { socket: Socket; request?: IncomingMessage }
+  /** A message has come. */
+  'hubwire:message': { socket: Socket; data: string | Buffer | ArrayBuffer; isBinary: boolean }
+  /** A connection has ended. */
+  'hubwire:close': { socket: Socket; code: number; reason: string; details: CloseDetails }
+  /** A peer or a connection failed, or an attempt to connect. */
+  'hubwire:error': { socket: Socket; error: Error }
+  /** A server refused a handshake; the status is 101 where it is a Close frame that refuses. */
+  'hubwire:refused': { request: IncomingMessage; status: number; reason: RefusalReason }
+  /** A `send` returned `false`: `'drain'` is to come. */
+  'hubwire:backpressure': { socket: Socket; bufferedAmount: number }
+}
+
+/** Whoever publishes asks `hasSubscribers` first: without a subscriber, nothing is made. */
 export const channels: Readonly<
   Record<'connection' | 'message' | 'close' | 'error' | 'refused' | 'backpressure', Channel>
 > = {

@@ -14,9 +14,9 @@ import {
 } from '../protocol/permessage-deflate.js'
 import type { Compression, ConnectionSettings } from './connection-settings.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
-import type { MaskingKeys } from './masking-keys.js'
-import type { SlowPolicy } from './member.js'
-import type { Rate } from './token-bucket.js'
+import type { MaskingKeys } from '../sending/masking-keys.js'
+import type { SlowPolicy } from '../sending/slow-limits.js'
+import { checkChoice, checkMilliseconds, checkNumber, checkRate, type Rate } from '../options/checks.js'
 import { Traffic } from './traffic.js'
 
 /** What can be chosen for a connection in either role. */
@@ -79,7 +79,7 @@ export function connectionSettings(
   } = options
   checkNumber('maxPayload', maxPayload, 0)
   checkNumber('maxFragments', maxFragments, 1)
-  checkNumber('closeTimeout', closeTimeout, 0)
+  checkMilliseconds('closeTimeout', closeTimeout)
   checkNumber('maxBufferedAmount', maxBufferedAmount, 1)
   if (messageRate !== undefined) checkRate('messageRate', messageRate)
   if (controlFrameRate !== false) checkRate('controlFrameRate', controlFrameRate)
@@ -128,22 +128,4 @@ export function compressionFor(
     contextTakeover: !(isServer ? parameters.clientNoContextTakeover : parameters.serverNoContextTakeover),
   }
   return { deflater: new MessageDeflater(ours), inflater: new MessageInflater(theirs) }
-}
-
-/** @throws RangeError naming the option */
-export function checkNumber(name: string, value: number, least: number): void {
-  if (typeof value === 'number' && value >= least) return
-  throw new RangeError(`${name} must be a number of at least ${least}; it is ${String(value)}`)
-}
-
-function checkRate(name: string, { perSecond, burst = perSecond }: Rate): void {
-  checkNumber(`${name}.perSecond`, perSecond, Number.MIN_VALUE)
-  // Below one token nothing could ever be sent.
-  checkNumber(`${name}.burst`, burst, 1)
-}
-
-/** @throws TypeError naming the option and its choices */
-export function checkChoice(name: string, value: string, choices: readonly string[]): void {
-  if (choices.includes(value)) return
-  throw new TypeError(`${name} is '${choices.join("' or '")}'; ${JSON.stringify(value)} is not`)
 }

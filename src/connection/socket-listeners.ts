@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { inTurn } from './turn.js'
+import { inTurn } from '../sending/turn.js'
 
 /** Who hears what happens on a socket. */
 export interface SocketListener {

@@ -1,10 +1,4 @@
-/** How often a peer may do something. */
-export interface Rate {
-  /** How often in a second, over time. */
-  perSecond: number
-  /** How often at once, after a while without; `perSecond` by default. */
-  burst?: number
-}
+import type { Rate } from '../options/checks.js'
 
 /** Counts against a {@link Rate}: each time takes a token, and tokens come back with the time, up to the burst. */
 export class TokenBucket {

@@ -1,6 +1,7 @@
-import type { Member, SlowLimits } from '../connection/member.js'
-import { type Payload, toPayload } from '../connection/payload.js'
-import { PreparedMessage } from '../connection/prepared-message.js'
+import type { SlowLimits } from '../sending/slow-limits.js'
+import type { Member } from './member.js'
+import { type Payload, toPayload } from '../sending/payload.js'
+import { PreparedMessage } from '../sending/prepared-message.js'
 import type { Memberships } from './memberships.js'
 
 /** How a message is broadcast. */

@@ -1,6 +1,7 @@
-import type { Member, SlowPolicy } from '../connection/member.js'
-import type { Payload } from '../connection/payload.js'
-import { checkChoice, checkNumber } from '../connection/settings.js'
+import type { Member } from './member.js'
+import type { Payload } from '../sending/payload.js'
+import { checkChoice, checkNumber } from '../options/checks.js'
+import type { SlowPolicy } from '../sending/slow-limits.js'
 import { type BroadcastCounts, type BroadcastOptions, type BroadcastResult, Group } from './group.js'
 import { Memberships } from './memberships.js'
 

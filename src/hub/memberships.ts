@@ -1,4 +1,4 @@
-import type { Member } from '../connection/member.js'
+import type { Member } from './member.js'
 
 /** `readyState` of a member whose `'close'` was emitted. */
 const CLOSED = 3

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { WebSocket } from '../websocket.js'
+import type { WebSocket } from '../websocket/websocket.js'
 import { matchPath } from './path.js'
 import type { WebSocketServerOptions } from './server-options.js'
 import { WebSocketServer } from './websocket-server.js'

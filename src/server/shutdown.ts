@@ -1,6 +1,6 @@
-import { checkNumber } from '../connection/settings.js'
+import { checkNumber } from '../options/checks.js'
 import { CloseCode, encodeClose } from '../protocol/close-codes.js'
-import { WebSocket } from '../websocket.js'
+import { WebSocket } from '../websocket/websocket.js'
 
 /** How a server ends. */
 export interface ShutdownOptions {

@@ -1,6 +1,6 @@
 import type { Traffic } from '../connection/traffic.js'
-import { WebSocket } from '../websocket.js'
-import type { RefusalReason } from './refusal.js'
+import { WebSocket } from '../websocket/websocket.js'
+import type { RefusalReason } from '../connection/diagnostics.js'
 
 /** What a server has done since its start; see {@link WebSocketServer.stats}. */
 export interface ServerStats {

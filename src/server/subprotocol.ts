@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { withoutSecrets } from './credentials.js'
+import { withoutSecrets } from './admission/credentials.js'
 
 /** Chooses a subprotocol, `false` for none. */
 export type HandleProtocols = (protocols: Set<string>, request: IncomingMessage) => string | false

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { listHas } from '../protocol/header-grammar.js'
-import { type Refusal, refusalFor, tellRefused, writeRefusal } from './refusal.js'
+import { type Refusal, refusalFor, tellRefused, writeRefusal } from './admission/refusal.js'
 
 /** A server that takes the upgrades that it owns. */
 export interface UpgradeOwner {

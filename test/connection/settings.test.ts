@@ -1,13 +1,13 @@
 import { Hub, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, test } from 'vitest'
-import { randomMaskingKey } from '#src/connection/masking-keys.js'
+import { randomMaskingKey } from '#src/sending/masking-keys.js'
 import {
-  checkNumber,
   compressionFor,
   connectionSettings,
   type ConnectionOptions,
   deflateOptions,
 } from '#src/connection/settings.js'
+import { checkNumber } from '#src/options/checks.js'
 
 describe('the settings of a connection', () => {
   test('are complete without any option', () => {

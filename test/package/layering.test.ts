@@ -12,26 +12,15 @@ const source = fileURLToPath(new URL('../../src/', import.meta.url))
  * included. Arrows run downwards only. The hub stands beside the server, and knows its members by an interface.
  */
 const below: Record<string, string[]> = {
-  protocol: [],
-  connection: ['protocol'],
-  client: ['connection', 'protocol'],
-  'websocket.ts': ['client', 'connection', 'protocol'],
-  server: ['websocket.ts', 'connection', 'protocol'],
-  hub: ['connection', 'protocol'],
-  'diagnostics.ts': ['websocket.ts', 'server', 'connection'],
-  'connect.ts': ['websocket.ts', 'client'],
-  'stream.ts': ['websocket.ts', 'protocol'],
-  'index.ts': [
-    'connect.ts',
-    'diagnostics.ts',
-    'stream.ts',
-    'hub',
-    'server',
-    'websocket.ts',
-    'client',
-    'connection',
-    'protocol',
-  ],
+  options: [],
+  protocol: ['options'],
+  sending: ['protocol', 'options'],
+  connection: ['sending', 'protocol', 'options'],
+  client: ['connection', 'sending', 'protocol', 'options'],
+  hub: ['sending', 'protocol', 'options'],
+  websocket: ['hub', 'client', 'connection', 'sending', 'protocol', 'options'],
+  server: ['websocket', 'hub', 'connection', 'sending', 'protocol', 'options'],
+  'index.ts': ['server', 'websocket', 'hub', 'client', 'connection', 'sending', 'protocol', 'options'],
 }
 
 /** src/protocol works on bytes: it may compute with Node's modules, but not speak to the outside through them. */

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
-import type { Member } from '#src/connection/member.js'
-import type { PreparedMessage } from '#src/connection/prepared-message.js'
+import type { Member } from '#src/hub/member.js'
+import type { PreparedMessage } from '#src/sending/prepared-message.js'
 
 /** A member without a connection: it keeps what it is given, and answers as it is told. */
 export class FakeMember extends EventEmitter implements Member {

@@ -3,7 +3,7 @@
  * scripts/install-system-packages.sh installs under these names.
  *
  * ```ts
- * import { requires, programPath } from '../support/requirements.js'
+ * import { requires, programPath } from './requirements.js'
  *
  * describe('behind nginx', requires('nginx'), () => {
  *   test('...', () => { spawn(programPath('nginx'), [...]) })

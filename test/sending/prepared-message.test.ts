@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { PreparedMessage } from '#src/connection/prepared-message.js'
+import { PreparedMessage } from '#src/sending/prepared-message.js'
 import { FrameReader } from '../support/raw-frame.js'
 import { records } from '../support/sample-messages.js'
 import { FLUSH_TAIL } from '../support/zlib-peer.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { maskingKeysFrom, randomMaskingKey } from '#src/connection/masking-keys.js'
+import { maskingKeysFrom, randomMaskingKey } from '#src/sending/masking-keys.js'
 import { settled } from '../support/event-loop.js'
 import { memoryPair } from '../support/memory-pair.js'
 

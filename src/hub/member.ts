@@ -1,15 +1,5 @@
-import type { PreparedMessage } from './prepared-message.js'
-
-/** What a group counts as a slow member, where it differs from what the member's own server does. */
-export interface SlowLimits {
-  /** Octets that may wait for a member before it counts as slow. */
-  readonly maxBufferedAmount?: number | undefined
-  /** What becomes of a slow member. */
-  readonly slowPolicy?: SlowPolicy | undefined
-}
-
-/** What becomes of a peer that reads more slowly than it is written to, beyond `maxBufferedAmount`. */
-export type SlowPolicy = 'terminate' | 'skip'
+import type { PreparedMessage } from '../sending/prepared-message.js'
+import type { SlowLimits } from '../sending/slow-limits.js'
 
 /** What a group needs of its members: a `WebSocket` in either role has it. */
 export interface Member {

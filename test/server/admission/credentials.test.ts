@@ -8,10 +8,10 @@ import {
   type WebSocketServerOptions,
 } from 'hubwire'
 import { describe, expect, test } from 'vitest'
-import { withoutSecrets } from '#src/server/credentials.js'
-import { openAsClient } from '../support/raw-handshake.js'
-import { requestWith } from '../support/request.js'
-import { runningServer } from '../support/running-server.js'
+import { withoutSecrets } from '#src/server/admission/credentials.js'
+import { openAsClient } from '../../support/raw-handshake.js'
+import { requestWith } from '../../support/request.js'
+import { runningServer } from '../../support/running-server.js'
 
 test.each([
   ['Bearer abc.def', 'abc.def'],

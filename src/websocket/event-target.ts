@@ -1,3 +1,5 @@
+import type { CloseDetails } from '../connection/connection-events.js'
+
 /** An event as WHATWG's `EventTarget` listeners get it. */
 export interface SocketEvent<Target> {
   readonly type: string
@@ -8,16 +10,6 @@ export interface SocketEvent<Target> {
 export interface MessageEvent<Target> extends SocketEvent<Target> {
   /** Text as `string`; binary by `binaryType`. */
   readonly data: string | Buffer | ArrayBuffer | Blob
-}
-
-/** Who ended a connection and why. */
-export interface CloseDetails {
-  /** Whether both ends sent a Close frame (RFC 6455 section 7.1.4). */
-  readonly wasClean: boolean
-  /** Which end began the end: ours or the peer's. */
-  readonly initiator: 'local' | 'remote'
-  /** What went wrong, if anything did. */
-  readonly cause: Error | undefined
 }
 
 /** The end of a connection. */

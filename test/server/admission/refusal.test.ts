@@ -1,9 +1,9 @@
 import { Refusal, refuse, type RefusalOptions } from 'hubwire'
 import { expect, test } from 'vitest'
-import { writeRefusal } from '#src/server/refusal.js'
-import { readAnswer, type HttpAnswer } from '../support/http-exchange.js'
-import { expectComplete } from '../support/refused.js'
-import { socketPair } from '../support/socket-pair.js'
+import { writeRefusal } from '#src/server/admission/refusal.js'
+import { readAnswer, type HttpAnswer } from '../../support/http-exchange.js'
+import { expectComplete } from '../../support/refused.js'
+import { socketPair } from '../../support/socket-pair.js'
 
 async function written(refusal: Refusal): Promise<HttpAnswer> {
   const { here, there } = await socketPair()

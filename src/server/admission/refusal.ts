@@ -1,9 +1,9 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { channels } from '../connection/diagnostics.js'
-import { encodeClose } from '../protocol/close-codes.js'
-import { joinLines } from '../protocol/handshake.js'
-import { isToken } from '../protocol/header-grammar.js'
+import { channels, type RefusalReason } from '../../connection/diagnostics.js'
+import { encodeClose } from '../../protocol/close-codes.js'
+import { joinLines } from '../../protocol/handshake.js'
+import { isToken } from '../../protocol/header-grammar.js'
 
 /** What a refusal answers beside its status. */
 export interface RefusalOptions {
@@ -12,21 +12,6 @@ export interface RefusalOptions {
   /** The body, plain text unless `headers` say otherwise; the status's own words by default. */
   body?: string
 }
-
-/**
- * What a connection was refused for: a malformed handshake, a path that nobody serves, a limit by its option's name, the
- * shutdown, the application's own checks, or an error in one of them.
- */
-export type RefusalReason =
-  | 'handshake'
-  | 'path'
-  | 'origin'
-  | 'maxConnections'
-  | 'maxConnectionsPerAddress'
-  | 'handshakeTimeout'
-  | 'shutdown'
-  | 'application'
-  | 'error'
 
 /** A connection that is not wanted; made by {@link refuse}. */
 export class Refusal extends Error {

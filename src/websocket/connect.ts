@@ -1,4 +1,4 @@
-import type { Subprotocols } from './client/subprotocols.js'
+import type { Subprotocols } from '../client/subprotocols.js'
 import { WebSocket, type WebSocketOptions } from './websocket.js'
 
 /**

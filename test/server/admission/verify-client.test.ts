@@ -1,9 +1,9 @@
 import type { ClientInfo, VerifyClient } from 'hubwire'
 import { expect, test } from 'vitest'
-import { openAsClient } from '../support/raw-handshake.js'
-import { refused } from '../support/refused.js'
-import { runningServer } from '../support/running-server.js'
-import { uncaught } from '../support/uncaught.js'
+import { openAsClient } from '../../support/raw-handshake.js'
+import { refused } from '../../support/refused.js'
+import { runningServer } from '../../support/running-server.js'
+import { uncaught } from '../../support/uncaught.js'
 
 test('it is told the origin, whether it came over TLS, and the request', async () => {
   const seen: ClientInfo[] = []

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { checkNumber } from '../connection/settings.js'
+import { checkNumber } from '../../options/checks.js'
 import { type Authenticate, type GONE, runCheck } from './authentication.js'
 import { isAllowedOrigin, type Origins } from './origins.js'
 import { Refusal, refusalFor } from './refusal.js'

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import type { ConnectionEvents } from './connection-events.js'
+import type { ConnectionEvents } from '../connection/connection-events.js'
 import {
   addListener,
   getAttribute,

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
-import { addListener, getAttribute, removeListener, setAttribute } from '#src/connection/event-target.js'
+import { addListener, getAttribute, removeListener, setAttribute } from '#src/websocket/event-target.js'
 
 function emitter(binaryType = 'nodebuffer') {
   return Object.assign(new EventEmitter({ captureRejections: true }), { binaryType })

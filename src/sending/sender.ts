@@ -1,15 +1,15 @@
 import type { Duplex } from 'node:stream'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import { FIN, Opcode } from '../protocol/opcodes.js'
-import type { ConnectionEmitter } from './connection-events.js'
+import type { ConnectionEmitter } from '../connection/connection-events.js'
 import { slowPeerError } from './connection-error.js'
-import type { ConnectionSettings } from './connection-settings.js'
-import { channels } from './diagnostics.js'
-import type { SlowLimits } from './member.js'
+import type { ConnectionSettings } from '../connection/connection-settings.js'
+import { channels } from '../connection/diagnostics.js'
+import type { SlowLimits } from './slow-limits.js'
 import { type MessageOptions, MessageWriter, type WriterOwner } from './message-writer.js'
 import { Outbox, type WriteCallback } from './outbox.js'
 import type { PreparedMessage } from './prepared-message.js'
-import { drainWhenTaken } from './socket-listeners.js'
+import { drainWhenTaken } from '../connection/socket-listeners.js'
 
 /**
  * What goes out of a connection: how much may wait for the peer, what becomes of more, and when the sender is told to

@@ -1,5 +1,5 @@
 import { Duplex, type DuplexOptions } from 'node:stream'
-import { CloseCode } from './protocol/close-codes.js'
+import { CloseCode } from '../protocol/close-codes.js'
 import type { WebSocket } from './websocket.js'
 
 /**

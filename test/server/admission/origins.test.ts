@@ -1,10 +1,10 @@
 import { connect } from 'hubwire'
 import { expect, test } from 'vitest'
-import { isAllowedOrigin, type Origins } from '#src/server/origins.js'
-import { openAsClient } from '../support/raw-handshake.js'
-import { refused } from '../support/refused.js'
-import { requestWith } from '../support/request.js'
-import { runningServer } from '../support/running-server.js'
+import { isAllowedOrigin, type Origins } from '#src/server/admission/origins.js'
+import { openAsClient } from '../../support/raw-handshake.js'
+import { refused } from '../../support/refused.js'
+import { requestWith } from '../../support/request.js'
+import { runningServer } from '../../support/running-server.js'
 
 test.each<[Origins, origin: string | undefined, host: string | undefined, allowed: boolean]>([
   ['same-origin', undefined, 'a.example', true],

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { connect, WebSocketServer, type ClientInfo } from 'hubwire'
 import { expect, test } from 'vitest'
-import { TrustedProxies, type TrustProxy } from '#src/server/trusted-proxies.js'
-import { openAsClient } from '../support/raw-handshake.js'
-import { refused } from '../support/refused.js'
-import { requestWith } from '../support/request.js'
-import { runningServer } from '../support/running-server.js'
+import { TrustedProxies, type TrustProxy } from '#src/server/admission/trusted-proxies.js'
+import { openAsClient } from '../../support/raw-handshake.js'
+import { refused } from '../../support/refused.js'
+import { requestWith } from '../../support/request.js'
+import { runningServer } from '../../support/running-server.js'
 
 function client(
   trust: TrustProxy | undefined,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FrameSequence } from '#src/connection/frame-sequence.js'
+import { FrameSequence } from '#src/sending/frame-sequence.js'
 
 function frame(text: string): FrameSequence {
   return new FrameSequence(Buffer.from(text))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { toPayload } from '#src/connection/payload.js'
+import { toPayload } from '#src/sending/payload.js'
 
 const VIEWS = [
   Int8Array,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Flushable, flushAfterTurn, inTurn } from '#src/connection/turn.js'
+import { type Flushable, flushAfterTurn, inTurn } from '#src/sending/turn.js'
 import { uncaught } from '../support/uncaught.js'
 
 const chunk = Buffer.from('chunk')

@@ -3,12 +3,12 @@ import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { connect, refuse, WebSocketServer } from 'hubwire'
 import { describe, expect, test } from 'vitest'
-import { closeOf } from '../support/close-of.js'
-import { exchange, handshakeText, type HttpAnswer } from '../support/http-exchange.js'
-import { openAsClient } from '../support/raw-handshake.js'
-import { refused } from '../support/refused.js'
-import { runningServer } from '../support/running-server.js'
-import { temporaryFolder } from '../support/temporary-folder.js'
+import { closeOf } from '../../support/close-of.js'
+import { exchange, handshakeText, type HttpAnswer } from '../../support/http-exchange.js'
+import { openAsClient } from '../../support/raw-handshake.js'
+import { refused } from '../../support/refused.js'
+import { runningServer } from '../../support/running-server.js'
+import { temporaryFolder } from '../../support/temporary-folder.js'
 
 /** Ends all connections of a server, and waits until their sockets are closed. */
 async function endAll(server: WebSocketServer): Promise<void> {

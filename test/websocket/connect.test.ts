@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect, HandshakeError, WebSocket } from 'hubwire'
 import { expect, test } from 'vitest'
-import { closeOf } from './support/close-of.js'
-import { runningServer } from './support/running-server.js'
-import { acceptance, scriptedServer } from './support/scripted-server.js'
+import { closeOf } from '../support/close-of.js'
+import { runningServer } from '../support/running-server.js'
+import { acceptance, scriptedServer } from '../support/scripted-server.js'
 
 test('resolves to the open socket', async () => {
   const { url } = await runningServer()

@@ -1,30 +1,31 @@
 import { EventEmitter, on } from 'node:events'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { parseAddress } from './client/address.js'
-import { type Opened, OpeningHandshake, type OpeningOptions } from './client/opening-handshake.js'
-import { isSubprotocols, readSubprotocols, type Subprotocols } from './client/subprotocols.js'
-import { Connection } from './connection/connection.js'
-import type { BinaryType } from './connection/connection-events.js'
-import type { Compression, ConnectionSettings } from './connection/connection-settings.js'
-import type { Member, SlowLimits } from './connection/member.js'
-import { maskingKeysFrom, randomMaskingKey } from './connection/masking-keys.js'
-import { channels } from './connection/diagnostics.js'
-import type { MessageOptions } from './connection/message-writer.js'
-import type { WriteCallback } from './connection/outbox.js'
-import { type Payload, toPayload } from './connection/payload.js'
-import type { PreparedMessage } from './connection/prepared-message.js'
+import { parseAddress } from '../client/address.js'
+import { type Opened, OpeningHandshake, type OpeningOptions } from '../client/opening-handshake.js'
+import { isSubprotocols, readSubprotocols, type Subprotocols } from '../client/subprotocols.js'
+import { Connection } from '../connection/connection.js'
+import type { BinaryType } from '../connection/connection-events.js'
+import type { Compression, ConnectionSettings } from '../connection/connection-settings.js'
+import type { Member } from '../hub/member.js'
+import type { SlowLimits } from '../sending/slow-limits.js'
+import { maskingKeysFrom, randomMaskingKey } from '../sending/masking-keys.js'
+import { channels, type Diagnostics as ConnectionDiagnostics } from '../connection/diagnostics.js'
+import type { MessageOptions } from '../sending/message-writer.js'
+import type { WriteCallback } from '../sending/outbox.js'
+import { type Payload, toPayload } from '../sending/payload.js'
+import type { PreparedMessage } from '../sending/prepared-message.js'
 import {
   compressionFor,
   type ConnectionOptions,
   connectionSettings,
   deflateOptions,
-} from './connection/settings.js'
-import { SocketEventTarget } from './connection/socket-event-target.js'
-import { toError } from './connection/to-error.js'
-import { CloseCode, encodeClose } from './protocol/close-codes.js'
-import { Opcode } from './protocol/opcodes.js'
-import { PERMESSAGE_DEFLATE, type PerMessageDeflateOptions } from './protocol/permessage-deflate.js'
+} from '../connection/settings.js'
+import { SocketEventTarget } from './socket-event-target.js'
+import { toError } from '../connection/to-error.js'
+import { CloseCode, encodeClose } from '../protocol/close-codes.js'
+import { Opcode } from '../protocol/opcodes.js'
+import { PERMESSAGE_DEFLATE, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
 
 /** How a client connects, and what both ends of a connection can choose. */
 export interface WebSocketOptions extends ConnectionOptions, Omit<OpeningOptions, 'signal'> {
@@ -33,6 +34,9 @@ export interface WebSocketOptions extends ConnectionOptions, Omit<OpeningOptions
   /** Fills the masking key of each frame, for tests; the system's random source by default. */
   generateMask?: (octets: Buffer) => void
 }
+
+/** What the library publishes on the channels of `node:diagnostics_channel`, by their names. */
+export type Diagnostics = ConnectionDiagnostics<WebSocket>
 
 /** How one message is sent. */
 export interface SendOptions {

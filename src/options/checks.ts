@@ -1,0 +1,54 @@
+/** How often a peer may do something. */
+export interface Rate {
+  /** How often in a second, over time. */
+  perSecond: number
+  /** How often at once, after a pause; `perSecond` by default. */
+  burst?: number
+}
+
+/** The longest time that a timer of Node's can count, in milliseconds: a longer one would become 1 ms. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1
+
+/** The options without those that are `null`: like `undefined`, `null` asks for the default. */
+export function withoutNulls<Options extends object>(options: Options): Options {
+  const given = Object.entries(options).filter(([, value]) => value !== null)
+  return Object.fromEntries(given) as Options
+}
+
+/** @throws RangeError naming the option, its value and what it may be */
+export function checkNumber(name: string, value: number, least: number): void {
+  if (typeof value === 'number' && value >= least) return
+  throw new RangeError(`${name} must be a number of at least ${least}; it is ${String(value)}`)
+}
+
+/** @throws RangeError naming the option, its value and what it may be */
+export function checkInteger(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return
+  throw new RangeError(`${name} must be an integer from ${least} to ${most}; it is ${String(value)}`)
+}
+
+/**
+ * Checks a time. `Infinity` means no timer; any other value must be one that a timer can count.
+ *
+ * @throws RangeError naming the option, its value and what it may be
+ */
+export function checkMilliseconds(name: string, value: number, least = 0): void {
+  if (value === Infinity) return
+  if (typeof value === 'number' && value >= least && value <= LONGEST_TIMER) return
+  throw new RangeError(
+    `${name} must be milliseconds from ${least} to ${LONGEST_TIMER}, or Infinity for no limit; it is ${String(value)}`,
+  )
+}
+
+/** @throws RangeError naming the option, its value and what it may be */
+export function checkRate(name: string, { perSecond, burst = perSecond }: Rate): void {
+  checkNumber(`${name}.perSecond`, perSecond, Number.MIN_VALUE)
+  // With a burst below 1 there would never be a whole token.
+  checkNumber(`${name}.burst`, burst, 1)
+}
+
+/** @throws TypeError naming the option, its value and its choices */
+export function checkChoice(name: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return
+  throw new TypeError(`${name} must be '${choices.join("' or '")}'; it is ${JSON.stringify(value)}`)
+}
