@@ -1,6 +1,6 @@
 import { checkNumber } from '../options/checks.js'
 import { CloseCode, encodeClose } from '../protocol/close-codes.js'
-import { WebSocket } from '../websocket/websocket.js'
+import { connectionOf, type WebSocket } from '../websocket/websocket.js'
 
 /** How a server ends. */
 export interface ShutdownOptions {
@@ -68,7 +68,7 @@ export function closeAll<User>(
   }
   // The one who called has said how long to wait.
   const close = (socket: WebSocket): void => {
-    WebSocket.connectionOf(socket)?.close(code, reason, timeout)
+    connectionOf(socket)?.close(code, reason, timeout)
   }
   if (spread === 0) open.forEach(close)
   else closeSpread(open, close, spread)

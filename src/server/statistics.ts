@@ -1,5 +1,5 @@
 import type { Traffic } from '../connection/traffic.js'
-import { WebSocket } from '../websocket/websocket.js'
+import { connectionOf, type WebSocket } from '../websocket/websocket.js'
 import type { RefusalReason } from '../connection/diagnostics.js'
 
 /** What a server has done since its start; see {@link WebSocketServer.stats}. */
@@ -80,5 +80,5 @@ export class Statistics {
 }
 
 function octetsOf(socket: WebSocket): { received: number; sent: number } {
-  return WebSocket.connectionOf(socket)?.octets ?? { received: 0, sent: 0 }
+  return connectionOf(socket)?.octets ?? { received: 0, sent: 0 }
 }

@@ -6,7 +6,7 @@ import type { Compression, ConnectionSettings } from '../connection/connection-s
 import { channels } from '../connection/diagnostics.js'
 import type { CloseDetails } from '../connection/connection-events.js'
 import { compressionFor, connectionSettings, deflateOptions } from '../connection/settings.js'
-import { toError } from '../connection/to-error.js'
+import { toError } from '../connection/failures.js'
 import {
   acceptanceLines,
   HandshakeError,
@@ -15,7 +15,7 @@ import {
   readRequest,
 } from '../protocol/handshake.js'
 import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
-import { WebSocket } from '../websocket/websocket.js'
+import { failHandler, startAccepted, WebSocket } from '../websocket/websocket.js'
 import { Admission, type Admitted, DEFAULT_HANDSHAKE_TIMEOUT } from './admission/admission.js'
 import { GONE } from './admission/authentication.js'
 import { createOwnServer, listen } from './listening.js'
@@ -246,10 +246,8 @@ export class WebSocketServer<User = undefined>
       protocol,
       settings: this.#settings,
       compression,
-      params,
-      forwardedAddress,
     }
-    WebSocket.attach(webSocket, { ...connection, user: user as User })
+    startAccepted(webSocket, connection, { params, forwardedAddress, user: user as User })
     this.#sockets.add(webSocket)
     webSocket.on('close', this.#onSocketClose)
     this.#statistics.accepted()
@@ -336,7 +334,7 @@ export class WebSocketServer<User = undefined>
 // What Node calls when an async listener rejects: one of 'connection' ends its connection.
 Object.defineProperty(WebSocketServer.prototype, EventEmitter.captureRejectionSymbol, {
   value(this: WebSocketServer, failure: unknown, event: string, socket: unknown): void {
-    if (event === 'connection' && socket instanceof WebSocket) socket.abort(failure)
+    if (event === 'connection' && socket instanceof WebSocket) failHandler(socket, failure)
     // A listener for 'error' that fails would hear of it, and fail, for ever.
     else if (event === 'error') process.emitWarning(toError(failure))
     else this.report(failure)

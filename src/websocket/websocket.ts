@@ -22,7 +22,8 @@ import {
   deflateOptions,
 } from '../connection/settings.js'
 import { SocketEventTarget } from './socket-event-target.js'
-import { toError } from '../connection/to-error.js'
+import type { Established } from '../connection/established.js'
+import { toError, warnOfFailure } from '../connection/failures.js'
 import { CloseCode, encodeClose } from '../protocol/close-codes.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
@@ -48,17 +49,25 @@ export interface SendOptions {
   fin?: boolean
 }
 
-/** What a server gives to the socket of a connection that it accepted. */
-export interface Attachment<User> {
-  readonly socket: Duplex
-  readonly head: Buffer
-  readonly protocol: string
-  readonly settings: ConnectionSettings
-  readonly compression: Compression | undefined
+/** What a server knows of a connection beyond the handshake. */
+export interface Admission<User> {
   readonly params: Readonly<Record<string, string>>
   readonly user: User
   readonly forwardedAddress: string | undefined
 }
+
+/** Opens a server's end: `webSocket` was made with `null` for an address. */
+export let startAccepted: <User>(
+  webSocket: WebSocket<User>,
+  established: Established,
+  admission: Admission<User>,
+) => void
+/** The connection of a socket once it is open: for its server. */
+export let connectionOf: (webSocket: WebSocket) => Connection | undefined
+/** Closes with 1011 because a listener failed, and reports it. */
+export let failHandler: (webSocket: WebSocket, failure: unknown) => void
+/** Holds what the peer sends until the promise settles or somebody consumes messages. */
+export let holdUntil: (webSocket: WebSocket, promise: Promise<unknown>) => void
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
 const TEXT: MessageOptions = { isBinary: false, compress: true, fin: true }
@@ -270,25 +279,24 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     return this.#connection?.deliver(message, limits) ?? false
   }
 
-  /** Opens a server's end. @internal */
-  static attach<User>(webSocket: WebSocket<User>, attachment: Attachment<User>): void {
-    const { socket, head, protocol, settings, compression } = attachment
-    webSocket.user = attachment.user
-    webSocket.params = attachment.params
-    webSocket.#forwardedAddress = attachment.forwardedAddress
-    webSocket.#start(socket, head, protocol, settings, compression)
+  // What only this package may call: not in the published types.
+  static {
+    startAccepted = (webSocket, { socket, head, protocol, settings, compression }, admission) => {
+      webSocket.user = admission.user
+      webSocket.params = admission.params
+      webSocket.#forwardedAddress = admission.forwardedAddress
+      webSocket.#start(socket, head, protocol, settings, compression)
+    }
+    connectionOf = (webSocket) => webSocket.#connection
+    failHandler = (webSocket, failure) => {
+      webSocket.#abort(failure)
+    }
+    holdUntil = () => undefined
   }
 
-  /** What stands behind an open socket, for its server. @internal */
-  static connectionOf(webSocket: WebSocket): Connection | undefined {
-    return webSocket.#connection
-  }
-
-  /** Closes with 1011 because a listener failed. @internal */
-  abort(failure: unknown): void {
+  #abort(failure: unknown): void {
     const cause = toError(failure)
-    // Nobody may be listening, and a bug must not pass in silence.
-    if (this.listenerCount('error') === 0) process.emitWarning(cause)
+    if (this.listenerCount('error') === 0) warnOfFailure(cause)
     else if (this.#connection === undefined) this.emit('error', cause)
     this.#connection?.abort(cause)
   }
@@ -410,7 +418,7 @@ Object.defineProperty(WebSocket.prototype, EventEmitter.captureRejectionSymbol, 
   value(this: WebSocket, failure: unknown, event: string): void {
     // A listener for 'error' that fails would hear of it, and fail, for ever.
     if (event === 'error') process.emitWarning(toError(failure))
-    else this.abort(failure)
+    else failHandler(this, failure)
   },
 })
 

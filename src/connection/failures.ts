@@ -1,0 +1,42 @@
+/** What was thrown or rejected with, as an `Error`: JavaScript throws anything. */
+export function toError(failure: unknown): Error {
+  return failure instanceof Error ? failure : new Error(String(failure), { cause: failure })
+}
+
+const WARNINGS_A_MINUTE = 10
+const MINUTE = 60_000
+
+let windowStart = 0
+let warned = 0
+let suppressed = 0
+
+/**
+ * Warns of a failure in the application's own code that has no `'error'` listener, with its stack: a bug must not pass
+ * unnoticed, and a peer that triggers it again and again must not flood the log. Ten warnings a minute, and then the
+ * number of those left out.
+ */
+export function warnOfFailure(failure: unknown): void {
+  const error = toError(failure)
+  const now = performance.now()
+  if (warned === 0 || now - windowStart >= MINUTE) {
+    if (suppressed > 0) {
+      process.emitWarning(`${suppressed} further failures of listeners were not shown`, {
+        type: 'HubwireWarning',
+        code: 'HUBWIRE_HANDLER_FAILED',
+      })
+    }
+    windowStart = now
+    warned = 0
+    suppressed = 0
+  }
+  if (warned === WARNINGS_A_MINUTE) {
+    suppressed++
+    return
+  }
+  warned++
+  process.emitWarning(`A listener failed: ${error.message}`, {
+    type: 'HubwireWarning',
+    code: 'HUBWIRE_HANDLER_FAILED',
+    detail: error.stack ?? error.message,
+  })
+}
