@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export type { Subprotocols } from './client/subprotocols.js'
+export type { WebSocketOptions } from './websocket/attempt.js'
 export { connect } from './websocket/connect.js'
 export type { BinaryType, CloseDetails } from './connection/connection-events.js'
 export type { RefusalReason } from './connection/diagnostics.js'
@@ -31,13 +32,7 @@ export { ProtocolError, type ProtocolErrorCode } from './protocol/errors.js'
 export { HandshakeError } from './protocol/handshake.js'
 export type { PerMessageDeflateOptions } from './protocol/permessage-deflate.js'
 export { createWebSocketStream } from './websocket/stream.js'
-export {
-  type Diagnostics,
-  type SendOptions,
-  WebSocket,
-  WebSocket as default,
-  type WebSocketOptions,
-} from './websocket/websocket.js'
+export { type Diagnostics, type SendOptions, WebSocket, WebSocket as default } from './websocket/websocket.js'
 export type { AdmissionOptions } from './server/admission/admission.js'
 export type { Authenticate } from './server/admission/authentication.js'
 export { bearerToken, cookieToken, queryToken, subprotocolToken } from './server/admission/credentials.js'

@@ -1,18 +1,32 @@
 import { CloseCode } from '../protocol/close-codes.js'
 import type { CloseDetails } from './connection-events.js'
+import type { Deadline } from './deadline.js'
 
-/** How a connection ends: who began it, which Close frames went either way, and what went wrong. */
+/**
+ * How a connection ends (RFC 6455 section 7). A connection without one is OPEN; with one it is CLOSING, and CLOSED once
+ * {@link isOver} is set.
+ */
 export class ClosingHandshake {
-  /** Whether we have sent Close. */
+  /** Whether we have queued a Close frame. No data frame is sent after it. */
   isSent = false
-  /** Whether the peer's Close has come. */
+  /** Whether the operating system has taken our Close frame. */
+  hasLeft = false
+  /** Whether the peer's Close frame has come. */
   isReceived = false
-  /** The peer's code; 1006 until its Close has come (RFC 6455 section 7.1.5). */
+  /** Whether what the peer still sends is ignored: a handler of the application has failed. */
+  isDeaf = false
+  /** Whether `'close'` was emitted. */
+  isOver = false
+  /** The peer's code; 1006 until its Close frame has come (RFC 6455 section 7.1.5). */
   code: number = CloseCode.abnormal
   /** The peer's reason (RFC 6455 section 7.1.6). */
   reason = ''
   /** The first thing that went wrong. */
   cause: Error | undefined
+  /** Messages that were received but never delivered, because their reader did not resume in time. */
+  dropped = 0
+  /** Ends it when the peer does not. */
+  deadline: Deadline | undefined
   readonly #initiator: 'local' | 'remote'
 
   constructor(initiator: 'local' | 'remote') {
@@ -27,9 +41,10 @@ export class ClosingHandshake {
 
   details(): CloseDetails {
     return {
-      wasClean: this.isSent && this.isReceived,
+      wasClean: this.hasLeft && this.isReceived,
       initiator: this.#initiator,
       cause: this.cause,
+      dropped: this.dropped,
     }
   }
 }

@@ -1,11 +1,13 @@
 /** Who ended a connection and why. */
 export interface CloseDetails {
-  /** Whether both ends sent a Close frame (RFC 6455 section 7.1.4). */
+  /** Whether both ends sent a Close frame (RFC 6455 section 7.1.4), and ours was handed to the operating system. */
   readonly wasClean: boolean
-  /** Which end began the end: ours or the peer's. */
+  /** Which end began the closing handshake or broke the connection. */
   readonly initiator: 'local' | 'remote'
   /** What went wrong, if anything did. */
   readonly cause: Error | undefined
+  /** Messages that had come but were not delivered, because the socket was paused and did not resume in time. */
+  readonly dropped: number
 }
 
 /** What a connection emits. */
@@ -18,11 +20,11 @@ export interface ConnectionEvents {
   close: [code: number, reason: string, details: CloseDetails]
 }
 
-/** Who emits it; a plain emitter, so that nothing stands between the decoder and the user's listeners. */
+/** The emitter of a connection's events: a plain one, so that nothing stands between the decoder and the listeners. */
 export interface ConnectionEmitter {
   emit<Name extends keyof ConnectionEvents>(name: Name, ...values: ConnectionEvents[Name]): boolean
   listenerCount(name: keyof ConnectionEvents): number
 }
 
-/** What binary messages are handed out as; `'blob'` is for WHATWG's events alone, others get a Buffer. */
+/** What binary messages are delivered as; `'blob'` is for WHATWG's events alone, other listeners get a Buffer. */
 export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'blob'

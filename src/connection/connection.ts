@@ -1,86 +1,137 @@
+import { AsyncResource } from 'node:async_hooks'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { CloseCode, encodeClose, MAX_REASON_LENGTH } from '../protocol/close-codes.js'
-import { Decoder, type DecoderSink } from '../protocol/decoder.js'
 import type { ProtocolError } from '../protocol/errors.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { tooManyMessages } from '../protocol/violations.js'
-import { ClosingHandshake } from './closing-handshake.js'
-import { closeTimeoutError, silentPeerError } from '../sending/connection-error.js'
-import type { BinaryType, ConnectionEmitter } from './connection-events.js'
-import type { Compression, ConnectionSettings } from './connection-settings.js'
-import { channels } from './diagnostics.js'
-import type { Pulse } from './heartbeat.js'
-import { Outgoing } from '../sending/sender.js'
+import { closedError, closeTimeoutError, silentPeerError } from '../sending/connection-error.js'
+import type { MessageOptions } from '../sending/message-writer.js'
+import type { WriteCallback } from '../sending/outbox.js'
 import { toArrayBuffer } from '../sending/payload.js'
-import { drainWhenTaken, listenTo, type SocketListener } from './socket-listeners.js'
+import type { PreparedMessage } from '../sending/prepared-message.js'
+import { Sender, type SenderOwner } from '../sending/sender.js'
+import type { SlowLimits } from '../sending/slow-limits.js'
+import { ClosingHandshake } from './closing-handshake.js'
+import type { BinaryType, CloseDetails, ConnectionEmitter, ConnectionEvents } from './connection-events.js'
+import { Deadline } from './deadline.js'
+import { channels } from './diagnostics.js'
+import { toError, warnOfFailure } from './failures.js'
+import { Beat, type Pulse } from './heartbeat.js'
+import { Inbound, type InboundOwner } from './inbound.js'
+import type { ConnectionSettings, Established } from './settings.js'
+import { listenTo, type SocketListener } from './socket-listeners.js'
 import { TokenBucket } from './token-bucket.js'
 
-/**
- * One open connection over any duplex stream: what comes in goes through the decoder to the owner, what goes out
- * through the writer and the outbox, and the closing handshake (RFC 6455 section 7) ends it, once.
- */
-export class Connection extends Outgoing implements DecoderSink, Pulse, SocketListener {
-  readonly #decoder: Decoder
+// What a later tick calls, in the context of its connection.
+let reportInScope: (connection: Connection, error: Error) => void
+let finishInScope: (connection: Connection) => void
+let endInScope: (connection: Connection) => void
 
-  /** The socket is closed; the decoder may still hold what came before that. */
+const NOTHING = Buffer.alloc(0)
+
+/** Called once on the socket of a connection that is closed, before `'close'` is emitted. */
+export type ClosedListener = (code: number, reason: string, details: CloseDetails) => void
+
+/**
+ * One open connection over any duplex stream, and its state machine: OPEN while there is no closing handshake, CLOSING
+ * while there is one, CLOSED when that is over. `docs/design.md` has the table of what each event does in each state.
+ * It is the async context in which its events are emitted: that in which it was made.
+ */
+export class Connection extends AsyncResource implements InboundOwner, SenderOwner, Pulse, SocketListener {
+  readonly settings: ConnectionSettings
+  readonly #socket: Duplex
+  readonly #emitter: ConnectionEmitter
+  readonly #inbound: Inbound
+  readonly #sender: Sender
+  #closing: ClosingHandshake | undefined
+  /** The socket is closed; messages that came before that may still be held. */
   #isGone = false
-  /** `'close'` was emitted. */
-  #isDone = false
-  #isPaused = false
-  #isReading = true
-  #heartbeatAt = 0
-  /** Octets that waited for the peer when the last Ping went behind them. */
-  #aheadOfPing = 0
-  #duePong: Buffer | undefined
+  /** The socket has ended behind messages that are held back. */
+  #heldDeadline: Deadline | undefined
+  #closedListeners: Set<ClosedListener> | undefined
   readonly #messageTokens: TokenBucket | undefined
   /** Made with the first Ping or Pong. */
   #controlTokens: TokenBucket | undefined
-
-  #isEnding = false
-  /** Made when the end begins: an open connection has none. */
-  #closing: ClosingHandshake | undefined
-  #closeTimer: NodeJS.Timeout | undefined
-
+  /** The latest Ping of a peer that does not read its Pongs (RFC 6455 section 5.5.3). */
+  #duePong: Buffer | undefined
+  #beat: Beat | undefined
   silentLooks = 0
 
-  /** What binary messages are handed out as. */
+  /** What binary messages are delivered as. */
   binaryType: BinaryType = 'nodebuffer'
 
-  /** The time from our last heartbeat's Ping to its Pong in milliseconds, once there was one. */
-  latency: number | undefined
-
-  constructor(
-    socket: Duplex,
-    settings: ConnectionSettings,
-    emitter: ConnectionEmitter,
-    compression?: Compression,
-  ) {
-    super(socket, settings, emitter, compression?.deflater)
-    this.#decoder = new Decoder(this, settings.decoder, compression?.inflater)
+  constructor(established: Established, emitter: ConnectionEmitter) {
+    super('HubwireConnection')
+    const { socket, settings, compression } = established
+    this.settings = settings
+    this.#socket = socket
+    this.#emitter = emitter
+    this.#sender = new Sender(socket, settings, this, compression?.deflater)
+    this.#inbound = new Inbound(socket, settings, this, compression?.inflater)
     if (settings.messageRate !== undefined) this.#messageTokens = new TokenBucket(settings.messageRate)
-    if (socket.readableLength > 0) this.#readLater()
     listenTo(socket, this)
     settings.heartbeat?.add(this)
   }
 
   get readyState(): 1 | 2 | 3 {
-    return this.#closing === undefined ? 1 : this.#isDone ? 3 : 2
+    return this.#closing === undefined ? 1 : this.#closing.isOver ? 3 : 2
   }
 
   /** The address at the other end of the socket, where it has one. */
   get remoteAddress(): string | undefined {
-    return this.socket instanceof Socket ? this.socket.remoteAddress : undefined
+    return this.#socket instanceof Socket ? this.#socket.remoteAddress : undefined
   }
 
-  /** Octets that the socket has read and written, where it counts them: the opening handshake is among them. */
-  get octets(): { received: number; sent: number } {
-    if (!(this.socket instanceof Socket)) return { received: 0, sent: 0 }
-    return { received: this.socket.bytesRead, sent: this.socket.bytesWritten }
+  /** Bytes of frames that came, and that the operating system took. */
+  get bytes(): { received: number; sent: number } {
+    return { received: this.#inbound.bytesReceived, sent: this.#sender.bytesTaken }
   }
 
-  get isPaused(): boolean {
-    return this.#isPaused
+  /** Bytes of payload that the operating system has not taken yet. */
+  get bufferedAmount(): number {
+    return this.#sender.bufferedAmount
+  }
+
+  /** The time from our last heartbeat's Ping to its Pong in milliseconds, once there was one. */
+  get latency(): number | undefined {
+    return this.#beat?.latency
+  }
+
+  /** To hold messages back, or to go on. */
+  get inbound(): Pick<Inbound, 'hold' | 'release' | 'isHeld'> {
+    return this.#inbound
+  }
+
+  /** Sends a message or a fragment; `false` asks to wait for `'drain'`. */
+  sendMessage(data: string | Buffer, options: MessageOptions, callback?: WriteCallback): boolean {
+    return this.#sender.sendMessage(data, options, callback)
+  }
+
+  /** Sends a message of which the bytes have to be read first. */
+  sendBlob(blob: Blob, options: MessageOptions, callback?: WriteCallback): boolean {
+    return this.#sender.sendBlob(blob, options, callback)
+  }
+
+  /** Sends a Ping or a Pong. */
+  sendControl(opcode: number, payload: Buffer, callback?: WriteCallback): void {
+    this.#sender.sendControl(opcode, payload, callback)
+  }
+
+  /** Sends a message that others get too; `false` when it is closing, or the peer is too slow to have it. */
+  sendShared(message: PreparedMessage, limits: SlowLimits): boolean {
+    return this.#closing === undefined && this.#sender.sendShared(message, limits)
+  }
+
+  /** Has `listener` called once the connection is closed, whatever becomes of the listeners of `'close'`. */
+  onceClosed(listener: ClosedListener): void {
+    this.#closedListeners ??= new Set()
+    this.#closedListeners.add(listener)
+  }
+
+  /** Takes back what {@link onceClosed} was given. */
+  offClosed(listener: ClosedListener): void {
+    this.#closedListeners?.delete(listener)
   }
 
   /**
@@ -94,43 +145,33 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
     if (this.#closing === undefined) this.#sendClose(this.#startClosing('local', undefined, timeout), payload)
   }
 
-  /** Closes because the application failed: 1011, and the failure is the cause. */
-  abort(cause: Error): void {
-    const closing = this.#startClosing('local', cause)
-    if (!closing.isSent) this.#sendClose(closing, encodeClose(CloseCode.internalError))
-    this.#reportError(cause)
-  }
-
   /** Ends the connection at once, without a closing handshake. */
   terminate(cause?: Error): void {
-    if (this.#isDone) return
+    if (this.readyState === 3) return
     const closing = this.#startClosing('local', cause)
-    this.#decoder.finish()
-    // Of a socket that is gone already, what was held back from a paused reader is given up.
-    if (this.#isGone) process.nextTick(() => this.#finish(closing))
-    else this.socket.destroy()
+    closing.dropped += this.#inbound.discard()
+    this.#sender.fail(closing.cause ?? closedError())
+    if (this.#isGone) process.nextTick(finishInScope, this)
+    else this.#socket.destroy()
   }
 
-  pause(): void {
-    this.#isPaused = true
-    this.#decoder.hold()
-    this.#updateFlow()
+  /** A listener or a send callback of the application failed: the connection is closed with 1011. */
+  handlerFailed(failure: unknown, isErrorListener = false): void {
+    const { handlerFailure, onHandlerFailed } = this.settings
+    if (handlerFailure === 'throw') throwLater(failure)
+    else {
+      const error = toError(failure)
+      const isHeard = !isErrorListener && this.#emitter.listenerCount('error') > 0
+      if (onHandlerFailed !== undefined) onHandlerFailed(error, this.#emitter)
+      else if (!isHeard || this.readyState === 3) warnOfFailure(error)
+      if (this.readyState !== 3) this.#closeFailed(error)
+    }
   }
 
-  resume(): void {
-    if (!this.#isPaused) return
-    this.#isPaused = false
-    // What was held is delivered as fresh input would be: not from within the caller.
-    process.nextTick(() => {
-      if (this.#isPaused) return
-      this.#decoder.release()
-      this.onReadingOn()
-    })
-  }
-
-  // What the decoder finds.
+  // What the way in finds.
 
   onMessage(data: string | Buffer, isBinary: boolean): void {
+    if (this.#closing?.isDeaf === true) return
     if (this.#messageTokens?.take() === false) {
       this.#refuseMore('messageRate')
       return
@@ -139,28 +180,29 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
     const asArrayBuffer = isBinary && this.binaryType === 'arraybuffer'
     const message = asArrayBuffer ? toArrayBuffer(data as Buffer) : data
     if (channels.message.hasSubscribers) {
-      channels.message.publish({ socket: this.emitter, data: message, isBinary })
+      channels.message.publish({ socket: this.#emitter, data: message, isBinary })
     }
-    this.emitter.emit('message', message, isBinary)
+    try {
+      this.#emitter.emit('message', message, isBinary)
+    } catch (failure) {
+      this.handlerFailed(failure)
+    }
   }
 
   onPing(payload: Buffer): void {
     if (this.#isFlooded()) return
     if (this.settings.autoPong && this.#closing?.isSent !== true) {
       // A peer that does not read our Pongs gets the latest, when it reads again (RFC 6455 section 5.5.3).
-      if (this.socket.writableNeedDrain) this.#duePong = payload
-      else this.control(Opcode.pong, payload)
+      if (this.#socket.writableNeedDrain) this.#duePong = payload
+      else this.#sender.sendControl(Opcode.pong, payload)
     }
-    this.emitter.emit('ping', payload)
+    this.#emit('ping', payload)
   }
 
   onPong(payload: Buffer): void {
     if (this.#isFlooded()) return
-    if (this.#heartbeatAt !== 0) {
-      this.latency = performance.now() - this.#heartbeatAt
-      this.#heartbeatAt = 0
-    }
-    this.emitter.emit('pong', payload)
+    this.#beat?.receive(payload)
+    this.#emit('pong', payload)
   }
 
   /** The peer's Close frame: it is answered, and then the server ends the TCP connection (RFC 6455 section 7.1.1). */
@@ -171,86 +213,185 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
     else this.#sendClose(closing, code === CloseCode.noStatus ? NOTHING : encodeClose(code, reason))
   }
 
-  /** Fails the connection (RFC 6455 section 7.1.7): a Close frame that says why, and nothing is read any more. */
+  /** Fails the connection (RFC 6455 section 7.1.7): a Close frame that says why, and nothing more is read. */
   onProtocolError(error: ProtocolError): void {
     const closing = this.#startClosing('local', error)
     if (!closing.isSent) {
       this.#sendClose(closing, encodeClose(error.closeCode, error.message.slice(0, MAX_REASON_LENGTH)))
     }
-    this.#end()
-    this.#reportError(error)
+    this.#sender.end()
   }
 
-  /** The decoder has caught up with a message that was inflated in the background. */
   onReadingOn(): void {
-    this.#updateFlow()
-    if (this.#isGone) this.#finish(this.#startClosing('remote'))
+    this.#inbound.settle()
   }
 
-  /** The writer has caught up with a message that was compressed in the background. */
-  onWriterIdle(): void {
-    if (this.#isEnding) this.outbox.end()
-    else this.outbox.flush()
-    this.#updateFlow()
-    if (this.owesDrain) drainWhenTaken(this, this.socket)
+  /** The peer's FIN, behind all that it sent. Without a Close frame before it that is an abnormal end. */
+  onInputEnd(): void {
+    this.#startClosing('remote')
+    if (this.#isGone) this.#finish()
+    else this.#sender.end()
+  }
+
+  // What the way out tells.
+
+  onTaken(): void {
+    this.silentLooks = 0
+    this.#beat?.readAhead()
+    this.#closing?.deadline?.putOff()
+    this.#inbound.regulate(this.#sender.bufferedBytes, this.settings.maxBufferedAmount / 2)
+  }
+
+  onDrain(): void {
+    if (this.readyState !== 3) this.runInAsyncScope(this.#emit, this, 'drain')
+  }
+
+  onBackpressure(bufferedAmount: number): void {
+    if (channels.backpressure.hasSubscribers) {
+      channels.backpressure.publish({ socket: this.#emitter, bufferedAmount })
+    }
+  }
+
+  onSendingFailed(cause: Error): void {
+    this.terminate(cause)
+  }
+
+  onCallbackFailed(failure: unknown): void {
+    this.handlerFailed(failure)
   }
 
   // What the heartbeat asks.
 
   sendHeartbeat(): void {
-    if (this.#closing !== undefined || this.#mayBeUnheard()) return
-    this.#heartbeatAt = performance.now()
-    this.#aheadOfPing = this.bufferedAmount
-    this.control(Opcode.ping, NOTHING)
+    if (this.#closing !== undefined) return
+    this.#beat ??= new Beat()
+    this.#sender.sendControl(Opcode.ping, this.#beat.start(this.#sender.bufferedBytes))
   }
 
   onSilence(looks: number): void {
-    // It comes to the Ping when it has read what stands in front of that; nobody is expected to read less than so much.
-    const mayBeReading = this.#aheadOfPing > looks * LEAST_READ_A_LOOK
-    if (!this.#mayBeUnheard() && !mayBeReading) this.terminate(silentPeerError())
+    // When it is we who do not read, its silence means nothing.
+    if (!this.#inbound.isReading) this.silentLooks = 0
+    else if (this.#beat?.mayBeReading(looks) !== true) this.terminate(silentPeerError())
   }
 
   // What the socket tells.
 
   read(chunk: Buffer): void {
     this.silentLooks = 0
-    this.#decoder.push(chunk)
-    if (this.#decoder.held || this.isOverrun()) this.#updateFlow()
+    this.#closing?.deadline?.putOff()
+    const before = this.#sender.bufferedBytes
+    this.#inbound.regulate(before, this.settings.maxBufferedAmount / 2)
+    this.#inbound.push(chunk)
+    const caused = this.#sender.bufferedBytes - before
+    if (caused > 0) this.#inbound.countCaused(caused)
   }
 
   drain(): void {
-    if (this.#aheadOfPing > 0) {
-      // It did read.
-      this.#aheadOfPing = 0
-      this.silentLooks = 0
-    }
-    if (this.#duePong !== undefined && this.#closing?.isSent !== true) {
-      this.control(Opcode.pong, this.#duePong)
-      this.#duePong = undefined
-    }
-    this.#updateFlow()
-    if (!this.owesDrain || this.isBusy || this.#isGone) return
-    this.owesDrain = false
-    this.emitter.emit('drain')
+    this.#sender.drain()
+    if (this.#duePong === undefined || this.#socket.writableNeedDrain) return
+    if (this.#closing?.isSent !== true) this.#sender.sendControl(Opcode.pong, this.#duePong)
+    this.#duePong = undefined
   }
 
-  /** The peer sent FIN. Without a Close frame before it that is an abnormal end, and ours follows. */
-  peerEnded(): void {
-    this.#startClosing('remote')
-    this.#end()
+  /** FIN. A reader that holds messages back has the time of the closing handshake to take them. */
+  ended(): void {
+    this.#inbound.end()
+    if (this.#closing === undefined) this.#heldDeadline = this.#deadline(this.settings.closeTimeout)
   }
 
   failed(error: Error): void {
+    // A reset behind both Close frames is how some peers end a connection that is closed already.
+    if (this.#closing?.hasLeft === true && this.#closing.isReceived) return
     this.#startClosing('remote', error)
-    this.#reportError(error)
   }
 
   gone(): void {
     this.#isGone = true
-    const closing = this.#startClosing('remote')
-    clearTimeout(this.#closeTimer)
     this.settings.heartbeat?.delete(this)
-    this.#finish(closing)
+    const closing = this.#startClosing('remote')
+    this.#sender.fail(closing.cause ?? closedError())
+    // Behind the send callbacks.
+    process.nextTick(endInScope, this)
+  }
+
+  /** Leaves the OPEN state, if it is still that; the first cause is kept and reported. */
+  #startClosing(
+    initiator: 'local' | 'remote',
+    cause?: Error,
+    timeout: number = this.settings.closeTimeout,
+  ): ClosingHandshake {
+    this.#heldDeadline?.clear()
+    const closing = (this.#closing ??= new ClosingHandshake(initiator))
+    closing.deadline ??= this.#deadline(timeout)
+    if (cause !== undefined && closing.cause === undefined && !closing.isOver) {
+      closing.cause = cause
+      process.nextTick(reportInScope, this, cause)
+    }
+    return closing
+  }
+
+  #sendClose(closing: ClosingHandshake, payload: Buffer): void {
+    closing.isSent = true
+    this.#sender.sendControl(Opcode.close, payload, (error) => {
+      if (!error) closing.hasLeft = true
+    })
+    this.#endWhenClosed(closing)
+  }
+
+  /** Both have sent Close: the server ends the TCP connection first (RFC 6455 section 7.1.1). */
+  #endWhenClosed(closing: ClosingHandshake): void {
+    if (closing.isReceived && this.settings.maskingKeys === undefined) this.#sender.end()
+  }
+
+  #closeFailed(error: Error): void {
+    const closing = this.#startClosing('local', error)
+    closing.isDeaf = true
+    if (!closing.isSent) this.#sendClose(closing, encodeClose(CloseCode.internalError))
+  }
+
+  #deadline(timeout: number): Deadline {
+    return new Deadline(timeout, () => {
+      this.runInAsyncScope(this.#expire, this)
+    })
+  }
+
+  /** The time is up: for the peer to end the connection, or for a paused reader to take what came before it ended. */
+  #expire(): void {
+    const wasOpen = this.#closing === undefined
+    const closing = this.#startClosing('remote')
+    closing.dropped += this.#inbound.discard()
+    if (this.#isGone) this.#finish()
+    else if (wasOpen) this.#sender.end()
+    else {
+      if (!closing.hasLeft || !closing.isReceived) this.#startClosing('local', closeTimeoutError())
+      this.#sender.fail(closing.cause ?? closedError())
+      this.#socket.destroy()
+    }
+  }
+
+  #finish(): void {
+    const closing = this.#startClosing('remote')
+    if (closing.isOver) return
+    closing.isOver = true
+    closing.deadline?.clear()
+    this.#inbound.discard()
+    const { code, reason } = closing
+    const details = closing.details()
+    this.#tellClosed(code, reason, details)
+    if (channels.close.hasSubscribers) {
+      channels.close.publish({ socket: this.#emitter, code, reason, details })
+    }
+    this.#emit('close', code, reason, details)
+  }
+
+  #tellClosed(...values: ConnectionEvents['close']): void {
+    for (const listener of this.#closedListeners ?? []) {
+      try {
+        Reflect.apply(listener, this.#emitter, values)
+      } catch (failure) {
+        this.handlerFailed(failure)
+      }
+    }
   }
 
   /** Whether a Ping or Pong is one too many, for which the connection has failed. */
@@ -264,91 +405,38 @@ export class Connection extends Outgoing implements DecoderSink, Pulse, SocketLi
   }
 
   #refuseMore(option: string): void {
-    this.#decoder.finish()
+    this.#inbound.discard()
     this.onProtocolError(tooManyMessages(option))
   }
 
-  /** The end, when all that had come before it is delivered: a reader that paused still gets it. */
-  #finish(closing: ClosingHandshake): void {
-    if (this.#isDone || this.#decoder.held) return
-    this.#isDone = true
-    this.#decoder.finish()
-    const { code, reason } = closing
-    const details = closing.details()
-    if (channels.close.hasSubscribers) {
-      channels.close.publish({ socket: this.emitter, code, reason, details })
+  #emit<Name extends keyof ConnectionEvents>(name: Name, ...values: ConnectionEvents[Name]): void {
+    try {
+      this.#emitter.emit(name, ...values)
+    } catch (failure) {
+      this.handlerFailed(failure, name === 'error')
     }
-    this.emitter.emit('close', code, reason, details)
   }
 
-  #reportError(error: Error): void {
-    if (channels.error.hasSubscribers) channels.error.publish({ socket: this.emitter, error })
-    if (this.emitter.listenerCount('error') > 0) this.emitter.emit('error', error)
+  #report(error: Error): void {
+    if (channels.error.hasSubscribers) channels.error.publish({ socket: this.#emitter, error })
+    if (this.#emitter.listenerCount('error') > 0) this.#emit('error', error)
   }
 
-  /** Leaves the open state, if it is still that, and keeps the first cause. */
-  #startClosing(
-    initiator: 'local' | 'remote',
-    cause?: Error,
-    timeout: number = this.settings.closeTimeout,
-  ): ClosingHandshake {
-    if (this.#closing === undefined) {
-      this.#closing = new ClosingHandshake(initiator)
-      this.#closeTimer = setTimeout(giveUp, timeout, this.#closing, this.socket)
+  static {
+    reportInScope = (connection, error) => {
+      connection.runInAsyncScope(connection.#report, connection, error)
     }
-    this.#closing.cause ??= cause
-    return this.#closing
-  }
-
-  #sendClose(closing: ClosingHandshake, payload: Buffer): void {
-    closing.isSent = true
-    this.control(Opcode.close, payload)
-    this.#endWhenClosed(closing)
-  }
-
-  /** Both have sent Close: the server ends the TCP connection first (RFC 6455 section 7.1.1). */
-  #endWhenClosed(closing: ClosingHandshake): void {
-    if (closing.isReceived && this.settings.maskingKeys === undefined) this.#end()
-  }
-
-  #end(): void {
-    this.#isEnding = true
-    // A message that is being compressed goes first.
-    if (!this.isBusy) this.outbox.end()
-  }
-
-  /** Whether it is we who do not read: a peer that nobody listens to has all the time there is. */
-  #mayBeUnheard(): boolean {
-    if (this.#isPaused) this.silentLooks = 0
-    return this.#isPaused
-  }
-
-  /** What came before the connection was open waits until those who await the open socket can listen to it. */
-  #readLater(): void {
-    this.#isReading = false
-    this.socket.pause()
-    setImmediate(() => {
-      this.#updateFlow()
-    })
-  }
-
-  /** Reads while there is somebody to read for, and while the peer reads what it made us write. */
-  #updateFlow(): void {
-    const reads = !this.#isPaused && !this.#decoder.held && !this.isOverrun()
-    if (reads === this.#isReading) return
-    this.#isReading = reads
-    if (reads) this.socket.resume()
-    else this.socket.pause()
+    finishInScope = (connection) => {
+      connection.runInAsyncScope(connection.#finish, connection)
+    }
+    endInScope = (connection) => {
+      connection.runInAsyncScope(connection.#inbound.end, connection.#inbound)
+    }
   }
 }
 
-const NOTHING = Buffer.alloc(0)
-
-/** Octets: 26 KiB/s with the heartbeat's default. */
-const LEAST_READ_A_LOOK = 64 * 1024
-
-/** The peer had its time for the closing handshake. */
-function giveUp(closing: ClosingHandshake, socket: Duplex): void {
-  if (!closing.isSent || !closing.isReceived) closing.cause ??= closeTimeoutError()
-  socket.destroy()
+function throwLater(failure: unknown): void {
+  process.nextTick(() => {
+    throw failure
+  })
 }

@@ -1,3 +1,6 @@
+import { LONGEST_TIMER, withoutNulls } from '../options/checks.js'
+import { randomMaskingKey } from '../sending/masking-keys.js'
+
 /** How dead peers are found. */
 export interface HeartbeatOptions {
   /** A peer that was silent for so many milliseconds is sent a Ping; 25,000 by default. */
@@ -14,6 +17,46 @@ export interface Pulse {
   sendHeartbeat(): void
   /** Ends a connection whose peer is gone, unless it has a reason for its silence. @param looks - those since it was due */
   onSilence(looks: number): void
+}
+
+/** A peer that is behind with its reading is expected to take this many bytes a look: 26 KiB/s with the defaults. */
+const LEAST_READ_A_LOOK = 64 * 1024
+
+/** The Pings of one connection's heartbeat. */
+export class Beat {
+  /** Milliseconds from a Ping to its Pong; of the last that was answered. */
+  latency: number | undefined
+  #key = 0
+  #sentAt = 0
+  /** Bytes that waited for the peer in front of the Ping. */
+  #ahead = 0
+
+  /** Begins a beat. @returns the payload of its Ping, which only its own Pong has */
+  start(bytesAhead: number): Buffer {
+    this.#key = randomMaskingKey()
+    this.#sentAt = performance.now()
+    this.#ahead = bytesAhead
+    const payload = Buffer.alloc(4)
+    payload.writeInt32BE(this.#key)
+    return payload
+  }
+
+  /** Takes a Pong, which counts if it answers our Ping: peers may send others unasked (RFC 6455 section 5.5.3). */
+  receive(payload: Buffer): void {
+    if (this.#sentAt === 0 || payload.length !== 4 || payload.readInt32BE() !== this.#key) return
+    this.latency = performance.now() - this.#sentAt
+    this.#sentAt = 0
+  }
+
+  /** The peer has read what stood in front of the Ping. */
+  readAhead(): void {
+    this.#ahead = 0
+  }
+
+  /** Whether the peer may still be reading what stands in front of the Ping. @param looks - since the Pong was due */
+  mayBeReading(looks: number): boolean {
+    return this.#ahead > looks * LEAST_READ_A_LOOK
+  }
 }
 
 export const DEFAULT_INTERVAL = 25_000
@@ -38,14 +81,10 @@ export class Heartbeat {
   #timer: NodeJS.Timeout | undefined
 
   /** @throws RangeError when a time is not a positive number of milliseconds */
-  constructor({ interval = DEFAULT_INTERVAL, timeout = DEFAULT_TIMEOUT }: HeartbeatOptions = {}) {
-    for (const time of [interval, timeout]) {
-      if (!(time > 0 && time < 2 ** 31)) {
-        throw new RangeError(
-          `heartbeat.interval and .timeout are milliseconds above 0; ${time} is not (heartbeat: false turns it off)`,
-        )
-      }
-    }
+  constructor(options: HeartbeatOptions = {}) {
+    const { interval = DEFAULT_INTERVAL, timeout = DEFAULT_TIMEOUT } = withoutNulls(options)
+    checkTime('heartbeat.interval', interval)
+    checkTime('heartbeat.timeout', timeout)
     this.#step = Math.max(1, Math.min(interval, timeout) / LOOKS)
     this.#pingAt = Math.ceil(interval / this.#step)
     this.#goneAt = this.#pingAt + Math.ceil(timeout / this.#step)
@@ -83,4 +122,12 @@ export class Heartbeat {
       }
     }
   }
+}
+
+function checkTime(name: string, milliseconds: number): void {
+  if (milliseconds > 0 && milliseconds <= LONGEST_TIMER) return
+  throw new RangeError(
+    `${name} must be milliseconds above 0, at most ${LONGEST_TIMER}; it is ${String(milliseconds)} ` +
+      '(heartbeat: false turns the heartbeat off)',
+  )
 }

@@ -1,4 +1,5 @@
-import { DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_PAYLOAD } from '../protocol/decoder.js'
+import type { Duplex } from 'node:stream'
+import { DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_PAYLOAD, type DecoderOptions } from '../protocol/decoder.js'
 import {
   DEFAULT_LEVEL,
   DEFAULT_MEM_LEVEL,
@@ -12,44 +13,93 @@ import {
   type DeflateParameters,
   type PerMessageDeflateOptions,
 } from '../protocol/permessage-deflate.js'
-import type { Compression, ConnectionSettings } from './connection-settings.js'
-import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
+import {
+  checkChoice,
+  checkMilliseconds,
+  checkNumber,
+  checkRate,
+  type Rate,
+  withoutNulls,
+} from '../options/checks.js'
 import type { MaskingKeys } from '../sending/masking-keys.js'
+import type { SendingSettings } from '../sending/sender.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
-import { checkChoice, checkMilliseconds, checkNumber, checkRate, type Rate } from '../options/checks.js'
-import { Traffic } from './traffic.js'
+import { Traffic } from '../sending/traffic.js'
+import type { ConnectionEmitter } from './connection-events.js'
+import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 
 /** What can be chosen for a connection in either role. */
 export interface ConnectionOptions {
   /** Offers or accepts permessage-deflate (RFC 7692); `false` by default. */
   perMessageDeflate?: boolean | PerMessageDeflateOptions
-  /** The longest message taken, in octets, before and after decompression; 1 MiB by default, 0 for no limit. */
+  /** The longest message accepted, in bytes, before and after decompression; 1 MiB by default, 0 for no limit. */
   maxPayload?: number
   /** The most frames, empty ones included, in one message; 131,072 by default. */
   maxFragments?: number
-  /** Milliseconds for the closing handshake before the socket is destroyed; 30,000 by default. */
+  /**
+   * Milliseconds that the peer has for the closing handshake, counted from the last byte that it took or sent, and ten
+   * times as long at most; 30,000 by default. A paused socket has the same time to take what came before the end.
+   */
   closeTimeout?: number
-  /** Octets that may wait for a peer before it counts as slow; 16 MiB by default. Half of it stops reading from the peer. */
+  /**
+   * Bytes that may wait for a peer before it counts as slow; 16 MiB by default. What a single turn of the event loop
+   * adds is not counted in that turn. When half of it waits because of the peer's own messages, reading stops.
+   */
   maxBufferedAmount?: number
-  /** What becomes of a slow peer: `'terminate'` (the default) ends its connection, `'skip'` drops what is sent to it. */
+  /** What happens to a slow peer: `'terminate'` (the default) ends its connection, `'skip'` drops whole messages. */
   slowPolicy?: SlowPolicy
   /** How often the peer may send a message before it is closed with 1008; no limit by default. */
   messageRate?: Rate
   /** How often it may send a Ping or a Pong; 100 a second, 1,000 at once, by default. `false` is no limit. */
   controlFrameRate?: false | Rate
-  /** Pings an idle peer and ends the connection of a silent one; on by default. */
+  /** Pings an idle peer and terminates a silent one; on by default, `false` turns it off. */
   heartbeat?: false | HeartbeatOptions
   /** Answers Pings; `true` by default. */
   autoPong?: boolean
-  /** Takes text without a look at its UTF-8; `false` by default. */
+  /** Accepts text without validating its UTF-8; `false` by default. */
   skipUTF8Validation?: boolean
   /** What a text message arrives as: `'string'` (the default) or, as in `ws`, `'buffer'`. */
   textType?: 'string' | 'buffer'
 }
 
+/** What all connections of a server, or one client, have in common. */
+export interface ConnectionSettings extends SendingSettings {
+  readonly decoder: DecoderOptions
+  /** Milliseconds that the peer has to complete the closing handshake. */
+  readonly closeTimeout: number
+  /** Whether Pings are answered by the library. */
+  readonly autoPong: boolean
+  /** How often the peer may send a message. */
+  readonly messageRate?: Rate | undefined
+  /** How often the peer may send a Ping or a Pong. */
+  readonly controlFrameRate?: Rate | undefined
+  readonly heartbeat?: Heartbeat | undefined
+  /** What a failing listener does: it closes its connection with 1011, or the process gets the error. */
+  readonly handlerFailure: 'close' | 'throw'
+  /** Is told of a failing listener, with the socket that it was called for. */
+  readonly onHandlerFailed?: ((error: Error, socket: ConnectionEmitter) => void) | undefined
+}
+
+/** Both halves of permessage-deflate, where it was negotiated. */
+export interface Compression {
+  readonly inflater: MessageInflater
+  readonly deflater: MessageDeflater
+}
+
+/** What an opening handshake ends in, at either end: all that an open connection starts from. */
+export interface Established {
+  readonly socket: Duplex
+  /** The bytes that came behind the handshake. */
+  readonly head: Buffer
+  /** The chosen subprotocol, or `''`. */
+  readonly protocol: string
+  readonly compression: Compression | undefined
+  readonly settings: ConnectionSettings
+}
+
 export const DEFAULT_CLOSE_TIMEOUT = 30_000
 export const DEFAULT_MAX_BUFFERED_AMOUNT: number = 16 * 1024 * 1024
-/** Some send a Ping in front of each message; nobody has a use for more than that. */
+/** Some clients send a Ping in front of each message; no application needs more. */
 export const DEFAULT_CONTROL_FRAME_RATE: Rate = { perSecond: 100, burst: 1000 }
 
 /**
@@ -57,12 +107,13 @@ export const DEFAULT_CONTROL_FRAME_RATE: Rate = { perSecond: 100, burst: 1000 }
  *
  * @param from - whose frames are read
  * @throws RangeError when a number is out of its range
- * @throws TypeError when a choice is none
+ * @throws TypeError when a value is none of an option's choices
  */
 export function connectionSettings(
   options: ConnectionOptions,
   from: 'client' | 'server',
   maskingKeys?: MaskingKeys,
+  onHandlerFailed?: ConnectionSettings['onHandlerFailed'],
 ): ConnectionSettings {
   const {
     maxPayload = DEFAULT_MAX_PAYLOAD,
@@ -76,7 +127,7 @@ export function connectionSettings(
     autoPong = true,
     skipUTF8Validation = false,
     textType = 'string',
-  } = options
+  } = withoutNulls(options)
   checkNumber('maxPayload', maxPayload, 0)
   checkNumber('maxFragments', maxFragments, 1)
   checkMilliseconds('closeTimeout', closeTimeout)
@@ -96,15 +147,17 @@ export function connectionSettings(
     traffic: new Traffic(),
     heartbeat: heartbeat === false ? undefined : new Heartbeat(heartbeat),
     maskingKeys,
+    handlerFailure: 'close',
+    onHandlerFailed,
   }
 }
 
 /** The options of permessage-deflate where it is on. @throws RangeError when one is out of its range */
 export function deflateOptions(
-  option: boolean | PerMessageDeflateOptions = false,
+  option: boolean | PerMessageDeflateOptions | null = false,
 ): PerMessageDeflateOptions | undefined {
-  if (option === false) return undefined
-  const options = option === true ? {} : option
+  if (option === false || option === null) return undefined
+  const options = option === true ? {} : withoutNulls(option)
   checkDeflateOptions(options)
   return options
 }

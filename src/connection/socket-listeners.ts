@@ -1,12 +1,13 @@
+import type { AsyncResource } from 'node:async_hooks'
 import type { Duplex } from 'node:stream'
 import { inTurn } from '../sending/turn.js'
 
-/** Who hears what happens on a socket. */
-export interface SocketListener {
+/** What is told of the events of a socket, in the async context that it is. */
+export interface SocketListener extends AsyncResource {
   read(chunk: Buffer): void
   drain(): void
   /** The peer sent FIN. */
-  peerEnded(): void
+  ended(): void
   failed(error: Error): void
   /** The socket is closed. */
   gone(): void
@@ -16,7 +17,10 @@ const listener = Symbol('listener')
 
 type Carrier = Duplex & { [listener]?: SocketListener }
 
-/** Listens to a socket with the same few functions for all, since a closure for each would be there for every idle connection. */
+/**
+ * Listens to a socket, with the same few functions for all sockets: closures of its own would take memory for every idle
+ * connection. Node calls them in the async context of the socket, which is that of the server.
+ */
 export function listenTo(socket: Duplex, to: SocketListener): void {
   const carrier: Carrier = socket
   carrier[listener] = to
@@ -27,21 +31,9 @@ export function listenTo(socket: Duplex, to: SocketListener): void {
   carrier.on('close', onClose)
 }
 
-/** Has `drain()` called where the socket emits no `'drain'`: below its high-water mark, or when it took everything at once. */
-export function drainWhenTaken(listener: Pick<SocketListener, 'drain'>, socket: Duplex): void {
-  if (socket.writableNeedDrain || socket.destroyed) return
-  if (socket.writableLength === 0) listener.drain()
-  else {
-    socket.write(NOTHING, (error) => {
-      if (!error) listener.drain()
-    })
-  }
-}
-
-const NOTHING = Buffer.alloc(0)
-
 function onData(this: Carrier, chunk: Buffer): void {
-  inTurn(this[listener]!, chunk, read)
+  const to = this[listener]!
+  to.runInAsyncScope(inTurn, undefined, to, chunk, read)
 }
 
 function read(to: SocketListener, chunk: Buffer): void {
@@ -49,17 +41,21 @@ function read(to: SocketListener, chunk: Buffer): void {
 }
 
 function onEnd(this: Carrier): void {
-  this[listener]!.peerEnded()
+  const to = this[listener]!
+  to.runInAsyncScope(to.ended, to)
 }
 
 function onDrain(this: Carrier): void {
-  this[listener]!.drain()
+  const to = this[listener]!
+  to.runInAsyncScope(to.drain, to)
 }
 
 function onError(this: Carrier, error: Error): void {
-  this[listener]!.failed(error)
+  const to = this[listener]!
+  to.runInAsyncScope(to.failed, to, error)
 }
 
 function onClose(this: Carrier): void {
-  this[listener]!.gone()
+  const to = this[listener]!
+  to.runInAsyncScope(to.gone, to)
 }

@@ -1,12 +1,14 @@
 import type { Subprotocols } from '../client/subprotocols.js'
-import { WebSocket, type WebSocketOptions } from './websocket.js'
+import type { WebSocketOptions } from './attempt.js'
+import { holdUntil, WebSocket } from './websocket.js'
 
 /**
  * Connects to a server.
  *
  * @param address - a `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL
  * @param protocols - the subprotocols to offer, in order of preference
- * @returns the open socket; rejects with the cause when the connection cannot be made
+ * @returns the open socket. What the server sends at once waits for a consumer: a `'message'` listener, a `for await`
+ *   loop or a stream. Rejects with the cause when the connection cannot be made
  * @throws SyntaxError when the URL or a subprotocol is not valid
  */
 export async function connect(
@@ -17,9 +19,10 @@ export async function connect(
   const socket = new WebSocket(address, protocols, options)
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
+      holdUntil(socket)
       resolve(socket)
     })
-    socket.once('close', (_code, _reason, { cause }) => {
+    socket.onceClosed((_code, _reason, { cause }) => {
       reject(cause ?? new Error('The connection closed before it opened'))
     })
   })

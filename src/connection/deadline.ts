@@ -1,0 +1,42 @@
+/** How many times its length a deadline is put off at most, however much the peer reads or sends. */
+const LONGEST = 10
+
+/**
+ * A time limit that counts from the last sign of life: a peer that still reads what was sent to it is not cut off, and
+ * one that drags it out for ever is (ten times the limit at most).
+ */
+export class Deadline {
+  readonly #timeout: number
+  readonly #onExpired: () => void
+  readonly #lastPossible: number
+  #due: number
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param timeout - milliseconds; `Infinity` never expires */
+  constructor(timeout: number, onExpired: () => void) {
+    const now = performance.now()
+    this.#timeout = timeout
+    this.#onExpired = onExpired
+    this.#due = now + timeout
+    this.#lastPossible = now + timeout * LONGEST
+    if (timeout !== Infinity) this.#arm(timeout)
+  }
+
+  /** The peer took or sent something: the time begins anew. */
+  putOff(): void {
+    this.#due = Math.min(performance.now() + this.#timeout, this.#lastPossible)
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #arm(milliseconds: number): void {
+    this.#timer = setTimeout(() => {
+      const left = this.#due - performance.now()
+      // A timer may fire up to 1 ms early.
+      if (left > 1) this.#arm(left)
+      else this.#onExpired()
+    }, milliseconds)
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Reading in shares, so that a few peers that send as fast as they can keep nobody else waiting: a bounded amount of work
+ * a turn for each connection and for the whole process, and the rest goes on with `setImmediate`, round robin. Work is
+ * counted in bytes by the decoder: those of the payloads and of what they inflate to, and 4,096 for each frame.
+ */
+
+/** Something that has more to read. */
+export interface ShareHolder {
+  /** Reads on, with a new share. */
+  readShare(): void
+}
+
+/** 256 small messages, or 1 MiB. */
+const CONNECTION_SHARE = 1024 * 1024
+
+/** What all connections together may use before the event loop turns. */
+const PROCESS_SHARE = 8 * CONNECTION_SHARE
+
+/** What a connection that did not have to wait may use in any case: 16 small messages. */
+const LEAST_SHARE = 64 * 1024
+
+let left = PROCESS_SHARE
+let waiting: ShareHolder[] = []
+let isScheduled = false
+
+/** The work that a connection may do now. */
+export function takeShare(): number {
+  return left >= CONNECTION_SHARE ? CONNECTION_SHARE : Math.max(left, LEAST_SHARE)
+}
+
+/** Counts work that was done. */
+export function spend(work: number): void {
+  left -= work
+  if (left < LEAST_SHARE) schedule()
+}
+
+/** Has `readShare` called in a later turn. */
+export function waitForShare(holder: ShareHolder): void {
+  waiting.push(holder)
+  schedule()
+}
+
+function schedule(): void {
+  if (isScheduled) return
+  isScheduled = true
+  setImmediate(nextRound)
+}
+
+function nextRound(): void {
+  isScheduled = false
+  left = PROCESS_SHARE
+  const round = waiting
+  waiting = []
+  let index = 0
+  while (index < round.length && left >= LEAST_SHARE) round[index++]!.readShare()
+  if (index === round.length) return
+  // Those that had no share go first in the next round, before those that come back for more.
+  waiting = round.slice(index).concat(waiting)
+  schedule()
+}

@@ -1,0 +1,129 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { EventEmitter } from 'node:events'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { parseAddress } from '../client/address.js'
+import { OpeningHandshake, type OpeningListener, type OpeningOptions } from '../client/opening-handshake.js'
+import { type ClosedListener } from '../connection/connection.js'
+import { channels } from '../connection/diagnostics.js'
+import { toError, warnOfFailure } from '../connection/failures.js'
+import {
+  type ConnectionOptions,
+  connectionSettings,
+  deflateOptions,
+  type Established,
+} from '../connection/settings.js'
+import { CloseCode } from '../protocol/close-codes.js'
+import { maskingKeysFrom, randomMaskingKey } from '../sending/masking-keys.js'
+import type { WebSocketEvents } from './socket-event-target.js'
+
+/** How a client connects, and what both ends of a connection can choose. */
+export interface WebSocketOptions extends ConnectionOptions, Omit<OpeningOptions, 'signal'> {
+  /** Ends the connection, or the attempt at one, when it is aborted. */
+  signal?: AbortSignal
+  /** Fills the masking key of each frame, for tests; the system's random source by default. */
+  generateMask?: (bytes: Buffer) => void
+}
+
+/**
+ * A client's attempt to connect: it leads to an open connection, or to one `'error'` (if that has a listener) and one
+ * `'close'`. It is the async context of its events: that in which the socket was constructed.
+ */
+export class Attempt extends AsyncResource implements OpeningListener {
+  /** CONNECTING (0), CLOSING (2) or CLOSED (3). */
+  readyState: 0 | 2 | 3 = 0
+  /** The URL, after the redirects so far. */
+  url: string
+  readonly #emitter: EventEmitter<WebSocketEvents>
+  readonly #onEstablished: (established: Established) => void
+  readonly #handshake: OpeningHandshake
+  readonly #closedListeners = new Set<ClosedListener>()
+
+  /**
+   * @throws SyntaxError when the URL is not valid
+   * @throws RangeError when an option is out of its range
+   */
+  constructor(
+    emitter: EventEmitter<WebSocketEvents>,
+    address: string | URL,
+    protocols: ReadonlySet<string>,
+    options: WebSocketOptions,
+    onEstablished: (established: Established) => void,
+  ) {
+    super('HubwireHandshake')
+    this.#emitter = emitter
+    this.#onEstablished = onEstablished
+    const deflate = deflateOptions(options.perMessageDeflate)
+    const keys = options.generateMask == null ? randomMaskingKey : maskingKeysFrom(options.generateMask)
+    const settings = connectionSettings(options, 'server', keys)
+    const target = parseAddress(address)
+    this.url = target.url.href
+    this.#handshake = new OpeningHandshake(target, protocols, deflate, settings, options, this)
+  }
+
+  /** Has `listener` called once the attempt has failed. */
+  onceClosed(listener: ClosedListener): void {
+    this.#closedListeners.add(listener)
+  }
+
+  /** The listeners of {@link onceClosed}, for the connection that the attempt has led to. */
+  get closedListeners(): Iterable<ClosedListener> {
+    return this.#closedListeners
+  }
+
+  /** Gives it up. */
+  fail(error: Error): void {
+    this.#handshake.fail(error)
+  }
+
+  onOpen(established: Established): void {
+    this.runInAsyncScope(this.#onEstablished, undefined, established)
+  }
+
+  onUpgrade(response: IncomingMessage): void {
+    this.#emit('upgrade', response)
+  }
+
+  onRedirect(url: string, request: ClientRequest): void {
+    this.url = url
+    this.#emit('redirect', url, request)
+  }
+
+  onUnexpectedResponse(request: ClientRequest, response: IncomingMessage): boolean {
+    return this.#emit('unexpected-response', request, response)
+  }
+
+  onFailure(error: Error, isHandled: boolean): void {
+    if (this.readyState !== 0) return
+    this.readyState = 2
+    process.nextTick(() => {
+      this.runInAsyncScope(this.#close, this, error, isHandled)
+    })
+  }
+
+  #close(error: Error, isHandled: boolean): void {
+    this.readyState = 3
+    if (channels.error.hasSubscribers) channels.error.publish({ socket: this.#emitter, error })
+    if (!isHandled && this.#emitter.listenerCount('error') > 0) this.#emit('error', error)
+    const details = { wasClean: false, initiator: 'local', cause: error, dropped: 0 } as const
+    for (const listener of this.#closedListeners) {
+      Reflect.apply(listener, this.#emitter, [CloseCode.abnormal, '', details])
+    }
+    this.#emit('close', CloseCode.abnormal, '', details)
+  }
+
+  /** A listener that fails ends the attempt; one of its end is reported. */
+  #emit<Name extends keyof WebSocketEvents>(name: Name, ...values: WebSocketEvents[Name]): boolean {
+    try {
+      return this.runInAsyncScope(this.#emitter.emit, this.#emitter, name, ...values) as boolean
+    } catch (failure) {
+      this.handlerFailed(failure)
+      return true
+    }
+  }
+
+  /** A listener failed before there was a connection. */
+  handlerFailed(failure: unknown): void {
+    if (this.readyState !== 0 || this.#emitter.listenerCount('error') === 0) warnOfFailure(failure)
+    this.fail(toError(failure))
+  }
+}

@@ -1,0 +1,106 @@
+import { CloseCode } from '../protocol/close-codes.js'
+import type { CloseDetails } from '../connection/connection-events.js'
+
+/** A message as a `for await` loop gets it. */
+export type MessageData = string | Buffer | ArrayBuffer
+
+/** What a {@link MessageIterator} needs of its socket. */
+interface MessageSource {
+  on(event: 'message', listener: (data: MessageData) => void): unknown
+  off(event: 'message', listener: (data: MessageData) => void): unknown
+}
+
+interface Waiting {
+  resolve(result: IteratorResult<MessageData, undefined>): void
+  reject(cause: Error): void
+}
+
+const DONE = { value: undefined, done: true } as const
+
+/**
+ * The messages of a socket, one at a time. A message is only delivered while somebody waits for it, so none is lost when
+ * the loop is left. It ends when the connection closes, and throws the cause if the connection broke.
+ */
+export class MessageIterator implements AsyncIterableIterator<MessageData, undefined, undefined> {
+  readonly #source: MessageSource
+  readonly #setIdle: (isIdle: boolean) => void
+  readonly #onOver: () => void
+  #waiting: Waiting[] = []
+  #isIdle = false
+  #isOver = false
+  #cause: Error | undefined
+
+  /**
+   * @param setIdle - is told whether messages are to be held back, on each change
+   * @param onOver - is told once that the iterator takes no more
+   */
+  constructor(source: MessageSource, setIdle: (isIdle: boolean) => void, onOver: () => void) {
+    this.#source = source
+    this.#setIdle = setIdle
+    this.#onOver = onOver
+    source.on('message', this.#onMessage)
+    this.#idle(true)
+  }
+
+  /** The connection is closed. */
+  close(code: number, { cause, initiator }: Pick<CloseDetails, 'cause' | 'initiator'>): void {
+    if (this.#isOver) return
+    // terminate() is how the application itself ends a connection without a Close frame.
+    const isBroken = code === CloseCode.abnormal && initiator === 'remote'
+    this.#cause = cause ?? (isBroken ? endedError() : undefined)
+    this.#end()
+  }
+
+  async next(): Promise<IteratorResult<MessageData, undefined>> {
+    if (this.#isOver) return this.#last()
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject })
+      this.#idle(false)
+    })
+  }
+
+  /** Leaves the loop: messages flow to other listeners again. */
+  async return(): Promise<IteratorResult<MessageData, undefined>> {
+    this.#cause = undefined
+    this.#end()
+    return Promise.resolve(DONE)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  readonly #onMessage = (data: MessageData): void => {
+    this.#waiting.shift()?.resolve({ value: data, done: false })
+    if (this.#waiting.length === 0) this.#idle(true)
+  }
+
+  #end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#source.off('message', this.#onMessage)
+    this.#idle(false)
+    this.#onOver()
+    const [first, ...others] = this.#waiting
+    this.#waiting = []
+    if (first !== undefined) this.#last().then(first.resolve, first.reject)
+    for (const { resolve } of others) resolve(DONE)
+  }
+
+  /** The end, or once the cause of it. */
+  async #last(): Promise<IteratorResult<MessageData, undefined>> {
+    const cause = this.#cause
+    this.#cause = undefined
+    return cause === undefined ? Promise.resolve(DONE) : Promise.reject(cause)
+  }
+
+  #idle(isIdle: boolean): void {
+    if (this.#isIdle === isIdle) return
+    this.#isIdle = isIdle
+    this.#setIdle(isIdle)
+  }
+}
+
+function endedError(): Error {
+  return new Error('The connection ended without a Close frame (1006)')
+}

@@ -1,0 +1,320 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import fc from 'fast-check'
+import { type CloseDetails, Hub, type WebSocket, WebSocketServer } from 'hubwire'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { clientFrame } from '../support/frame-octets.js'
+import { turn } from '../support/event-loop.js'
+import { MemoryDuplex } from '../support/memory-duplex.js'
+import { FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
+import { runs } from '../support/runs.js'
+
+/** What has to be true of a connection, whatever happened to it: counted from outside, and knowing nothing of it. */
+class Model {
+  /** Texts that the peer sent, in order, while it was allowed to. */
+  readonly toUs: string[] = []
+  /** Texts that the application sent, in order. */
+  readonly toPeer: string[] = []
+  peerIsDone = false
+  /** The peer ended in order, by a Close frame or FIN, and nothing else ended the connection. */
+  isOrderly = true
+}
+
+/** The connection under test, and a record of what it did. */
+class Subject {
+  readonly delivered: string[] = []
+  readonly callbacks = new Map<string, (Error | null | undefined)[]>()
+  readonly closes: CloseDetails[] = []
+  readonly afterClose: string[] = []
+  readonly errors: Error[] = []
+  /** What the next listener of `'message'` does. */
+  mishap: 'none' | 'throws' | 'rejects' = 'none'
+  readonly closed: Promise<void>
+  readonly socket: WebSocket
+  readonly peer: Duplex
+  readonly #reader = new FrameReader()
+  readonly #frames: ReceivedFrame[] = []
+
+  constructor(socket: WebSocket, peer: Duplex) {
+    this.socket = socket
+    this.peer = peer
+    peer.on('data', (chunk: Buffer) => this.#frames.push(...this.#reader.push(chunk)))
+    peer.on('error', () => undefined)
+    socket.on('message', (data): unknown => {
+      this.#record('message')
+      this.delivered.push(String(data))
+      const { mishap } = this
+      this.mishap = 'none'
+      if (mishap === 'throws') throw new Error('the listener throws')
+      return mishap === 'rejects' ? Promise.reject(new Error('the listener rejects')) : undefined
+    })
+    for (const event of ['ping', 'pong', 'drain'] as const) {
+      socket.on(event, () => {
+        this.#record(event)
+      })
+    }
+    socket.on('error', (error) => {
+      this.#record('error')
+      this.errors.push(error)
+    })
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (_code, _reason, details) => {
+        this.closes.push(details)
+        resolve()
+      })
+    })
+  }
+
+  /** What has arrived at the peer. */
+  get received(): { texts: string[]; hasClose: boolean } {
+    const texts = this.#frames.filter((frame) => frame.opcode === opcode.text)
+    return {
+      texts: texts.map(({ payload }) => payload.toString()),
+      hasClose: this.#frames.some((frame) => frame.opcode === opcode.close),
+    }
+  }
+
+  send(text: string): void {
+    this.socket.send(text, (error) => {
+      this.callbacks.set(text, [...(this.callbacks.get(text) ?? []), error])
+    })
+  }
+
+  write(bytes: Buffer): void {
+    if (this.peer.writable) this.peer.write(bytes)
+  }
+
+  #record(event: string): void {
+    if (this.closes.length > 0) this.afterClose.push(event)
+  }
+}
+
+type Command = fc.AsyncCommand<Model, Subject>
+
+/** A command from what it does; `peer` says that it is something of which the peer is no longer capable once it has ended. */
+function command(
+  name: string,
+  run: (model: Model, subject: Subject) => void | Promise<void>,
+  peer = false,
+): Command {
+  return {
+    check: (model) => !peer || !model.peerIsDone,
+    run: async (model, subject) => {
+      await run(model, subject)
+    },
+    toString: () => name,
+  }
+}
+
+let serial = 0
+
+const peerSends = (length: number): Command =>
+  command(
+    `peer sends ${length}`,
+    (model, subject) => {
+      const text = `in ${serial++} ${'x'.repeat(length)}`
+      model.toUs.push(text)
+      subject.write(clientFrame({ opcode: opcode.text, payload: text }))
+    },
+    true,
+  )
+const peerSendsFragments = command(
+  'peer sends fragments around a Ping',
+  (model, subject) => {
+    const text = `in ${serial++}`
+    model.toUs.push(text)
+    subject.write(clientFrame({ opcode: opcode.text, payload: text.slice(0, 2), fin: false }))
+    subject.write(clientFrame({ opcode: opcode.ping, payload: 'between' }))
+    subject.write(clientFrame({ opcode: opcode.continuation, payload: text.slice(2) }))
+  },
+  true,
+)
+const peerPings = command(
+  'peer pings',
+  (_model, subject) => {
+    subject.write(clientFrame({ opcode: opcode.ping, payload: 'p' }))
+  },
+  true,
+)
+const peerCloses = command(
+  'peer closes',
+  (model, subject) => {
+    model.peerIsDone = true
+    subject.write(clientFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]) }))
+  },
+  true,
+)
+const peerBreaksProtocol = command(
+  'peer breaks the protocol',
+  (model, subject) => {
+    model.peerIsDone = true
+    model.isOrderly = false
+    subject.write(Buffer.from([0xff, 0x80, 0, 0, 0, 0]))
+  },
+  true,
+)
+const peerEnds = command(
+  'peer sends FIN',
+  (model, subject) => {
+    model.peerIsDone = true
+    subject.peer.end()
+  },
+  true,
+)
+const peerResets = command(
+  'peer resets',
+  (model, subject) => {
+    model.peerIsDone = true
+    model.isOrderly = false
+    subject.peer.destroy()
+  },
+  true,
+)
+const sends = (length: number): Command =>
+  command(`we send ${length}`, (model, subject) => {
+    const text = `out ${serial++} ${'y'.repeat(length)}`
+    model.toPeer.push(text)
+    subject.send(text)
+  })
+const closes = command('we close', (model, subject) => {
+  model.isOrderly = false
+  subject.socket.close(4000, 'enough')
+})
+const terminates = command('we terminate', (model, subject) => {
+  model.isOrderly = false
+  subject.socket.terminate()
+})
+const pauses = command('we pause', (_model, subject) => {
+  subject.socket.pause()
+})
+const resumes = command('we resume', (_model, subject) => {
+  subject.socket.resume()
+})
+const throws = command('the next listener throws', (model, subject) => {
+  model.isOrderly = false
+  subject.mishap = 'throws'
+})
+const rejects = command('the next listener rejects', (model, subject) => {
+  model.isOrderly = false
+  subject.mishap = 'rejects'
+})
+const stalls = command('the peer stops reading', (_model, subject) => {
+  subject.peer.pause()
+})
+const readsOn = command('the peer reads on', (_model, subject) => {
+  subject.peer.resume()
+})
+const turns = command('a turn', turn)
+
+const one = (of: Command): fc.Arbitrary<Command> => fc.constant(of)
+const commands = fc.commands(
+  [
+    one(peerSends(1)),
+    one(peerSends(1)),
+    one(peerSends(70_000)),
+    one(peerSendsFragments),
+    one(peerPings),
+    one(peerCloses),
+    one(peerBreaksProtocol),
+    one(peerEnds),
+    one(peerResets),
+    one(sends(1)),
+    one(sends(100_000)),
+    one(closes),
+    one(terminates),
+    one(pauses),
+    one(resumes),
+    one(throws),
+    one(rejects),
+    one(stalls),
+    one(readsOn),
+    one(turns),
+    one(turns),
+    one(turns),
+  ],
+  { size: 'medium', maxCommands: 30 },
+)
+
+const REQUEST =
+  'GET / HTTP/1.1\r\nHost: model\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
+/** Sends the opening handshake and reads the answer, behind which nothing has come yet. */
+async function shakeHands(peer: Duplex): Promise<void> {
+  peer.write(REQUEST)
+  await once(peer, 'data')
+  peer.removeAllListeners('data')
+}
+
+const transports = {
+  'an in-memory duplex': async (http: ReturnType<typeof createServer>): Promise<Duplex> => {
+    const [peer, ours] = MemoryDuplex.pair()
+    http.emit('connection', ours)
+    await shakeHands(peer)
+    return peer
+  },
+  TCP: async (http: ReturnType<typeof createServer>): Promise<Duplex> => {
+    const peer = connect({ port: (http.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true })
+    await shakeHands(peer)
+    return peer
+  },
+}
+
+/** What must hold once the connection is closed. */
+function check(model: Model, subject: Subject): void {
+  const [details] = subject.closes
+  expect(subject.closes).toHaveLength(1)
+  expect(subject.afterClose).toEqual([])
+  expect(model.toUs.slice(0, subject.delivered.length)).toEqual(subject.delivered)
+  expect(subject.delivered.length + details!.dropped).toBeLessThanOrEqual(model.toUs.length)
+  if (model.isOrderly) expect(subject.delivered.length + details!.dropped).toBe(model.toUs.length)
+
+  const { texts, hasClose } = subject.received
+  expect(model.toPeer.slice(0, texts.length)).toEqual(texts)
+  for (const text of model.toPeer) {
+    const results = subject.callbacks.get(text)
+    expect(results).toHaveLength(1)
+    // Over TCP a peer that resets may not see what the operating system has taken.
+    if (!results![0] && !subject.peer.errored && subject.peer.readableEnded) expect(texts).toContain(text)
+  }
+  if (details!.wasClean && subject.peer.readableEnded) expect(hasClose).toBe(true)
+  expect(subject.errors.length).toBeLessThanOrEqual(1)
+}
+
+describe.each(Object.entries(transports))('the state machine of a connection over %s', (_name, open) => {
+  test('ends once and tells the truth, whatever happens in whatever order', { timeout: 3_600_000 }, async () => {
+    const http = createServer()
+    const hub = new Hub()
+    const server = new WebSocketServer({ server: http, closeTimeout: 30, heartbeat: false })
+    http.listen(0, '127.0.0.1')
+    await once(http, 'listening')
+    onTestFinished(() => {
+      http.close()
+      server.close()
+    })
+    await fc.assert(
+      fc.asyncProperty(commands, async (list) => {
+        const connection = once(server, 'connection')
+        const peer = await open(http)
+        const [socket] = (await connection) as [WebSocket<undefined>]
+        hub.group('all').add(socket)
+        const [model, subject] = [new Model(), new Subject(socket, peer)]
+        await fc.asyncModelRun(() => ({ model, real: subject }), list)
+
+        // What is left undone: the peer reads on, and leaves if it has not.
+        subject.peer.resume()
+        if (!model.peerIsDone) subject.peer.end()
+        await subject.closed
+        await turn()
+        if (!peer.destroyed && !peer.readableEnded) await once(peer, 'end').catch(() => undefined)
+        check(model, subject)
+        expect(server.clients!.has(socket)).toBe(false)
+        expect(hub.group('all').size).toBe(0)
+        peer.destroy()
+      }),
+      { numRuns: runs(200) },
+    )
+  })
+})

@@ -1,0 +1,305 @@
+import { once } from 'node:events'
+import { pipeline } from 'node:stream/promises'
+import { connect, createWebSocketStream, type WebSocket, WebSocketServer } from 'hubwire'
+import { describe, expect, test } from 'vitest'
+import { type Closed, closeOf } from '../support/close-of.js'
+import { turn } from '../support/event-loop.js'
+import { clientFrame } from '../support/frame-octets.js'
+import { inbox, take } from '../support/inbox.js'
+import { openPair } from '../support/open-pair.js'
+import { pausedClient } from '../support/paused-client.js'
+import { FrameReader, opcode } from '../support/raw-frame.js'
+import { runningServer } from '../support/running-server.js'
+
+const MIB = 1024 * 1024
+
+/** Ends a raw peer's connection in the way that is named. */
+const CLOSE = clientFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]) })
+
+describe('closing while messages are held back (F2)', () => {
+  test('close() on a paused socket completes when no message is in front of the peer’s Close frame', async () => {
+    const { running, client, socket } = await openPair()
+    socket.pause()
+    socket.close(4000, 'enough')
+    expect(await closeOf(socket)).toMatchObject({ code: 4000, wasClean: true, dropped: 0 })
+    expect(running.server.clients!.size).toBe(0)
+    expect(client.readyState).not.toBe(client.OPEN)
+  })
+
+  test('close() on a paused socket ends within closeTimeout, and counts the messages that were held', async () => {
+    const { running, client, socket } = await openPair({ server: { closeTimeout: 50 } })
+    const messages: unknown[] = []
+    socket.on('message', (data) => messages.push(data))
+    socket.pause()
+    client.send('one')
+    client.send('two')
+    await once(client, 'ping', { signal: AbortSignal.timeout(1) }).catch(() => undefined)
+    socket.close()
+    expect(await closeOf(socket)).toMatchObject({ dropped: 2, wasClean: false })
+    expect(messages).toEqual([])
+    expect(running.server.clients!.size).toBe(0)
+  })
+
+  test('a FIN behind held messages ends a paused socket that does not resume', async () => {
+    const running = await runningServer({ closeTimeout: 50 })
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    socket.pause()
+    peer.end(Buffer.concat([clientFrame({ opcode: opcode.text, payload: 'held' })]))
+    peer.resume()
+    expect(await closeOf(socket)).toMatchObject({ code: 1006, dropped: 1 })
+  })
+
+  test('server.close() calls back and shutdown() resolves though a socket is paused', async () => {
+    const running = await runningServer({ closeTimeout: 50 })
+    const client = await connect(running.url)
+    const { socket } = await running.next()
+    socket.pause()
+    const result = await running.server.shutdown()
+    expect(result).toEqual({ closed: 1, terminated: 0 })
+    client.terminate()
+  })
+
+  test('a loop that closes its socket gets to see the close', async () => {
+    const { client, socket } = await openPair()
+    client.send('hello')
+    const seen: unknown[] = []
+    for await (const data of socket) {
+      seen.push(data)
+      socket.close()
+      await once(socket, 'close')
+    }
+    expect(seen).toEqual(['hello'])
+  })
+
+  test('a pipeline through an echoing stream ends', async () => {
+    const { client, socket } = await openPair()
+    const echo = createWebSocketStream(socket)
+    echo.pipe(echo)
+    const sent = Buffer.alloc(MIB, 'x')
+    const stream = createWebSocketStream(client)
+    const received = (async () => {
+      let length = 0
+      for await (const chunk of stream) {
+        length += (chunk as Buffer).length
+        if (length === sent.length) stream.end()
+      }
+      return length
+    })()
+    for (let start = 0; start < sent.length; start += 65_536) stream.write(sent.subarray(start, start + 65_536))
+    expect(await received).toBe(sent.length)
+    await Promise.all([closeOf(client), closeOf(socket)].map((close) => Promise.race([close, turn()])))
+  })
+
+  test('pipeline() into a socket whose peer echoes nothing ends with the source', async () => {
+    const { client, socket } = await openPair()
+    const messages = inbox(socket)
+    const [closed] = await Promise.all([
+      closeOf(socket),
+      pipeline(
+        (async function* () {
+          await turn()
+          yield Buffer.from('all of it')
+        })(),
+        createWebSocketStream(client),
+      ),
+    ])
+    expect(String(await messages.next())).toBe('all of it')
+    expect(closed.wasClean).toBe(true)
+  })
+})
+
+describe('the peer’s FIN', () => {
+  /** Connects a peer that reads nothing, and collects all frames once it does. */
+  async function slowPeer(): Promise<{
+    running: Awaited<ReturnType<typeof runningServer>>
+    peer: Awaited<ReturnType<typeof pausedClient>>
+    socket: WebSocket<undefined>
+    texts: Promise<{ bytes: number; frames: number[] }>
+  }> {
+    const running = await runningServer({ maxBufferedAmount: Infinity })
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    const reader = new FrameReader()
+    const frames: number[] = []
+    let bytes = 0
+    const texts = new Promise<{ bytes: number; frames: number[] }>((resolve) => {
+      peer.on('close', () => {
+        resolve({ bytes, frames })
+      })
+    })
+    peer.pause()
+    peer.on('data', (chunk: Buffer) => {
+      for (const frame of reader.push(chunk)) {
+        bytes += frame.payload.length
+        frames.push(frame.opcode)
+      }
+    })
+    peer.pause()
+    return { running, peer, socket, texts }
+  }
+
+  test('lets everything that was sent arrive though a listener rejects after it (F17)', async () => {
+    const { peer, socket, texts } = await slowPeer()
+    socket.on('message', async () => {
+      for (let count = 0; count < 12; count++) socket.send(Buffer.alloc(MIB))
+      await turn()
+      throw new Error('the listener fails')
+    })
+    socket.on('error', () => undefined)
+    peer.end(clientFrame({ opcode: opcode.text, payload: 'go' }))
+    await once(socket, 'message')
+    await turn()
+    peer.resume()
+    expect((await texts).bytes).toBeGreaterThanOrEqual(12 * MIB)
+  })
+
+  test('is noticed behind held messages, and what they cause to be sent arrives (F44)', async () => {
+    const { peer, socket, texts } = await slowPeer()
+    const closed = closeOf(socket)
+    let count = 0
+    socket.on('message', () => {
+      count++
+      socket.pause()
+      for (let sent = 0; sent < 6; sent++) socket.send(Buffer.alloc(MIB))
+      setImmediate(() => {
+        socket.resume()
+      })
+    })
+    const text = clientFrame({ opcode: opcode.text, payload: 'more' })
+    peer.end(Buffer.concat([text, text, clientFrame({ opcode: opcode.ping, payload: 'p' }), CLOSE]))
+    while (count < 2) await turn()
+    peer.resume()
+    const { bytes, frames } = await texts
+    expect(bytes).toBeGreaterThanOrEqual(12 * MIB)
+    expect(frames.filter((code) => code === opcode.pong)).toHaveLength(1)
+    expect(frames.at(-1)).toBe(opcode.close)
+    expect(await closed).toMatchObject({ code: 1000, wasClean: true, cause: undefined })
+  })
+
+  test('without a Close frame is told as 1006, and not as clean', async () => {
+    const running = await runningServer()
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    peer.end()
+    peer.resume()
+    expect(await closeOf(socket)).toMatchObject({ code: 1006, wasClean: false, initiator: 'remote' })
+  })
+})
+
+describe('the end', () => {
+  test('is clean, without an error, when a reset follows both Close frames (F30)', async () => {
+    const running = await runningServer()
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    const errors: Error[] = []
+    socket.on('error', (error) => errors.push(error))
+    const closed = closeOf(socket)
+    peer.write(CLOSE)
+    await once(peer, 'readable')
+    peer.resetAndDestroy()
+    expect(await closed).toMatchObject({ code: 1000, wasClean: true, cause: undefined })
+    expect(errors).toEqual([])
+  })
+
+  test.each<[string, (socket: WebSocket<undefined>) => void]>([
+    ['removeAllListeners()', (socket) => socket.removeAllListeners()],
+    [
+      'a listener of close that throws',
+      (socket) => {
+        socket.prependListener('close', () => {
+          throw new Error('the listener fails')
+        })
+      },
+    ],
+  ])('takes a socket out of clients and lets the server close, in spite of %s (F41)', async (_name, spoil) => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    server.on('error', () => undefined)
+    await once(server, 'listening')
+    const connection = once(server, 'connection')
+    const { port } = server.address() as { port: number }
+    const client = await connect(`ws://127.0.0.1:${port}`)
+    const [socket] = (await connection) as [WebSocket<undefined>]
+    spoil(socket)
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve()
+      })
+    })
+    client.close()
+    await closed
+    expect(server.clients!.size).toBe(0)
+  })
+
+  test('gives a slow peer that still reads all that was sent, past closeTimeout', async () => {
+    const running = await runningServer({ closeTimeout: 200, maxBufferedAmount: Infinity })
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    for (let count = 0; count < 12; count++) socket.send(Buffer.alloc(MIB))
+    const closing: Promise<Closed> = closeOf(socket)
+    socket.close(1000)
+    const reader = new FrameReader()
+    const opcodes: number[] = []
+    let bytes = 0
+    // One read a timer's turn: a peer that takes its time, and never stands still.
+    for (let last = 0; last !== opcode.close;) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      const chunk = peer.read() as Buffer | null
+      for (const frame of chunk === null ? [] : reader.push(chunk)) {
+        bytes += frame.payload.length
+        last = frame.opcode
+        opcodes.push(last)
+      }
+    }
+    peer.end(CLOSE)
+    peer.resume()
+    expect(bytes).toBe(12 * MIB + 2)
+    expect(await closing).toMatchObject({ code: 1000, wasClean: true })
+  })
+})
+
+describe('send callbacks', () => {
+  test('get an error for bytes that never left, after terminate() (F5)', async () => {
+    const running = await runningServer({ maxBufferedAmount: Infinity })
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    const results: (Error | null | undefined)[] = []
+    const told = new Promise<void>((resolve) => {
+      for (let count = 0; count < 12; count++) {
+        socket.send(Buffer.alloc(MIB), (error) => {
+          if (results.push(error) === 12) resolve()
+        })
+      }
+    })
+    await turn()
+    socket.terminate()
+    await told
+    let arrived = 0
+    peer.on('data', (chunk: Buffer) => (arrived += chunk.length))
+    peer.on('error', () => undefined)
+    await once(peer, 'close')
+    const successes = results.filter((error) => !error).length
+    expect(successes).toBeLessThan(12)
+    expect(results.filter((error) => error instanceof Error).length).toBe(12 - successes)
+    // stats() counts a lower bound of what left (F48).
+    expect(running.server.stats().bytes.sent).toBeLessThanOrEqual(12 * MIB)
+  })
+})
+
+test('messages reach a paused socket when it resumes within closeTimeout of a FIN', async () => {
+  const running = await runningServer()
+  const peer = await pausedClient(running.port)
+  const { socket } = await running.next()
+  const messages = inbox(socket)
+  socket.pause()
+  peer.end(
+    Buffer.concat(
+      ['a', 'b', 'c'].map((payload) => clientFrame({ opcode: opcode.text, payload })),
+    ),
+  )
+  peer.resume()
+  await turn()
+  socket.resume()
+  expect(await take(messages, 3)).toEqual(['a', 'b', 'c'])
+  expect(await closeOf(socket)).toMatchObject({ dropped: 0 })
+})
