@@ -1,12 +1,14 @@
 import { constants, isAscii, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
 import { ProtocolError } from './errors.js'
-import { detach, isolate, isWorthPassing } from './fragments.js'
+import { detach } from './fragments.js'
+import { readLength64, readMaskingKey } from './frames.js'
+import { Intake } from './intake.js'
 import { mask, SEEN_UP_TO } from './masking.js'
 import type { MessageInflater } from './message-inflater.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
-import { forget, remember } from './recent-text.js'
 import { UnfinishedMessage } from './unfinished-message.js'
+import { countUnreadMessages } from './unread-messages.js'
 import {
   checkFirstOctet,
   closeCodeError,
@@ -51,14 +53,23 @@ export interface DecoderOptions {
 export const DEFAULT_MAX_PAYLOAD: number = 1024 * 1024
 export const DEFAULT_MAX_FRAGMENTS = 131_072
 
-const EMPTY = Buffer.alloc(0)
+/** What {@link Decoder.allowance} pays for each frame beside its payload: 256 frames of a few bytes cost 1 MiB. */
+export const FRAME_COST = 4096
+/** What it pays for each compressed message, beside a unit for each byte that it inflates to. */
+export const INFLATE_COST = 16_384
+
 const NOT_ASCII = 0x80808080
 const MAX_CONTROL_PAYLOAD = 125
 
+/** What the owner has told a decoder to hold. */
+const HOLD_NOTHING = 0
+const HOLD_MESSAGES = 1
+const HOLD_ALL = 2
+
 /**
  * Reads frames (RFC 6455 section 5) from chunks of any size and hands whole messages and control frames to its sink,
- * each before the next frame is looked at. A chunk is read in one pass and unmasked in place; of what a chunk leaves
- * unfinished only that is kept.
+ * each before it looks at the next frame. It reads a chunk in one pass and unmasks it in place; of a chunk it keeps
+ * only what is unfinished.
  */
 export class Decoder {
   readonly #sink: DecoderSink
@@ -66,18 +77,26 @@ export class Decoder {
   readonly #limit: number
   readonly #inflater: MessageInflater | undefined
 
-  /** The octets being read, and how far they are. */
-  #chunk: Buffer = EMPTY
-  #offset = 0
-  #held = false
+  readonly #intake = new Intake()
+  #hold: typeof HOLD_NOTHING | typeof HOLD_MESSAGES | typeof HOLD_ALL = HOLD_NOTHING
   #inflating = false
   #reading = false
   #finished = false
 
   /** The message of which something is still to come. */
   #message: UnfinishedMessage | undefined
+  /** A message that was inflated while messages were held. */
+  #heldMessage: { readonly payload: Buffer; readonly isBinary: boolean } | undefined
 
-  /** @param inflater - the receiving half of permessage-deflate, where that was negotiated */
+  /**
+   * How much may still be read: a frame takes 4,096 units and one for each byte of its payload, a compressed message
+   * 16,384 and one for each byte that it inflates to. At 0 or below, reading stops before the next frame, so that an
+   * owner of many decoders can share out a thread's time; set a new allowance and call {@link resume} to go on.
+   * `Infinity` by default.
+   */
+  allowance = Infinity
+
+  /** @param inflater - the receiving half of permessage-deflate, if that was negotiated */
   constructor(sink: DecoderSink, options: DecoderOptions, inflater?: MessageInflater) {
     this.#sink = sink
     this.#options = options
@@ -86,77 +105,108 @@ export class Decoder {
     this.#inflater = inflater
   }
 
-  /** Whether reading stands still: by {@link hold}, or while a message is inflated. More chunks are kept meanwhile. */
+  /** Whether reading is held: by {@link hold}, by {@link holdMessages}, or while a message is inflated. */
   get held(): boolean {
-    return !this.#finished && (this.#held || this.#inflating)
+    return !this.#finished && (this.#hold !== HOLD_NOTHING || this.#inflating)
   }
 
-  /** The octets of an unfinished message that are held. */
-  get bufferedLength(): number {
-    return (this.#message?.heldLength ?? 0) + this.#chunk.length - this.#offset
+  /** Whether the {@link allowance} is used up. */
+  get isExhausted(): boolean {
+    return !this.#finished && this.allowance <= 0
   }
 
   /**
-   * Reads a chunk. It belongs to the decoder from here on: it is unmasked in place, and messages may be views of it.
+   * Reads a chunk, or keeps it for later while reading stands still. The chunk belongs to the decoder from here on: it
+   * is unmasked in place, and messages may be views of it.
    */
   push(chunk: Buffer): void {
     if (this.#finished) return
-    const rest = this.#chunk.length - this.#offset
-    this.#chunk = rest === 0 ? chunk : Buffer.concat([this.#chunk.subarray(this.#offset), chunk])
-    this.#offset = 0
+    this.#intake.push(chunk)
     this.#read()
   }
 
-  /** Stops before the next frame, also from within the sink; a message that is being inflated still comes. */
+  /** Stops before the next frame, also when called by the sink. A message that is being inflated is still delivered. */
   hold(): void {
-    this.#held = true
+    this.#hold = HOLD_ALL
   }
 
-  /** Goes on after {@link hold}. */
+  /**
+   * Stops before the next data frame: until then, control frames are still delivered. A message that is being inflated
+   * is delivered after {@link release}.
+   */
+  holdMessages(): void {
+    this.#hold = HOLD_MESSAGES
+  }
+
+  /** Ends {@link hold} and {@link holdMessages}, and reads on. */
   release(): void {
-    this.#held = false
+    this.#hold = HOLD_NOTHING
+    const message = this.#heldMessage
+    if (message !== undefined) {
+      this.#heldMessage = undefined
+      this.#inflating = false
+      this.#deliverInflated(message.payload, message.isBinary)
+    }
     this.#read()
   }
 
-  /** Nothing more is read and the sink is called no more. */
+  /** Reads on with a new {@link allowance}. */
+  resume(): void {
+    this.#read()
+  }
+
+  /** Ends the decoder: it reads nothing more and does not call the sink again. */
   finish(): void {
     this.#finished = true
-    this.#chunk = EMPTY
-    this.#offset = 0
+    this.#intake.clear()
     this.#message = undefined
+    this.#heldMessage = undefined
+  }
+
+  /** Ends the decoder like {@link finish}, and returns how many whole data messages were still unread in it. */
+  discard(): number {
+    if (this.#finished) return 0
+    const inflating = this.#inflating ? 1 : 0
+    const message = this.#message
+    const unread = this.#intake.takeAll()
+    this.finish()
+    return inflating + countUnreadMessages(unread, message?.remaining ?? 0, message?.isLastFrame ?? false)
   }
 
   #read(): void {
     if (this.#reading) return
     this.#reading = true
     try {
-      while (!this.#finished && !this.#held && !this.#inflating && this.#step());
+      while (this.#mayRead() && (this.#step() || this.#intake.refill()));
     } finally {
       this.#reading = false
-      forget()
-      this.#keepRest()
+      this.#intake.trim()
     }
   }
 
-  /** What is left of a chunk once nothing whole is in it (at most a header and a control payload) must not pin it. */
-  #keepRest(): void {
-    const rest = this.#chunk.length - this.#offset
-    if (rest === 0) {
-      this.#chunk = EMPTY
-      this.#offset = 0
-    } else if (!this.held) {
-      this.#chunk = isolate(this.#chunk.subarray(this.#offset))
-      this.#offset = 0
-    }
+  #mayRead(): boolean {
+    return (
+      !this.#finished &&
+      !this.#inflating &&
+      this.allowance > 0 &&
+      (this.#hold === HOLD_NOTHING || (this.#hold === HOLD_MESSAGES && !this.#isBeforeData()))
+    )
   }
 
-  /** Reads a frame, or as much of its payload as there is; `false` when it takes more octets to go on. */
+  /** Whether the next byte belongs to a data frame. */
+  #isBeforeData(): boolean {
+    if (this.#message?.isInFrame === true) return true
+    const { chunk, offset } = this.#intake
+    return offset < chunk.length && (chunk[offset]! & 0x08) === 0
+  }
+
+  /** Reads a frame, or as much of its payload as there is; `false` when it takes more bytes to go on. */
   #step(): boolean {
     const message = this.#message
     if (message?.isInFrame === true) return this.#readPayload(message)
 
-    const chunk = this.#chunk
-    let offset = this.#offset + 2
+    const chunk = this.#intake.chunk
+    let offset = this.#intake.offset + 2
     if (chunk.length < offset) return false
     const first = chunk[offset - 2]!
     const second = chunk[offset - 1]!
@@ -180,7 +230,7 @@ export class Decoder {
     let key = 0
     if (isMasked) {
       if (chunk.length - offset < 4) return false
-      key = readKey(chunk, offset)
+      key = readMaskingKey(chunk, offset)
       offset += 4
     }
     return isControl ? this.#control(first, offset, length, key) : this.#data(first, offset, length, key)
@@ -192,13 +242,15 @@ export class Decoder {
 
   /** A data frame: nearly always a message by itself, whole in its chunk. */
   #data(first: number, start: number, length: number, key: number): boolean {
-    const chunk = this.#chunk
+    const chunk = this.#intake.chunk
     const end = start + length
     if (this.#message !== undefined || first < FIN || end > chunk.length) {
-      this.#offset = start
+      this.allowance -= FRAME_COST
+      this.#intake.offset = start
       return this.#beginPayload(first, length, key)
     }
-    this.#offset = end
+    this.allowance -= FRAME_COST + length
+    this.#intake.offset = end
     const seen = this.#unmask(start, end, key)
     const isBinary = (first & 0x0f) === Opcode.binary
     if ((first & RSV1) !== 0) this.#inflate(chunk.subarray(start, end), isBinary)
@@ -208,36 +260,30 @@ export class Decoder {
 
   /** Unmasks what a client sent; of what a server sent it tells nothing, since it does not look at it. */
   #unmask(start: number, end: number, key: number): number {
-    return this.#options.from === 'client' ? mask(this.#chunk, start, end, key) : NOT_ASCII
+    return this.#options.from === 'client' ? mask(this.#intake.chunk, start, end, key) : NOT_ASCII
   }
 
   #beginPayload(first: number, length: number, key: number): boolean {
     const { maxFragments = DEFAULT_MAX_FRAGMENTS } = this.#options
-    const message = (this.#message ??= new UnfinishedMessage(first))
+    const message = (this.#message ??= new UnfinishedMessage(first, !this.#options.skipUTF8Validation))
     message.beginFrame(first, length, key)
     if (message.frames > maxFragments) return this.#fail(tooManyFragments(maxFragments))
     return this.#readPayload(message)
   }
 
   #readPayload(message: UnfinishedMessage): boolean {
-    const start = this.#offset
-    const end = Math.min(start + message.remaining, this.#chunk.length)
+    const start = this.#intake.offset
+    const end = Math.min(start + message.remaining, this.#intake.chunk.length)
     if (end > start) {
       const seen = this.#unmask(start, end, message.key)
-      this.#offset = end
-      if (!this.#isValid(message, start, end, (seen & NOT_ASCII) === 0)) {
-        return this.#fail(utf8Error())
-      }
-      message.add(this.#chunk, start, end)
+      this.allowance -= end - start
+      this.#intake.offset = end
+      const isValid = message.add(this.#intake.chunk, start, end, (seen & NOT_ASCII) === 0)
+      if (!isValid) return this.#fail(utf8Error())
     }
     if (message.remaining > 0) return false
     if (message.endFrame()) this.#messageEnd(message)
     return true
-  }
-
-  /** Text that is not compressed is validated as its octets come. */
-  #isValid(message: UnfinishedMessage, start: number, end: number, isAscii: boolean): boolean {
-    return this.#options.skipUTF8Validation === true || message.validate(this.#chunk, start, end, isAscii)
   }
 
   #messageEnd(message: UnfinishedMessage): void {
@@ -245,33 +291,50 @@ export class Decoder {
     const payload = message.take()
     if (message.isCompressed) this.#inflate(payload, !message.isText)
     else if (!message.isWholeText) this.#fail(utf8Error())
-    else this.#handOut(payload, 0, payload.length, !message.isText, this.#isKnownAscii(message))
-  }
-
-  /** What was not validated was not looked at either. */
-  #isKnownAscii(message: UnfinishedMessage): boolean {
-    return message.isAscii && this.#options.skipUTF8Validation !== true
+    else this.#handOut(payload, 0, payload.length, !message.isText, message.isAscii)
   }
 
   #inflate(payload: Buffer, isBinary: boolean): void {
     this.#inflating = true
     // Small messages call back at once, while the loop that reads them runs; the others have to start it again.
     this.#inflater!.inflate(payload, this.#limit, (result) => {
-      this.#inflating = false
       if (this.#finished) return
-      try {
-        if (result instanceof ProtocolError) this.#fail(result)
-        else this.#deliver(result, 0, result.length, isBinary, false)
-      } finally {
-        // Whatever the sink threw: nobody else would go on.
-        if (!this.#reading) this.#readOn()
+      if (this.#hold === HOLD_MESSAGES && !(result instanceof ProtocolError)) {
+        this.#heldMessage = { payload: result, isBinary }
+        return
       }
+      this.#inflating = false
+      if (this.#reading) this.#takeInflated(result, isBinary)
+      else this.#readOn(result, isBinary)
     })
   }
 
-  #readOn(): void {
-    this.#read()
-    this.#sink.onReadingOn?.()
+  /** Goes on behind a message that was inflated in the background. */
+  #readOn(result: Buffer | ProtocolError, isBinary: boolean): void {
+    try {
+      this.#takeInflated(result, isBinary)
+    } finally {
+      // Also when the sink has thrown: nobody else would go on.
+      this.#read()
+      this.#sink.onReadingOn?.()
+    }
+  }
+
+  #takeInflated(result: Buffer | ProtocolError, isBinary: boolean): void {
+    if (result instanceof ProtocolError) this.#fail(result)
+    else this.#deliverInflated(result, isBinary)
+  }
+
+  #deliverInflated(payload: Buffer, isBinary: boolean): void {
+    this.allowance -= INFLATE_COST + payload.length
+    const wasReading = this.#reading
+    // What the sink pushes or releases meanwhile waits until it returns.
+    this.#reading = true
+    try {
+      this.#deliver(payload, 0, payload.length, isBinary, false)
+    } finally {
+      this.#reading = wasReading
+    }
   }
 
   /** Hands out a payload that nothing has looked at yet. */
@@ -290,24 +353,20 @@ export class Decoder {
       this.#sink.onMessage(detach(octets, start, end), isBinary)
     } else {
       // One octet a character and no decoding: the quickest call there is, and ASCII is all that it is used for.
-      const text = octets.toString(ascii ? 'latin1' : 'utf8', start, end)
-      // Text that was not validated may not be what its octets are.
-      if (isWorthPassing(octets, end - start) && !this.#options.skipUTF8Validation) {
-        remember(text, octets.subarray(start, end))
-      }
-      this.#sink.onMessage(text, false)
+      this.#sink.onMessage(octets.toString(ascii ? 'latin1' : 'utf8', start, end), false)
     }
   }
 
   #control(first: number, start: number, length: number, key: number): boolean {
     const end = start + length
-    if (end > this.#chunk.length) return false
-    this.#offset = end
+    if (end > this.#intake.chunk.length) return false
+    this.allowance -= FRAME_COST + length
+    this.#intake.offset = end
     this.#unmask(start, end, key)
     const opcode = first & 0x0f
     if (opcode === Opcode.close) this.#close(start, end)
     else {
-      const payload = Buffer.from(this.#chunk.subarray(start, end))
+      const payload = Buffer.from(this.#intake.chunk.subarray(start, end))
       if (opcode === Opcode.ping) this.#sink.onPing(payload)
       else this.#sink.onPong(payload)
     }
@@ -315,7 +374,7 @@ export class Decoder {
   }
 
   #close(start: number, end: number): void {
-    const payload = this.#chunk.subarray(start, end)
+    const payload = this.#intake.chunk.subarray(start, end)
     if (payload.length === 1) return void this.#fail(controlLengthError())
     const code = payload.length === 0 ? CloseCode.noStatus : payload.readUInt16BE(0)
     if (payload.length > 0 && !isValidCloseCode(code)) return void this.#fail(closeCodeError(code))
@@ -331,15 +390,4 @@ export class Decoder {
     this.#sink.onProtocolError(error)
     return false
   }
-}
-
-/** A 64-bit length: its upper half is looked at before both make a number; -1 when its top bit is set. */
-function readLength64(chunk: Buffer, offset: number): number {
-  const upper = chunk.readUInt32BE(offset)
-  return upper >= 0x8000_0000 ? -1 : upper * 0x1_0000_0000 + chunk.readUInt32BE(offset + 4)
-}
-
-/** A masking key as an integer, its first octet in the lowest bits. */
-function readKey(chunk: Buffer, offset: number): number {
-  return chunk[offset]! | (chunk[offset + 1]! << 8) | (chunk[offset + 2]! << 16) | (chunk[offset + 3]! << 24)
 }

@@ -71,8 +71,14 @@ export class Fragments {
 
   /** The whole payload, in one Buffer. */
   take(): Buffer {
+    const pieces = this.takePieces()
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.length)
+  }
+
+  /** The whole payload in the pieces that it is held in. Nothing may be added after it. */
+  takePieces(): Buffer[] {
     this.#seal()
-    return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.length)
+    return this.#pieces
   }
 
   #room(due: number): Buffer {

@@ -60,6 +60,19 @@ export function writeMaskingKey(target: Uint8Array, offset: number, key: number)
   return offset + 4
 }
 
+/** Reads a masking key, its first byte in the lowest bits. */
+export function readMaskingKey(source: Buffer, offset: number): number {
+  return (
+    source[offset]! | (source[offset + 1]! << 8) | (source[offset + 2]! << 16) | (source[offset + 3]! << 24)
+  )
+}
+
+/** Reads a 64-bit payload length; -1 if its most significant bit is set, which RFC 6455 section 5.2 forbids. */
+export function readLength64(source: Buffer, offset: number): number {
+  const upper = source.readUInt32BE(offset)
+  return upper >= 0x8000_0000 ? -1 : upper * 0x1_0000_0000 + source.readUInt32BE(offset + 4)
+}
+
 /** Where the payload begins in an unmasked frame of ours. */
 export function payloadStart(frame: Uint8Array): number {
   const length = frame[1]!

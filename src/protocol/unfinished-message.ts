@@ -10,30 +10,34 @@ export class UnfinishedMessage {
   readonly isCompressed: boolean
   /** Its frames so far, empty ones included. */
   frames = 0
-  /** The octets that its frames have announced. */
+  /** The bytes that its frames have announced. */
   length = 0
 
-  /** Octets of the current frame's payload that have not come. */
+  /** Bytes of the current frame's payload that have not come. */
   remaining = 0
-  /** The masking key for those octets. */
+  /** The masking key for those bytes. */
   key = 0
   /** Whether a frame is being read. */
   isInFrame = false
-  #isLastFrame = false
+  /** Whether the frame that is being read ends the message. */
+  isLastFrame = false
 
+  /** Whether its text is validated as it comes; compressed text is, once it is inflated. */
+  readonly #isValidated: boolean
   #isAscii = true
   readonly #fragments = new Fragments()
   #utf8: Utf8Validator | undefined
 
-  /** @param first - the first octet of its first frame */
-  constructor(first: number) {
+  /** @param first - the first byte of its first frame */
+  constructor(first: number, validatesText: boolean) {
     this.isText = (first & 0x0f) === Opcode.text
     this.isCompressed = (first & RSV1) !== 0
+    this.#isValidated = validatesText && this.isText && !this.isCompressed
   }
 
-  /** Whether all octets so far were ASCII; only of text that is not compressed. */
+  /** Whether it is text that was validated and is all ASCII. */
   get isAscii(): boolean {
-    return this.#isAscii
+    return this.#isValidated && this.#isAscii
   }
 
   /** Whether the text so far ends between two characters. */
@@ -47,38 +51,33 @@ export class UnfinishedMessage {
     this.remaining = length
     this.key = key
     this.isInFrame = true
-    this.#isLastFrame = first >= FIN
+    this.isLastFrame = first >= FIN
   }
 
   /** Ends the current frame; `true` when the message ends with it. */
   endFrame(): boolean {
     this.isInFrame = false
-    return this.#isLastFrame
+    return this.isLastFrame
   }
 
-  /** Takes unmasked octets of the current frame; they are valid or not by {@link validate}. */
-  add(octets: Buffer, start: number, end: number): void {
+  /** Takes unmasked bytes of the current frame; `false` if its text cannot become valid UTF-8 any more. */
+  add(bytes: Buffer, start: number, end: number, isKnownAscii: boolean): boolean {
     this.remaining -= end - start
     this.key = rotateKey(this.key, end - start)
-    this.#fragments.add(octets, start, end, this.remaining)
-  }
-
-  /** Whether text that is not compressed can still become valid UTF-8. */
-  validate(octets: Buffer, start: number, end: number, isKnownAscii: boolean): boolean {
-    if (!this.isText || this.isCompressed) return true
-    if (this.isWholeText && (isKnownAscii || isAscii(octets.subarray(start, end)))) return true
-    this.#isAscii = false
-    this.#utf8 ??= new Utf8Validator()
-    return this.#utf8.push(octets, start, end)
-  }
-
-  /** The octets held. */
-  get heldLength(): number {
-    return this.#fragments.length
+    this.#fragments.add(bytes, start, end, this.remaining)
+    return this.#validate(bytes, start, end, isKnownAscii)
   }
 
   /** The whole payload. */
   take(): Buffer {
     return this.#fragments.take()
+  }
+
+  #validate(bytes: Buffer, start: number, end: number, isKnownAscii: boolean): boolean {
+    if (!this.#isValidated) return true
+    if (this.isWholeText && (isKnownAscii || isAscii(bytes.subarray(start, end)))) return true
+    this.#isAscii = false
+    this.#utf8 ??= new Utf8Validator()
+    return this.#utf8.push(bytes, start, end)
   }
 }

@@ -2,7 +2,6 @@ import type { Duplex } from 'node:stream'
 import { isolate } from '../protocol/fragments.js'
 import { headerLength, MAX_HEADER_LENGTH, writeHeader, writeMaskingKey } from '../protocol/frames.js'
 import { mask } from '../protocol/masking.js'
-import { octetsOf } from '../protocol/recent-text.js'
 import type { FrameSequence } from './frame-sequence.js'
 import type { MaskingKeys } from './masking-keys.js'
 import { currentSlab, reserve, slabOffset, take } from './slab.js'
@@ -19,9 +18,6 @@ const COPY_UP_TO = 8 * 1024
 
 /** Up to this many units a text is written where there is room for the worst case, and its length known afterwards. */
 const SHORT_TEXT = 4096
-
-/** While less waits for a peer, what it gets may be a view of what came; a slow one must not keep whole reads alive. */
-const KEEP_UP_TO = 128 * 1024
 
 const encoder = new TextEncoder()
 
@@ -82,9 +78,7 @@ export class Outbox implements Flushable {
   /** Adds a frame of text, encoded straight into its place. */
   text(first: number, text: string, callback?: WriteCallback): void {
     if (text.length > SHORT_TEXT) {
-      const octets = this.#socket.writableLength < KEEP_UP_TO ? octetsOf(text) : undefined
-      if (octets === undefined) this.#longText(first, text, callback)
-      else this.octets(first, octets, callback)
+      this.#longText(first, text, callback)
       return
     }
     const slab = this.#open(text.length * OCTETS_PER_UNIT)

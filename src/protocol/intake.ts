@@ -1,0 +1,83 @@
+import { Fragments, isolate } from './fragments.js'
+
+const EMPTY = Buffer.alloc(0)
+
+/**
+ * What a chunk leaves unread for want of more bytes is shorter than this: the longest is a masked control frame
+ * without its last byte.
+ */
+const UNFINISHED_FRAME = 2 + 4 + 125
+
+/**
+ * The bytes that a decoder reads: a chunk, and behind it what arrived while reading stood still. The number of times
+ * that a byte is copied does not depend on how many chunks there are, and small chunks do not keep the read buffers
+ * alive that they are views of.
+ */
+export class Intake {
+  chunk: Buffer = EMPTY
+  /** How far the chunk has been read. */
+  offset = 0
+
+  /** What follows the chunk; the first piece stands last. Both are `undefined` while there is nothing. */
+  #pieces: Buffer[] | undefined
+  #incoming: Fragments | undefined
+
+  /** The bytes of the chunk that have not been read. */
+  get rest(): number {
+    return this.chunk.length - this.offset
+  }
+
+  push(bytes: Buffer): void {
+    if (this.rest < UNFINISHED_FRAME && this.#pieces === undefined && this.#incoming === undefined) {
+      this.#append(bytes)
+    } else {
+      this.#incoming ??= new Fragments()
+      this.#incoming.add(bytes, 0, bytes.length)
+    }
+  }
+
+  /** Puts the next piece behind what is left of the chunk, which is less than a frame; `false` when there is none. */
+  refill(): boolean {
+    const piece = this.#shift()
+    if (piece === undefined) return false
+    this.#append(piece)
+    return true
+  }
+
+  /** Lets go of the chunk but for a short rest: it may be a view of a read buffer. */
+  trim(): void {
+    if (this.rest >= UNFINISHED_FRAME) return
+    this.chunk = this.rest === 0 ? EMPTY : isolate(this.chunk.subarray(this.offset))
+    this.offset = 0
+  }
+
+  /** Takes all that has not been read. */
+  takeAll(): Buffer {
+    const pieces = [this.chunk.subarray(this.offset)]
+    for (let piece = this.#shift(); piece !== undefined; piece = this.#shift()) pieces.push(piece)
+    this.clear()
+    return Buffer.concat(pieces)
+  }
+
+  clear(): void {
+    this.chunk = EMPTY
+    this.offset = 0
+    this.#pieces = undefined
+    this.#incoming = undefined
+  }
+
+  #append(bytes: Buffer): void {
+    this.chunk = this.rest === 0 ? bytes : Buffer.concat([this.chunk.subarray(this.offset), bytes])
+    this.offset = 0
+  }
+
+  #shift(): Buffer | undefined {
+    if (this.#pieces === undefined) {
+      this.#pieces = this.#incoming?.takePieces().reverse()
+      this.#incoming = undefined
+    }
+    const piece = this.#pieces?.pop()
+    if (this.#pieces?.length === 0) this.#pieces = undefined
+    return piece
+  }
+}
