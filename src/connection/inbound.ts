@@ -158,7 +158,7 @@ export class Inbound implements ShareHolder {
   #settle(share: number): void {
     const decoder = this.#decoder
     spend(share - decoder.allowance)
-    if (decoder.isExhausted && !this.#waitsForShare) {
+    if (decoder.isExhausted && decoder.heldLength > 0 && !this.#waitsForShare) {
       this.#waitsForShare = true
       waitForShare(this)
     }

@@ -116,6 +116,15 @@ export class Decoder {
   }
 
   /**
+   * Bytes that are unread because reading stands still: held, inflating (at least 1) or out of allowance. 0 while the
+   * decoder only waits for more bytes.
+   */
+  get heldLength(): number {
+    if (this.#finished || this.#mayRead()) return 0
+    return this.#inflating ? Math.max(1, this.#intake.unread) : this.#intake.unread
+  }
+
+  /**
    * Reads a chunk, or keeps it for later while reading stands still. The chunk belongs to the decoder from here on: it
    * is unmasked in place, and messages may be views of it.
    */

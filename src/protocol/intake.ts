@@ -21,10 +21,17 @@ export class Intake {
   /** What follows the chunk; the first piece stands last. Both are `undefined` while there is nothing. */
   #pieces: Buffer[] | undefined
   #incoming: Fragments | undefined
+  /** Bytes behind the chunk. */
+  #behind = 0
 
   /** The bytes of the chunk that have not been read. */
   get rest(): number {
     return this.chunk.length - this.offset
+  }
+
+  /** All bytes that have not been read. */
+  get unread(): number {
+    return this.rest + this.#behind
   }
 
   push(bytes: Buffer): void {
@@ -33,6 +40,7 @@ export class Intake {
     } else {
       this.#incoming ??= new Fragments()
       this.#incoming.add(bytes, 0, bytes.length)
+      this.#behind += bytes.length
     }
   }
 
@@ -64,6 +72,7 @@ export class Intake {
     this.offset = 0
     this.#pieces = undefined
     this.#incoming = undefined
+    this.#behind = 0
   }
 
   #append(bytes: Buffer): void {
@@ -77,6 +86,7 @@ export class Intake {
       this.#incoming = undefined
     }
     const piece = this.#pieces?.pop()
+    if (piece !== undefined) this.#behind -= piece.length
     if (this.#pieces?.length === 0) this.#pieces = undefined
     return piece
   }
