@@ -94,7 +94,7 @@ export class Decoder {
    * owner of many decoders can share out a thread's time; set a new allowance and call {@link resume} to go on.
    * `Infinity` by default.
    */
-  allowance = Infinity
+  allowance: number = Number.POSITIVE_INFINITY
 
   /** @param inflater - the receiving half of permessage-deflate, if that was negotiated */
   constructor(sink: DecoderSink, options: DecoderOptions, inflater?: MessageInflater) {
