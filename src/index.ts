@@ -21,7 +21,7 @@ export { ConnectionError, type ConnectionErrorCode } from './sending/connection-
 export type { HeartbeatOptions } from './connection/heartbeat.js'
 export type { Member } from './hub/member.js'
 export type { SlowLimits, SlowPolicy } from './sending/slow-limits.js'
-export type { WriteCallback } from './sending/outbox.js'
+export type { WriteCallback } from './sending/send-callback.js'
 export type { Payload } from './sending/payload.js'
 export type { ConnectionOptions } from './connection/settings.js'
 export type { WebSocketEvents } from './websocket/socket-event-target.js'

@@ -8,12 +8,14 @@ import {
 import { request as httpsRequest, type RequestOptions as HttpsRequestOptions } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { generateKey, HandshakeError, readResponse, VERSION } from '../protocol/handshake.js'
+import { formatOffer, type PerMessageDeflateOptions, readAnswer } from '../protocol/permessage-deflate.js'
 import {
-  type DeflateParameters,
-  formatOffer,
-  type PerMessageDeflateOptions,
-  readAnswer,
-} from '../protocol/permessage-deflate.js'
+  type Compression,
+  compressionFor,
+  type ConnectionSettings,
+  type Established,
+} from '../connection/settings.js'
+import type { Extension } from '../protocol/header-grammar.js'
 import { type Address, decode, parseAddress } from './address.js'
 
 /** How a client opens a connection; TLS options and those of `http.request` are passed on. */
@@ -28,26 +30,17 @@ export interface OpeningOptions extends HttpsRequestOptions {
   maxRedirects?: number
 }
 
-/** What the server agreed to. */
-export interface Opened {
-  readonly socket: Duplex
-  /** What came behind the answer's header. */
-  readonly head: Buffer
-  readonly url: URL
-  readonly protocol: string
-  readonly deflate: DeflateParameters | undefined
-}
-
 /** Who hears how the handshake goes. */
 export interface OpeningListener {
-  onOpen(opened: Opened): void
+  onOpen(established: Established): void
   /** The server's 101 answer, before it is checked. */
   onUpgrade(response: IncomingMessage): void
   /** A redirect that is about to be followed. */
   onRedirect(url: string, request: ClientRequest): void
   /** Another answer; `true` says that the listener deals with it. */
   onUnexpectedResponse(request: ClientRequest, response: IncomingMessage): boolean
-  onFailure(error: Error): void
+  /** @param isHandled - whether the application has taken the server's answer, so that it is no error */
+  onFailure(error: Error, isHandled: boolean): void
 }
 
 export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
@@ -61,6 +54,7 @@ export class OpeningHandshake {
   readonly #options: OpeningOptions
   readonly #protocols: ReadonlySet<string>
   readonly #deflate: PerMessageDeflateOptions | undefined
+  readonly #settings: ConnectionSettings
   readonly #listener: OpeningListener
   readonly #timer: NodeJS.Timeout
 
@@ -75,12 +69,14 @@ export class OpeningHandshake {
     address: Address,
     protocols: ReadonlySet<string>,
     deflate: PerMessageDeflateOptions | undefined,
+    settings: ConnectionSettings,
     options: OpeningOptions,
     listener: OpeningListener,
   ) {
     this.#address = address
     this.#protocols = protocols
     this.#deflate = deflate
+    this.#settings = settings
     this.#options = options
     this.#listener = listener
     const timeout = options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT
@@ -99,11 +95,11 @@ export class OpeningHandshake {
   }
 
   /** Ends it; the listener hears of the error unless the handshake is over. */
-  fail(error: Error): void {
+  fail(error: Error, isHandled = false): void {
     if (this.#isOver) return
     this.#finish()
     this.#request?.destroy()
-    this.#listener.onFailure(error)
+    this.#listener.onFailure(error, isHandled)
   }
 
   #finish(): void {
@@ -184,10 +180,10 @@ export class OpeningHandshake {
       return
     }
     try {
-      const opened = this.#check(response, socket, head)
+      const established = this.#check(response, socket, head)
       this.#finish()
       socket.off('error', ignore)
-      this.#listener.onOpen(opened)
+      this.#listener.onOpen(established)
     } catch (error) {
       if (!(error instanceof HandshakeError)) throw error
       socket.destroy()
@@ -195,10 +191,13 @@ export class OpeningHandshake {
     }
   }
 
-  #check(response: IncomingMessage, socket: Duplex, head: Buffer): Opened {
+  #check(response: IncomingMessage, socket: Duplex, head: Buffer): Established {
     const { protocol, extensions } = readResponse(response, { key: this.#key, protocols: this.#protocols })
-    const opened = { socket, head, url: this.#address.url, protocol }
-    if (extensions.length === 0) return { ...opened, deflate: undefined }
+    return { socket, head, protocol, compression: this.#compression(extensions), settings: this.#settings }
+  }
+
+  #compression(extensions: readonly Extension[]): Compression | undefined {
+    if (extensions.length === 0) return undefined
     const deflate =
       this.#deflate === undefined
         ? 'the server accepted one, but none was offered'
@@ -206,7 +205,7 @@ export class OpeningHandshake {
     if (typeof deflate === 'string') {
       throw new HandshakeError(101, `Invalid Sec-WebSocket-Extensions header: ${deflate}`)
     }
-    return { ...opened, deflate }
+    return compressionFor(deflate, 'client', this.#deflate ?? {})
   }
 
   #answered(request: ClientRequest, response: IncomingMessage): void {
@@ -226,7 +225,7 @@ export class OpeningHandshake {
       // The listener reads the answer in its own time; then, or when it ends the request, the attempt has failed.
       clearTimeout(this.#timer)
       response.once('close', () => {
-        this.fail(unexpected(status))
+        this.fail(unexpected(status), true)
       })
     } else {
       this.fail(unexpected(status))

@@ -118,7 +118,7 @@ export class Inbound implements ShareHolder {
 
   /** Reads on in the context of the connection, with a new share, unless messages are held back. */
   goOn(): void {
-    this.#owner.runInAsyncScope(inTurn, undefined, this, undefined, readOn)
+    this.#owner.runInAsyncScope(inTurn<Inbound, undefined>, undefined, this, undefined, readOn)
   }
 
   /** What {@link goOn} does. */

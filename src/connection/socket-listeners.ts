@@ -33,7 +33,7 @@ export function listenTo(socket: Duplex, to: SocketListener): void {
 
 function onData(this: Carrier, chunk: Buffer): void {
   const to = this[listener]!
-  to.runInAsyncScope(inTurn, undefined, to, chunk, read)
+  to.runInAsyncScope(inTurn<SocketListener, Buffer>, undefined, to, chunk, read)
 }
 
 function read(to: SocketListener, chunk: Buffer): void {

@@ -1,7 +1,8 @@
-/** Why our end gave a connection up, other than for a breach of the protocol. */
-export type ConnectionErrorCode = 'WS_ERR_CLOSE_TIMEOUT' | 'WS_ERR_SILENT_PEER' | 'WS_ERR_SLOW_PEER'
+/** What ended a connection, or kept a message from being sent, other than a breach of the protocol. */
+export type ConnectionErrorCode =
+  'WS_ERR_CLOSED' | 'WS_ERR_CLOSE_TIMEOUT' | 'WS_ERR_SILENT_PEER' | 'WS_ERR_SLOW_PEER'
 
-/** The cause in `'close'` of a connection that our end gave up. */
+/** The cause in `'close'` of a connection that our end gave up, and what a send callback gets for bytes that never left. */
 export class ConnectionError extends Error {
   /** Names the limit that was passed. */
   readonly code: ConnectionErrorCode
@@ -23,7 +24,7 @@ export function silentPeerError(): ConnectionError {
 export function slowPeerError(bufferedAmount: number): ConnectionError {
   return new ConnectionError(
     'WS_ERR_SLOW_PEER',
-    `The peer reads too slowly: ${bufferedAmount} octets wait for it, more than maxBufferedAmount allows. ` +
+    `The peer reads too slowly: ${bufferedAmount} bytes wait for it, more than maxBufferedAmount allows. ` +
       "Wait for 'drain' when send() returns false",
   )
 }
@@ -32,5 +33,12 @@ export function closeTimeoutError(): ConnectionError {
   return new ConnectionError(
     'WS_ERR_CLOSE_TIMEOUT',
     'The peer did not complete the closing handshake within closeTimeout',
+  )
+}
+
+export function closedError(): ConnectionError {
+  return new ConnectionError(
+    'WS_ERR_CLOSED',
+    'The connection was closed before the operating system had taken the bytes',
   )
 }

@@ -1,37 +1,46 @@
 /**
  * Frames that many connections send in the same turn: a path in a tree in which each step is a frame. All connections
- * that were given the same frames in the same order stand at the same node, so that the frames are joined once for
- * all of them; whoever missed one, or got another in between, stands elsewhere, in its own order. (uWebSockets'
- * TopicTree solves the same by merging the lists of a subscriber's topics.)
+ * that were given the same frames in the same order stand at the same node, so the frames are joined once for all of
+ * them. A connection that missed one, or sent another in between, stands at another node. (uWebSockets' TopicTree
+ * solves the same problem by merging the lists of a subscriber's topics.)
  */
 export class FrameSequence {
-  /** The octets of the whole sequence. */
+  /** The bytes of the whole sequence. */
   readonly length: number
+  /** The bytes of its messages before compression, without frame headers. */
+  readonly payloadLength: number
   readonly #frame: Buffer
+  readonly #framePayload: number
   readonly #before: FrameSequence | undefined
   #joined: Buffer | undefined
 
-  /** The step taken last from here: the members of a group take the same one after the other, so one is enough. */
+  /** The step taken last from here. The members of a group take the same one in turn, so remembering one is enough. */
   #nextStep: FrameSequence | undefined
   #next: FrameSequence | undefined
 
-  /** A sequence of one frame, the first of a path or a step of others. */
-  constructor(frame: Buffer, before?: FrameSequence) {
+  /**
+   * A sequence of one frame, the first of a path or a step of others.
+   *
+   * @param payloadLength - the bytes of the frame's message before compression
+   */
+  constructor(frame: Buffer, payloadLength: number, before?: FrameSequence) {
     this.#frame = frame
+    this.#framePayload = payloadLength
     this.#before = before
     this.length = (before === undefined ? 0 : before.length) + frame.length
+    this.payloadLength = (before === undefined ? 0 : before.payloadLength) + payloadLength
   }
 
-  /** This sequence, and behind it the frame of `step`. */
-  then(step: FrameSequence): FrameSequence {
+  /** This sequence with the frame of `step` behind it. */
+  followedBy(step: FrameSequence): FrameSequence {
     if (this.#nextStep !== step || this.#next === undefined) {
       this.#nextStep = step
-      this.#next = new FrameSequence(step.#frame, this)
+      this.#next = new FrameSequence(step.#frame, step.#framePayload, this)
     }
     return this.#next
   }
 
-  /** All octets in one Buffer, joined once. */
+  /** All bytes in one Buffer, joined once. */
   join(): Buffer {
     if (this.#before === undefined) return this.#frame
     if (this.#joined === undefined) {

@@ -1,7 +1,9 @@
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import { FIN, Opcode, RSV1 } from '../protocol/opcodes.js'
-import type { Outbox, WriteCallback } from './outbox.js'
+import { COPIED_BELOW, type Outbox } from './outbox.js'
 import type { PreparedMessage } from './prepared-message.js'
+import { Queue } from './queue.js'
+import { type CallbackOwner, runLater, type SendCallback } from './send-callback.js'
 
 /** How one message or fragment is sent. */
 export interface MessageOptions {
@@ -12,11 +14,22 @@ export interface MessageOptions {
   readonly fin: boolean
 }
 
-type Job = () => void
-
-/** Who hears that compression in the background has caught up. */
-export interface WriterOwner {
+/** Whom a {@link MessageWriter} tells. */
+export interface WriterOwner extends CallbackOwner {
+  /** Nothing waits for a compression or a Blob any more. */
   onWriterIdle(): void
+  /** A compression or a Blob failed. Without it the order of what follows would be a lie. */
+  onWriterFailed(cause: Error): void
+}
+
+/** What waits for a compression or a Blob: the first of all, and everything sent after it. */
+interface Job {
+  /** The bytes that it counts as until it is a frame. */
+  readonly length: number
+  /** The bytes of a message among them; 0 for a control frame. */
+  readonly payload: number
+  readonly callback: SendCallback | undefined
+  readonly send: () => void
 }
 
 /**
@@ -25,18 +38,26 @@ export interface WriterOwner {
  * is read.
  */
 export class MessageWriter {
+  /** Bytes that wait here. A message that is not yet a frame counts with its payload. */
+  length = 0
+  /** The bytes of messages among them. */
+  payload = 0
+  /** Bytes of shared messages that wait for the last fragment of an unfinished one: for the application, not the peer. */
+  held = 0
+
   readonly #outbox: Outbox
   readonly #deflater: MessageDeflater | undefined
+  readonly #owner: WriterOwner
 
   /** Whether a message is unfinished, and whether its first fragment was compressed. */
   #isFragmented = false
   #isCompressed = false
   #behindFragments: PreparedMessage[] | undefined
 
-  /** What waits for the compression that runs; undefined while none does. */
-  #jobs: Job[] | undefined
-  #queuedAmount = 0
-  readonly #owner: WriterOwner
+  /** What is compressed or read now. */
+  #running: Job | undefined
+  #waiting: Queue<Job> | undefined
+  #hasFailed = false
 
   constructor(outbox: Outbox, deflater: MessageDeflater | undefined, owner: WriterOwner) {
     this.#outbox = outbox
@@ -44,23 +65,76 @@ export class MessageWriter {
     this.#owner = owner
   }
 
-  /** Octets that wait here and in the outbox. */
-  get bufferedAmount(): number {
-    return this.#queuedAmount + this.#outbox.bufferedAmount
-  }
-
-  /** Whether frames wait for a compression. */
+  /** Whether frames wait for a compression or a Blob. */
   get isBusy(): boolean {
-    return this.#jobs !== undefined
+    return this.#running !== undefined
   }
 
-  message(data: string | Buffer, options: MessageOptions, callback?: WriteCallback): void {
-    if (this.#jobs !== undefined) {
-      this.#queue(this.#jobs, Buffer.byteLength(data), () => {
-        this.message(data, options, callback)
-      })
+  addMessage(data: string | Buffer, options: MessageOptions, callback?: SendCallback): void {
+    if (this.#running === undefined) {
+      this.#writeMessage(data, options, callback)
       return
     }
+    const length = Buffer.byteLength(data)
+    const kept = keep(data)
+    this.#wait(length, length, callback, () => {
+      this.#writeMessage(kept, options, callback)
+    })
+  }
+
+  /** Adds a message of which the bytes have to be read first. */
+  addBlob(blob: Blob, options: MessageOptions, callback?: SendCallback): void {
+    if (this.#running === undefined) this.#readBlob(blob, options, callback)
+    else {
+      this.#wait(blob.size, blob.size, callback, () => {
+        this.#readBlob(blob, options, callback)
+      })
+    }
+  }
+
+  /** @param first - the frame's first byte */
+  addControl(first: number, payload: Buffer, callback?: SendCallback): void {
+    if (this.#running === undefined) this.#outbox.addBytes(first, payload, 0, callback)
+    else {
+      const kept = Buffer.from(payload)
+      this.#wait(payload.length, 0, callback, () => {
+        this.#outbox.addBytes(first, kept, 0, callback)
+      })
+    }
+  }
+
+  /** Adds a message that others send too. It cannot stand between the fragments of another, and waits for the last. */
+  addShared(message: PreparedMessage): void {
+    if (this.#running === undefined) this.#writeShared(message)
+    else {
+      const { length } = message.payload
+      this.#wait(length, length, undefined, () => {
+        this.#writeShared(message)
+      })
+    }
+  }
+
+  /** Gives up the shared messages behind a message that will never be finished. */
+  dropHeld(): void {
+    this.#behindFragments = undefined
+    this.length -= this.held
+    this.payload -= this.held
+    this.held = 0
+  }
+
+  /** Gives up what waits: the callbacks get the cause. The amounts stay as they are. */
+  fail(cause: Error): void {
+    this.#hasFailed = true
+    const callbacks: SendCallback[] = []
+    for (let job = this.#running; job !== undefined; job = this.#waiting?.shift()) {
+      if (job.callback !== undefined) callbacks.push(job.callback)
+    }
+    this.#running = undefined
+    this.#behindFragments = undefined
+    if (callbacks.length > 0) runLater(callbacks, cause, this.#owner)
+  }
+
+  #writeMessage(data: string | Buffer, options: MessageOptions, callback: SendCallback | undefined): void {
     const deflater = this.#deflater
     const opcode = this.#isFragmented ? Opcode.continuation : options.isBinary ? Opcode.binary : Opcode.text
     let first = options.fin ? opcode | FIN : opcode
@@ -69,124 +143,140 @@ export class MessageWriter {
       if (this.#isCompressed) first |= RSV1
     }
     this.#isFragmented = !options.fin
-    if (deflater !== undefined && this.#isCompressed) this.#deflate(first, data, deflater, callback)
-    else this.#outbox.data(first, data, callback)
-    if (options.fin && this.#behindFragments !== undefined) this.#sendPrepared(this.#behindFragments)
+    // To a socket that is gone nothing is worth compressing: its own error is what the callback gets.
+    if (deflater !== undefined && this.#isCompressed && this.#outbox.isOpen) {
+      this.#writeCompressed(first, data, deflater, callback)
+    } else if (typeof data === 'string') this.#outbox.addText(first, data, callback)
+    else this.#outbox.addBytes(first, data, data.length, callback)
+    if (options.fin && this.#behindFragments !== undefined) this.#writeHeld(this.#behindFragments)
   }
 
-  /** A message of which the octets have to be read first. */
-  blob(blob: Blob, options: MessageOptions, callback?: WriteCallback): void {
-    if (this.#jobs !== undefined) {
-      this.#queue(this.#jobs, blob.size, () => {
-        this.blob(blob, options, callback)
-      })
+  #writeCompressed(
+    first: number,
+    data: string | Buffer,
+    deflater: MessageDeflater,
+    callback: SendCallback | undefined,
+  ): void {
+    const payload = typeof data === 'string' ? Buffer.from(data) : data
+    const { length } = payload
+    if (deflater.isQuick(payload)) {
+      this.#outbox.addBytes(first, deflater.deflateNow(payload, first >= FIN), length, callback)
       return
     }
-    this.#startWaiting(blob.size)
+    const job = this.#start(length, callback)
+    deflater.deflateLater(keep(payload), first >= FIN, (error, compressed) => {
+      this.#finish(job, error ?? undefined, () => {
+        this.#outbox.addBytes(first, compressed, length, callback)
+      })
+    })
+  }
+
+  #readBlob(blob: Blob, options: MessageOptions, callback: SendCallback | undefined): void {
+    const job = this.#start(blob.size, callback)
     blob.arrayBuffer().then(
-      (octets) => {
-        this.#endWaiting(blob.size, () => {
-          this.message(Buffer.from(octets), options, callback)
+      (bytes) => {
+        this.#finish(job, undefined, () => {
+          this.#writeMessage(Buffer.from(bytes), options, callback)
         })
       },
       (error: unknown) => {
-        this.#endWaiting(blob.size, () => {
-          tellLater(callback, error as Error)
-        })
+        this.#finish(
+          job,
+          error instanceof Error ? error : new Error(String(error), { cause: error }),
+          () => {},
+        )
       },
     )
   }
 
-  /** A control frame. */
-  control(first: number, payload: Buffer, callback?: WriteCallback): void {
-    if (this.#jobs === undefined) this.#outbox.octets(first, payload, callback)
-    else {
-      this.#queue(this.#jobs, payload.length, () => {
-        this.control(first, payload, callback)
-      })
-    }
-  }
-
-  /** A message that others send too. It cannot stand between the fragments of another, and waits for the last of them. */
-  prepared(message: PreparedMessage): void {
-    if (this.#jobs !== undefined) {
-      this.#queue(this.#jobs, message.payload.length, () => {
-        this.prepared(message)
-      })
-    } else if (this.#isFragmented) {
-      this.#queuedAmount += message.payload.length
+  #writeShared(message: PreparedMessage): void {
+    const deflater = this.#deflater
+    const { length } = message.payload
+    if (this.#isFragmented) {
+      this.length += length
+      this.payload += length
+      this.held += length
       this.#behindFragments ??= []
       this.#behindFragments.push(message)
     } else if (this.#outbox.isMasked) {
-      this.message(message.payload, { isBinary: message.isBinary, compress: message.compress, fin: true })
-    } else if (this.#deflater === undefined) {
-      this.#outbox.share(message.plain)
+      this.#writeMessage(
+        message.payload,
+        { isBinary: message.isBinary, compress: message.compress, fin: true },
+        undefined,
+      )
+    } else if (deflater === undefined) {
+      this.#outbox.addShared(message.plain)
     } else {
-      const frame = message.deflated(this.#deflater.settings)
-      if (frame !== message.plain) this.#deflater.forget()
-      this.#outbox.share(frame)
+      const frame = message.deflated(deflater)
+      if (frame !== undefined) this.#addCompressed(message, frame, deflater)
+      else {
+        const job = this.#start(length, undefined)
+        message.deflateLater(deflater.settings, (error, later) => {
+          this.#finish(job, error, () => {
+            this.#addCompressed(message, later, deflater)
+          })
+        })
+      }
     }
   }
 
-  #sendPrepared(messages: PreparedMessage[]): void {
-    this.#behindFragments = undefined
-    for (const message of messages) {
-      this.#queuedAmount -= message.payload.length
-      this.prepared(message)
-    }
+  #addCompressed(
+    message: PreparedMessage,
+    frame: ReturnType<PreparedMessage['deflated']> & object,
+    deflater: MessageDeflater,
+  ): void {
+    if (frame !== message.plain) deflater.forget()
+    this.#outbox.addShared(frame)
   }
 
-  #deflate(first: number, data: string | Buffer, deflater: MessageDeflater, callback?: WriteCallback): void {
-    // To a socket that is gone nothing is worth compressing: its own error is what the callback gets.
-    if (this.#outbox.isDestroyed) {
-      this.#outbox.data(first, data, callback)
-      return
-    }
-    const payload = typeof data === 'string' ? Buffer.from(data) : data
-    if (deflater.isQuick(payload)) {
-      this.#outbox.octets(first, deflater.deflateNow(payload, first >= FIN), callback)
-      return
-    }
-    this.#startWaiting(payload.length)
-    deflater.deflateLater(payload, first >= FIN, (error, compressed) => {
-      this.#endWaiting(payload.length, () => {
-        if (error !== null) tellLater(callback, error)
-        else this.#outbox.octets(first, compressed, callback)
-      })
-    })
+  #writeHeld(messages: PreparedMessage[]): void {
+    this.dropHeld()
+    for (const message of messages) this.addShared(message)
   }
 
   /** Makes all that follows wait. */
-  #startWaiting(length: number): void {
-    this.#jobs = []
-    this.#queuedAmount += length
+  #start(length: number, callback: SendCallback | undefined): Job {
+    const job: Job = { length, payload: length, callback, send: () => {} }
+    this.#running = job
+    this.length += length
+    this.payload += length
+    return job
+  }
+
+  #wait(length: number, payload: number, callback: SendCallback | undefined, send: () => void): void {
+    this.length += length
+    this.payload += payload
+    this.#waiting ??= new Queue()
+    this.#waiting.push({ length, payload, callback, send })
   }
 
   /** Sends what was waited for, and then what waited behind it, up to the next that must be waited for. */
-  #endWaiting(length: number, send: () => void): void {
-    const jobs = this.#jobs ?? []
-    this.#jobs = undefined
-    this.#queuedAmount -= length
-    send()
-    let index = 0
-    while (index < jobs.length && this.#jobs === undefined) jobs[index++]!()
-    if (this.#jobs === undefined) this.#owner.onWriterIdle()
-    else {
-      // Behind what the job that must be waited for has put there itself: broadcasts which its message held back.
-      for (; index < jobs.length; index++) (this.#jobs as Job[]).push(jobs[index]!)
+  #finish(job: Job, error: Error | undefined, send: () => void): void {
+    if (this.#hasFailed) return
+    if (error !== undefined) {
+      this.#owner.onWriterFailed(error)
+      return
     }
+    this.#running = undefined
+    this.#leave(job, send)
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#leave(next, next.send)
+    if (this.#running === undefined) this.#owner.onWriterIdle()
   }
 
-  #queue(jobs: Job[], length: number, job: Job): void {
-    this.#queuedAmount += length
-    jobs.push(() => {
-      this.#queuedAmount -= length
-      job()
-    })
+  #next(): Job | undefined {
+    return this.#running === undefined ? this.#waiting?.shift() : undefined
+  }
+
+  #leave(job: Job, send: () => void): void {
+    // The turn begins first: what the job counted waited before it.
+    this.#outbox.beginTurn()
+    this.length -= job.length
+    this.payload -= job.payload
+    send()
   }
 }
 
-/** Not at once: what the callback sends goes behind what waits, and what it throws keeps none of that back. */
-function tellLater(callback: WriteCallback | undefined, error: Error): void {
-  if (callback !== undefined) process.nextTick(callback, error)
+/** What is sent later is copied if it is short, so that the caller may reuse its Buffer at once. */
+function keep<Data extends string | Buffer>(data: Data): Data | Buffer {
+  return typeof data !== 'string' && data.length < COPIED_BELOW ? Buffer.from(data) : data
 }

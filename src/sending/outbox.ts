@@ -4,59 +4,82 @@ import { headerLength, MAX_HEADER_LENGTH, writeHeader, writeMaskingKey } from '.
 import { mask } from '../protocol/masking.js'
 import type { FrameSequence } from './frame-sequence.js'
 import type { MaskingKeys } from './masking-keys.js'
-import { currentSlab, reserve, slabOffset, take } from './slab.js'
+import type { SendCallback } from './send-callback.js'
+import { type Slab, slabWithRoomFor } from './slab.js'
+import { type FeedOwner, SocketFeed } from './socket-feed.js'
 import { type Flushable, flushAfterTurn } from './turn.js'
 
-/** Called when the octets have left the process, or with the reason why they will not. */
-export type WriteCallback = (error?: Error | null) => void
-
 /**
- * Longer payloads go out from where they are: their copies fill slabs faster than they save writes (echo of 16 KiB: 35 µs
- * a message, with a limit of 16 KiB here 47 µs; of 8 KiB: no difference).
+ * Shorter payloads are copied when they are sent, so that the caller may reuse its Buffer at once. Longer ones leave
+ * from where they are, and must not be changed before the callback.
  */
-const COPY_UP_TO = 8 * 1024
+export const COPIED_BELOW: number = 16 * 1024
 
-/** Up to this many units a text is written where there is room for the worst case, and its length known afterwards. */
+/** Text of up to this many UTF-16 units is written where there is room for the worst case, and measured afterwards. */
 const SHORT_TEXT = 4096
+
+/** UTF-8 takes at most three bytes for each UTF-16 unit. */
+const BYTES_PER_UNIT = 3
+
+const MASKING_KEY_LENGTH = 4
 
 const encoder = new TextEncoder()
 
-/** UTF-8 takes at most three octets for each unit of a JavaScript string. */
-const OCTETS_PER_UNIT = 3
+/** Whom an {@link Outbox} tells. */
+export interface OutboxOwner extends FeedOwner {
+  /** Bytes that wait in front of what is sent next, those behind a compression included. */
+  readonly bytesAhead: number
+  /** A turn has ended: what the socket takes was handed over. */
+  onFlushed(): void
+}
 
 /**
- * The frames of one connection on their way to its socket: small ones are laid one behind the other in the slab and
- * leave in one write when the turn ends; frames shared with other connections leave as the one Buffer that all of them
- * write; long payloads are not copied.
+ * The frames of one connection on their way to its socket. Small ones are laid one behind the other in the slab and
+ * leave in one write when the turn ends. Frames shared with other connections leave as the one Buffer that all of them
+ * write. Long payloads are not copied.
  */
 export class Outbox implements Flushable {
-  readonly #socket: Duplex
-  readonly #keys: MaskingKeys | undefined
+  /** Bytes that waited when the turn began: what a peer is judged by, since nobody can take what is not yet sent. */
+  waitedBefore = 0
 
-  /** What this turn has gathered: octets of the slab, or frames shared with others, never both. */
-  #slab: Buffer | undefined
+  readonly #feed: SocketFeed
+  readonly #owner: OutboxOwner
+  readonly #keys: MaskingKeys | undefined
+  readonly #keyLength: number
+
+  /** What this turn has gathered: bytes of the slab, or frames shared with others, never both. */
+  #slab: Slab | undefined
   #start = 0
   #end = 0
   #shared: FrameSequence | undefined
+  #payload = 0
+  #callbacks: SendCallback[] | undefined
 
-  #isWaiting = false
-  #isCorked = false
-  #callbacks: WriteCallback[] | undefined
+  #isInTurn = false
 
   /** @param keys - the source of masking keys in a client; a server has none */
-  constructor(socket: Duplex, keys?: MaskingKeys) {
-    this.#socket = socket
+  constructor(socket: Duplex, owner: OutboxOwner, keys?: MaskingKeys) {
+    this.#feed = new SocketFeed(socket, owner)
+    this.#owner = owner
     this.#keys = keys
+    this.#keyLength = keys === undefined ? 0 : MASKING_KEY_LENGTH
   }
 
-  /** Octets that the operating system has not taken yet, headers included. */
-  get bufferedAmount(): number {
+  /** Bytes that the operating system has not taken, headers included. */
+  get length(): number {
     return (
-      this.#socket.writableLength +
-      this.#end -
-      this.#start +
-      (this.#shared === undefined ? 0 : this.#shared.length)
+      this.#feed.length + this.#end - this.#start + (this.#shared === undefined ? 0 : this.#shared.length)
     )
+  }
+
+  /** The bytes of messages among them, before compression. Control frames have none. */
+  get payload(): number {
+    return this.#feed.payload + this.#payload
+  }
+
+  /** Bytes that the operating system has taken. */
+  get taken(): number {
+    return this.#feed.taken
   }
 
   /** Whether frames must be masked, and so cannot be shared. */
@@ -64,100 +87,129 @@ export class Outbox implements Flushable {
     return this.#keys !== undefined
   }
 
-  /** Whether the socket is gone, so that nothing more will reach the peer. */
-  get isDestroyed(): boolean {
-    return this.#socket.destroyed
+  /** Whether what is added can still reach the peer. */
+  get isOpen(): boolean {
+    return this.#feed.isOpen
   }
 
-  /** Adds a frame of what a user sends. */
-  data(first: number, data: string | Buffer, callback?: WriteCallback): void {
-    if (typeof data === 'string') this.text(first, data, callback)
-    else this.octets(first, data, callback)
+  /** Begins a turn, if there is none: what is added until its end leaves together. */
+  beginTurn(): void {
+    if (this.#isInTurn) return
+    this.#isInTurn = true
+    this.waitedBefore = this.#owner.bytesAhead
+    flushAfterTurn(this)
   }
 
-  /** Adds a frame of text, encoded straight into its place. */
-  text(first: number, text: string, callback?: WriteCallback): void {
+  /**
+   * Adds a frame of text, encoded straight into its place.
+   *
+   * @param first - the frame's first byte: FIN, reserved bits and opcode
+   */
+  addText(first: number, text: string, callback?: SendCallback): void {
     if (text.length > SHORT_TEXT) {
-      this.#longText(first, text, callback)
+      this.#addLongText(first, text, callback)
       return
     }
-    const slab = this.#open(text.length * OCTETS_PER_UNIT)
-    const masked = this.#keys !== undefined
+    const slab = this.#open(text.length * BYTES_PER_UNIT)
+    const { memory } = slab
     const start = this.#end
-    // As long in octets as in units, which holds for ASCII; else the text moves by the difference of the headers.
-    const guess = start + headerLength(text.length) + (masked ? 4 : 0)
-    const length = slab.write(text, guess)
-    const payload = start + headerLength(length) + (masked ? 4 : 0)
-    if (payload !== guess) slab.copyWithin(payload, guess, guess + length)
-    this.#frame(slab, first, payload, length)
-    if (callback !== undefined) this.#addCallback(callback)
+    // As many bytes as units, which holds for ASCII; else the text moves by the difference of the headers.
+    const guess = start + headerLength(text.length) + this.#keyLength
+    const length = memory.write(text, guess)
+    const payload = start + headerLength(length) + this.#keyLength
+    if (payload !== guess) memory.copyWithin(payload, guess, guess + length)
+    this.#addFrame(slab, first, payload, length, length, callback)
   }
 
-  /** Adds a frame of octets. */
-  octets(first: number, octets: Uint8Array, callback?: WriteCallback): void {
-    const length = octets.byteLength
-    if (length > COPY_UP_TO) {
-      this.#long(first, octets, callback)
+  /**
+   * Adds a frame of bytes.
+   *
+   * @param payload - the bytes of a message that they stand for: its length before compression, 0 for a control frame
+   */
+  addBytes(first: number, bytes: Buffer, payload: number, callback?: SendCallback): void {
+    const length = bytes.byteLength
+    if (length >= COPIED_BELOW) {
+      this.#addLongBytes(first, bytes, payload, callback)
       return
     }
     const slab = this.#open(length)
-    const payload = this.#end + headerLength(length) + (this.#keys === undefined ? 0 : 4)
-    slab.set(octets, payload)
-    this.#frame(slab, first, payload, length)
-    if (callback !== undefined) this.#addCallback(callback)
+    const start = this.#end + headerLength(length) + this.#keyLength
+    slab.memory.set(bytes, start)
+    this.#addFrame(slab, first, start, length, payload, callback)
   }
 
   /** Adds a frame that other connections send as well. */
-  share(frame: FrameSequence): void {
-    if (this.#end > this.#start || frame.length > COPY_UP_TO) this.#spill()
-    if (frame.length > COPY_UP_TO) {
-      this.#cork()
-      this.#socket.write(frame.join())
+  addShared(frame: FrameSequence): void {
+    this.beginTurn()
+    if (this.#end > this.#start) this.#seal()
+    if (frame.length < COPIED_BELOW) {
+      this.#shared = this.#shared === undefined ? frame : this.#shared.followedBy(frame)
+      this.#payload += frame.payloadLength
     } else {
-      this.#shared = this.#shared === undefined ? frame : this.#shared.then(frame)
+      this.#seal()
+      this.#feed.add(frame.join(), frame.payloadLength, undefined)
     }
-    this.#wait()
   }
 
-  /** Hands everything to the socket, in one write. */
   flush(): void {
-    this.#isWaiting = false
-    this.#write()
-    if (this.#isCorked) {
-      this.#isCorked = false
-      this.#socket.uncork()
-    }
+    this.#isInTurn = false
+    if (this.#isGathering) this.#seal(true)
+    else this.#feed.pump()
+    this.#owner.onFlushed()
   }
 
-  /** Hands everything to the socket and sends FIN behind it. */
+  /** Hands everything over and sends FIN behind it. */
   end(): void {
-    this.flush()
-    this.#socket.end()
+    this.#seal()
+    this.#feed.end()
   }
 
-  /** Finds room for a frame in the slab, behind the frame before it where that is there too. */
-  #open(length: number): Buffer {
-    reserve(length + MAX_HEADER_LENGTH)
-    const slab = currentSlab()
-    const offset = slabOffset()
-    if (this.#slab !== slab || this.#end !== offset || this.#shared !== undefined) {
-      if (this.#end > this.#start || this.#shared !== undefined) this.#spill()
+  /** The socket may have taken what it was given. */
+  drain(): void {
+    this.#feed.drain()
+  }
+
+  /** Gives up what was not taken: its callbacks get the cause. */
+  fail(cause: Error): void {
+    this.#seal()
+    this.#feed.fail(cause)
+  }
+
+  get #isGathering(): boolean {
+    return this.#end > this.#start || this.#shared !== undefined
+  }
+
+  /** Finds room for a frame in the slab, behind the frame before it if that is there too. */
+  #open(length: number): Slab {
+    this.beginTurn()
+    const slab = slabWithRoomFor(length + MAX_HEADER_LENGTH)
+    if (this.#slab !== slab || this.#end !== slab.used || this.#shared !== undefined) {
+      this.#seal()
       this.#slab = slab
-      this.#start = this.#end = offset
+      this.#start = this.#end = slab.used
     }
     return slab
   }
 
   /** Completes the frame whose payload stands in the slab. */
-  #frame(slab: Buffer, first: number, payload: number, length: number): void {
-    this.#head(slab, this.#end, first, payload, length)
-    this.#end = payload + length
-    take(this.#end)
-    if (!this.#isWaiting) this.#wait()
+  #addFrame(
+    slab: Slab,
+    first: number,
+    start: number,
+    length: number,
+    payload: number,
+    callback: SendCallback | undefined,
+  ): void {
+    this.#writeHead(slab.memory, this.#end, first, start, length)
+    slab.used = this.#end = start + length
+    this.#payload += payload
+    if (callback === undefined) return
+    if (this.#callbacks === undefined) this.#callbacks = [callback]
+    else this.#callbacks.push(callback)
   }
 
   /** Writes the header in front of a payload, which a client masks in its place. */
-  #head(target: Buffer, start: number, first: number, payload: number, length: number): void {
+  #writeHead(target: Buffer, start: number, first: number, payload: number, length: number): void {
     const keys = this.#keys
     const offset = writeHeader(target, start, first, length, keys !== undefined)
     if (keys === undefined) return
@@ -167,89 +219,57 @@ export class Outbox implements Flushable {
   }
 
   /** A text too long to provide for its worst case in the slab: a frame in memory of its own. */
-  #longText(first: number, text: string, callback?: WriteCallback): void {
-    const keyLength = this.#keys === undefined ? 0 : 4
-    let start = headerLength(text.length) + keyLength
+  #addLongText(first: number, text: string, callback: SendCallback | undefined): void {
+    let start = headerLength(text.length) + this.#keyLength
     let length = text.length
     let frame = Buffer.allocUnsafeSlow(start + length)
-    // As long in octets as in units, which holds for ASCII: one pass, where asking for the length first makes it two.
+    // As many bytes as units, which holds for ASCII: one pass, where asking for the length first makes it two.
     if (encoder.encodeInto(text, frame.subarray(start)).read < text.length) {
       length = Buffer.byteLength(text)
-      start = headerLength(length) + keyLength
+      start = headerLength(length) + this.#keyLength
       frame = Buffer.allocUnsafeSlow(start + length)
       frame.write(text, start)
     }
-    this.#head(frame, 0, first, start, length)
-    this.#spill()
-    if (callback !== undefined) this.#addCallback(callback)
-    this.#socket.write(frame, this.#takeCallbacks())
-    this.#wait()
+    this.#writeHead(frame, 0, first, start, length)
+    this.beginTurn()
+    this.#seal()
+    this.#feed.add(frame, length, callback && [callback])
   }
 
-  /** A payload that goes out from where it is; its header goes with the small frames before it. */
-  #long(first: number, octets: Uint8Array, callback?: WriteCallback): void {
-    const length = octets.byteLength
+  /** A payload that leaves from where it is; its header leaves with the small frames before it. */
+  #addLongBytes(first: number, bytes: Buffer, payload: number, callback: SendCallback | undefined): void {
+    const length = bytes.byteLength
     const slab = this.#open(0)
-    const start = this.#end
-    let payload = octets
-    this.#end = writeHeader(slab, start, first, length, this.#keys !== undefined)
+    const { memory } = slab
+    let masked = bytes
+    this.#end = writeHeader(memory, this.#end, first, length, this.#keys !== undefined)
     if (this.#keys !== undefined) {
       const key = this.#keys()
-      this.#end = writeMaskingKey(slab, this.#end, key)
-      // The octets are the caller's: they are masked in a copy.
-      payload = Buffer.from(octets)
-      mask(payload, 0, length, key)
+      this.#end = writeMaskingKey(memory, this.#end, key)
+      // The bytes are the caller's: they are masked in a copy.
+      masked = Buffer.from(bytes)
+      mask(masked, 0, length, key)
     }
-    take(this.#end)
-    this.#spill()
-    if (callback !== undefined) this.#addCallback(callback)
-    this.#socket.write(payload, this.#takeCallbacks())
-    this.#wait()
+    slab.used = this.#end
+    this.#seal()
+    this.#feed.add(masked, payload, callback && [callback])
   }
 
-  /** Passes on what is gathered, because what follows cannot be laid behind it; the cork makes all one write still. */
-  #spill(): void {
-    this.#cork()
-    this.#write()
-  }
-
-  #cork(): void {
-    if (this.#isCorked) return
-    this.#isCorked = true
-    this.#socket.cork()
-  }
-
-  #write(): void {
+  /** Passes on what is gathered, because what follows cannot be laid behind it, or with it the whole turn. */
+  #seal(isTurnOver = false): void {
+    if (!this.#isGathering) return
     const shared = this.#shared
-    const octets = this.#end > this.#start ? this.#slab!.subarray(this.#start, this.#end) : undefined
-    // Before the write, which may come back here: a stream within the process can deliver, and be answered, at once.
+    let bytes = shared === undefined ? this.#slab!.memory.subarray(this.#start, this.#end) : shared.join()
+    const payload = this.#payload
+    const callbacks = this.#callbacks
+    // Before the write, which may come back here: an in-process stream can deliver, and be answered, at once.
     this.#shared = undefined
     this.#slab = undefined
-    this.#start = this.#end = 0
-    if (shared !== undefined) this.#socket.write(shared.join(), this.#takeCallbacks())
-    else if (octets !== undefined) {
-      // Behind a slow reader they may wait for long: a copy, lest each hold a slab.
-      this.#socket.write(this.#socket.writableLength > 0 ? isolate(octets) : octets, this.#takeCallbacks())
-    }
-  }
-
-  #wait(): void {
-    if (this.#isWaiting) return
-    this.#isWaiting = true
-    flushAfterTurn(this)
-  }
-
-  #addCallback(callback: WriteCallback): void {
-    if (this.#callbacks === undefined) this.#callbacks = [callback]
-    else this.#callbacks.push(callback)
-  }
-
-  #takeCallbacks(): WriteCallback | undefined {
-    const callbacks = this.#callbacks
-    if (callbacks === undefined) return undefined
+    this.#start = this.#end = this.#payload = 0
     this.#callbacks = undefined
-    return (error) => {
-      for (const callback of callbacks) callback(error)
-    }
+    // Behind a slow reader they may wait for long: a copy, so that they do not keep a slab alive.
+    if (shared === undefined && this.#feed.isWaiting) bytes = isolate(bytes)
+    if (isTurnOver) this.#feed.send(bytes, payload, callbacks)
+    else this.#feed.add(bytes, payload, callbacks)
   }
 }

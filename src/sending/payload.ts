@@ -1,8 +1,8 @@
-/** What can be sent: text, octets in any of their forms, or (as `ws` has it) a number, which is sent as text. */
+/** What can be sent: text, bytes in any of their forms, or (as in `ws`) a number, which is sent as text. */
 export type Payload = string | number | ArrayBuffer | SharedArrayBuffer | ArrayBufferView
 
 /**
- * Brings what a user sends to one of two forms. Octets are not copied.
+ * Brings what a user sends to one of two forms. Bytes are not copied.
  *
  * @throws TypeError for anything else: a payload of the wrong type must not become uninitialised memory on the wire
  */
@@ -18,9 +18,9 @@ export function toPayload(data: unknown): string | Buffer {
   )
 }
 
-/** The octets of a Buffer alone, which may be a part of a larger memory. */
-export function toArrayBuffer(octets: Buffer): ArrayBuffer {
-  return new Uint8Array(octets).buffer
+/** The bytes of a Buffer alone, which may be a part of a larger memory. */
+export function toArrayBuffer(bytes: Buffer): ArrayBuffer {
+  return new Uint8Array(bytes).buffer
 }
 
 function describe(data: unknown): string {

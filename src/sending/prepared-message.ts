@@ -1,39 +1,87 @@
 import { encodeFrame, payloadStart } from '../protocol/frames.js'
-import { deflateAlone, type DeflaterSettings } from '../protocol/message-deflater.js'
+import { type DeflaterSettings, MessageDeflater } from '../protocol/message-deflater.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { FrameSequence } from './frame-sequence.js'
+
+/** Called with the compressed frame, or with the reason why there is none. */
+type Receiver = (error: Error | undefined, frame: FrameSequence) => void
+
+/** A message compressed for one kind of window. */
+interface Variant {
+  readonly settings: DeflaterSettings
+  frame: FrameSequence | undefined
+  error: Error | undefined
+  /** Those who wait for the thread pool. */
+  receivers: Receiver[]
+}
 
 /** A message for many: encoded once, and compressed once for each kind of window among its receivers, when needed. */
 export class PreparedMessage {
   readonly isBinary: boolean
   /** Whether those who negotiated compression get it compressed, if it is long enough. */
   readonly compress: boolean
-  /** The octets of the message: a copy, so that the sender may go on with its own. */
+  /** The bytes of the message: a copy, so that the sender may reuse its own. */
   readonly payload: Buffer
   /** The message as it is. */
   readonly plain: FrameSequence
 
-  readonly #deflated: { settings: DeflaterSettings; frame: FrameSequence }[] = []
+  readonly #variants: Variant[] = []
 
   constructor(data: string | Buffer, isBinary: boolean, compress: boolean) {
     this.isBinary = isBinary
     this.compress = compress
     const frame = encodeFrame(data, { opcode: isBinary ? Opcode.binary : Opcode.text })
     this.payload = frame.subarray(payloadStart(frame))
-    this.plain = new FrameSequence(frame)
+    this.plain = new FrameSequence(frame, this.payload.length)
   }
 
-  /** The message compressed from an empty window, which every peer with such a window can read; plain when it is short. */
-  deflated(settings: DeflaterSettings): FrameSequence {
-    if (!this.compress || this.payload.length < settings.threshold) return this.plain
-    for (const variant of this.#deflated) if (isSame(variant.settings, settings)) return variant.frame
-    const octets = deflateAlone(this.payload, settings)
-    const frame = new FrameSequence(
-      encodeFrame(octets, { opcode: this.isBinary ? Opcode.binary : Opcode.text, rsv1: true }),
-    )
-    this.#deflated.push({ settings, frame })
-    return frame
+  /**
+   * The message compressed from an empty window, which every peer with such a window can read; plain when it is short.
+   * `undefined` if it is too long to compress on this thread: {@link deflateLater} has it then.
+   */
+  deflated(deflater: MessageDeflater): FrameSequence | undefined {
+    if (!this.compress || this.payload.length < deflater.settings.threshold) return this.plain
+    const variant = this.#variantFor(deflater.settings)
+    if (variant.frame === undefined && deflater.isQuick(this.payload)) {
+      variant.frame = this.#frameOf(alone(variant.settings).deflateNow(this.payload, true))
+    }
+    return variant.frame
   }
+
+  /** Compresses the message on the thread pool, once for all who ask. `receiver` is never called synchronously. */
+  deflateLater(settings: DeflaterSettings, receiver: Receiver): void {
+    const variant = this.#variantFor(settings)
+    if (variant.frame !== undefined || variant.error !== undefined) {
+      process.nextTick(receiver, variant.error, variant.frame ?? this.plain)
+      return
+    }
+    variant.receivers.push(receiver)
+    if (variant.receivers.length > 1) return
+    alone(settings).deflateLater(this.payload, true, (error, compressed) => {
+      if (error === null) variant.frame = this.#frameOf(compressed)
+      else variant.error = error
+      const receivers = variant.receivers
+      variant.receivers = []
+      for (const waiting of receivers) waiting(variant.error, variant.frame ?? this.plain)
+    })
+  }
+
+  #frameOf(compressed: Buffer): FrameSequence {
+    const opcode = this.isBinary ? Opcode.binary : Opcode.text
+    return new FrameSequence(encodeFrame(compressed, { opcode, rsv1: true }), this.payload.length)
+  }
+
+  #variantFor(settings: DeflaterSettings): Variant {
+    for (const variant of this.#variants) if (isSame(variant.settings, settings)) return variant
+    const variant: Variant = { settings, frame: undefined, error: undefined, receivers: [] }
+    this.#variants.push(variant)
+    return variant
+  }
+}
+
+/** A deflater whose messages refer to nothing before them. */
+function alone(settings: DeflaterSettings): MessageDeflater {
+  return new MessageDeflater({ ...settings, contextTakeover: false })
 }
 
 function isSame(one: DeflaterSettings, other: DeflaterSettings): boolean {

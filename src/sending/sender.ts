@@ -1,140 +1,315 @@
 import type { Duplex } from 'node:stream'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import { FIN, Opcode } from '../protocol/opcodes.js'
-import type { ConnectionEmitter } from '../connection/connection-events.js'
 import { slowPeerError } from './connection-error.js'
-import type { ConnectionSettings } from '../connection/connection-settings.js'
-import { channels } from '../connection/diagnostics.js'
-import type { SlowLimits } from './slow-limits.js'
+import type { MaskingKeys } from './masking-keys.js'
 import { type MessageOptions, MessageWriter, type WriterOwner } from './message-writer.js'
-import { Outbox, type WriteCallback } from './outbox.js'
+import { Outbox, type OutboxOwner } from './outbox.js'
 import type { PreparedMessage } from './prepared-message.js'
-import { drainWhenTaken } from '../connection/socket-listeners.js'
+import { bindCallback, runLater, type SendCallback, type WriteCallback } from './send-callback.js'
+import type { SlowLimits, SlowPolicy } from './slow-limits.js'
+import type { Traffic } from './traffic.js'
+
+/** What a {@link Sender} obeys. */
+export interface SendingSettings {
+  /** Bytes, frame headers included, that may wait for a peer before it counts as slow; `Infinity` for no limit. */
+  readonly maxBufferedAmount: number
+  /** What becomes of a slow peer: its connection ends, or it misses messages. */
+  readonly slowPolicy: SlowPolicy
+  /** The source of masking keys, in a client. */
+  readonly maskingKeys?: MaskingKeys | undefined
+  readonly traffic: Traffic
+}
+
+/** Whom a {@link Sender} tells. */
+export interface SenderOwner {
+  /** Bytes that had to wait were taken by the operating system. Not called for writes that are taken at once. */
+  onTaken(): void
+  /** All that waited is taken, after a send that returned `false`. Called once per such phase, never within a send. */
+  onDrain(): void
+  /** Sends have begun to return `false`. */
+  onBackpressure(bufferedAmount: number): void
+  /** The connection must end: the peer is too slow, a Blob could not be read, or a compression failed. */
+  onSendingFailed(cause: Error): void
+  /** A send callback threw, or returned a promise that rejected. */
+  onCallbackFailed(failure: unknown): void
+}
+
+/** A message of which the last fragment has not been sent yet. */
+interface UnfinishedMessage {
+  readonly isSkipped: boolean
+  /** The bytes of its fragments so far. */
+  length: number
+}
 
 /**
- * What goes out of a connection: how much may wait for the peer, what becomes of more, and when the sender is told to
- * go on. A class of its own and not an object, of which each idle connection would have one.
+ * What goes out of a connection: how much may wait for the peer, what becomes of more, and when the application is told
+ * to go on. Messages leave whole and in order or, past a limit, not at all.
+ *
+ * An idle connection has nothing but this: the rest is made when something is sent.
  */
-export abstract class Outgoing implements WriterOwner {
-  protected readonly socket: Duplex
-  protected readonly settings: ConnectionSettings
-  protected readonly emitter: ConnectionEmitter
-  protected readonly outbox: Outbox
-  /** Made when there is something that a frame by itself is not: most connections have none. */
+export class Sender implements OutboxOwner, WriterOwner {
+  readonly #socket: Duplex
+  readonly #settings: SendingSettings
+  readonly #owner: SenderOwner
+  readonly #deflater: MessageDeflater | undefined
+  #outbox: Outbox | undefined
+  /** Made for what is not simply a frame: most connections have none. */
   #writer: MessageWriter | undefined
-  /** `'drain'` is to be emitted. */
-  protected owesDrain = false
+  #unfinished: UnfinishedMessage | undefined
+  /** Why nothing more is accepted. */
+  #closed: Error | undefined
+  #hasFailed = false
+  #owesDrain = false
 
-  constructor(
-    socket: Duplex,
-    settings: ConnectionSettings,
-    emitter: ConnectionEmitter,
-    deflater: MessageDeflater | undefined,
-  ) {
-    this.socket = socket
-    this.settings = settings
-    this.emitter = emitter
-    this.outbox = new Outbox(socket, settings.maskingKeys)
-    if (deflater !== undefined) this.#writer = new MessageWriter(this.outbox, deflater, this)
+  constructor(socket: Duplex, settings: SendingSettings, owner: SenderOwner, deflater?: MessageDeflater) {
+    // The peer's FIN must not end our half: what was accepted goes out first, and `end()` sends our FIN.
+    socket.allowHalfOpen = true
+    this.#socket = socket
+    this.#settings = settings
+    this.#owner = owner
+    this.#deflater = deflater
   }
 
-  abstract get readyState(): 1 | 2 | 3
-  abstract terminate(cause?: Error): void
-  abstract drain(): void
-  abstract onWriterIdle(): void
-
+  /**
+   * The bytes of messages that the operating system has not taken yet: as WHATWG has it, without frame headers and
+   * control frames. A compressed message counts with the length that it had before. After a failure it stays.
+   */
   get bufferedAmount(): number {
-    return this.#writer === undefined ? this.outbox.bufferedAmount : this.#writer.bufferedAmount
+    return (this.#outbox?.payload ?? 0) + (this.#writer?.payload ?? 0)
   }
 
-  /** Whether frames wait for a compression or a Blob. */
-  protected get isBusy(): boolean {
-    return this.#writer !== undefined && this.#writer.isBusy
+  /**
+   * The bytes that the operating system has not taken yet, frame headers and control frames included: what limits are
+   * judged by. What waits for a compression or a Blob counts with its payload until it is a frame.
+   */
+  get bufferedBytes(): number {
+    return (this.#outbox?.length ?? 0) + (this.#writer?.length ?? 0)
   }
 
-  /** Sends a message or a fragment; `false` asks to wait for `'drain'`. */
-  message(data: string | Buffer, options: MessageOptions, callback?: WriteCallback): boolean {
-    if (!this.#hasRoom()) return this.#skip(callback)
-    if (options.fin) this.settings.traffic.sent++
-    if (this.#writer === undefined && options.fin) {
-      this.outbox.data(wholeMessage(options.isBinary), data, callback)
+  /** Bytes that the operating system has taken, frame headers included. */
+  get bytesTaken(): number {
+    return this.#outbox?.taken ?? 0
+  }
+
+  /** Whether a compression or a Blob is pending. */
+  get isBusy(): boolean {
+    return this.#writer?.isBusy ?? false
+  }
+
+  /**
+   * Sends a message or a fragment.
+   *
+   * @returns `false` when so much waits that the caller should wait for `onDrain`, or when the message was skipped
+   */
+  sendMessage(data: string | Buffer, options: MessageOptions, callback?: WriteCallback | null): boolean {
+    const bound = bindCallback(callback)
+    if (!this.#admit(options.fin, bound)) return false
+    const { fin } = options
+    if (this.#unfinished !== undefined) this.#unfinished.length += Buffer.byteLength(data)
+    if (fin) this.#complete()
+    if (this.#writer === undefined && fin && this.#deflater === undefined) {
+      const first = wholeMessage(options.isBinary)
+      if (typeof data === 'string') this.#outbox!.addText(first, data, bound)
+      else this.#outbox!.addBytes(first, data, data.length, bound)
     } else {
-      this.#writerForMore().message(data, options, callback)
+      this.#makeWriter().addMessage(data, options, bound)
     }
     return this.#isBelowMark()
   }
 
-  /** Sends a message that is still to be read. */
-  blob(blob: Blob, options: MessageOptions, callback?: WriteCallback): boolean {
-    if (!this.#hasRoom()) return this.#skip(callback)
-    if (options.fin) this.settings.traffic.sent++
-    this.#writerForMore().blob(blob, options, callback)
+  /** Sends a message or a fragment that is still to be read. @returns what {@link sendMessage} does */
+  sendBlob(blob: Blob, options: MessageOptions, callback?: WriteCallback | null): boolean {
+    const bound = bindCallback(callback)
+    if (!this.#admit(options.fin, bound)) return false
+    if (this.#unfinished !== undefined) this.#unfinished.length += blob.size
+    if (options.fin) this.#complete()
+    this.#makeWriter().addBlob(blob, options, bound)
     return this.#isBelowMark()
   }
 
-  /** Sends a message that others get too; `false` when the peer is too slow to have it. */
-  deliver(message: PreparedMessage, limits: SlowLimits): boolean {
-    if (this.readyState !== 1 || !this.#hasRoom(limits)) return false
-    this.settings.traffic.sent++
-    if (this.#writer !== undefined) this.#writer.prepared(message)
-    else if (this.outbox.isMasked) {
-      this.outbox.octets(wholeMessage(message.isBinary), message.payload)
+  /** Sends a control frame, between the fragments of a message too. */
+  sendControl(opcode: number, payload: Buffer, callback?: WriteCallback | null): void {
+    const bound = bindCallback(callback)
+    if (this.#closed !== undefined) {
+      this.#refuse(bound, this.#closed)
+      return
+    }
+    const outbox = this.#beginTurn()
+    if (this.#writer === undefined) outbox.addBytes(opcode | FIN, payload, 0, bound)
+    else this.#writer.addControl(opcode | FIN, payload, bound)
+  }
+
+  /** Sends a message that others get too. @returns `false` when it was skipped, or the connection is closing */
+  sendShared(message: PreparedMessage, limits: SlowLimits): boolean {
+    if (this.#closed !== undefined) return false
+    const outbox = this.#beginTurn()
+    const limit = limits.maxBufferedAmount ?? this.#settings.maxBufferedAmount
+    if (outbox.waitedBefore > limit) {
+      const policy = limits.slowPolicy ?? this.#settings.slowPolicy
+      if (policy === 'terminate') this.#failSlow(outbox.waitedBefore)
+      return false
+    }
+    const writer = this.#writer
+    // What waits for the application's own last fragment is no fault of the peer's.
+    if (writer !== undefined && writer.held > limit) return false
+    this.#settings.traffic.sent++
+    if (writer !== undefined || this.#deflater !== undefined) this.#makeWriter().addShared(message)
+    else if (outbox.isMasked) {
+      outbox.addBytes(wholeMessage(message.isBinary), message.payload, message.payload.length)
     } else {
-      this.outbox.share(message.plain)
+      outbox.addShared(message.plain)
     }
     return true
   }
 
-  /** Sends a control frame. */
-  control(opcode: number, payload: Buffer, callback?: WriteCallback): void {
-    if (this.#writer === undefined) this.outbox.octets(opcode | FIN, payload, callback)
-    else this.#writer.control(opcode | FIN, payload, callback)
+  /** Sends FIN behind everything that was accepted, pending compressions included. What is sent later gets an error. */
+  end(): void {
+    if (this.#closed !== undefined) return
+    this.#closed = new Error('The connection is closing: nothing more can be sent')
+    this.#writer?.dropHeld()
+    if (this.isBusy) return
+    if (this.#outbox !== undefined) this.#outbox.end()
+    else if (this.#socket.writable) this.#socket.end()
   }
 
-  #writerForMore(): MessageWriter {
-    return (this.#writer ??= new MessageWriter(this.outbox, undefined, this))
+  /** Nothing more leaves: each callback that has not been called gets the cause. A second call does nothing. */
+  fail(cause: Error): void {
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    this.#closed = cause
+    this.#outbox?.fail(cause)
+    this.#writer?.fail(cause)
   }
 
-  #hasRoom(limits: SlowLimits = this.settings): boolean {
-    const { maxBufferedAmount = this.settings.maxBufferedAmount, slowPolicy = this.settings.slowPolicy } =
-      limits
-    if (this.bufferedAmount <= maxBufferedAmount) return true
-    if (slowPolicy === 'terminate') this.terminate(slowPeerError(this.bufferedAmount))
-    return false
+  /** The socket has emitted `'drain'`. */
+  drain(): void {
+    this.#outbox?.drain()
+  }
+
+  // What the outbox and the writer tell.
+
+  /** For the outbox: bytes that wait for the peer, not for the application. */
+  get bytesAhead(): number {
+    return this.bufferedBytes - (this.#writer?.held ?? 0)
+  }
+
+  onTaken(): void {
+    this.#owner.onTaken()
+    this.#drainIfDue()
+  }
+
+  onFlushed(): void {
+    // In a later tick: whoever sent must have had the time to begin to wait.
+    if (this.#owesDrain && this.bytesAhead === 0) this.#drainLater()
+  }
+
+  onWriterIdle(): void {
+    if (this.#closed !== undefined) this.#outbox!.end()
+    if (this.#owesDrain) this.#drainLater()
+  }
+
+  onWriterFailed(cause: Error): void {
+    this.#failAndTell(cause)
+  }
+
+  onWriteFailed(failure: unknown): void {
+    this.#failAndTell(failure instanceof Error ? failure : new Error(String(failure), { cause: failure }))
+  }
+
+  onCallbackFailed(failure: unknown): void {
+    this.#owner.onCallbackFailed(failure)
+  }
+
+  #drainLater(): void {
+    process.nextTick(() => {
+      this.#drainIfDue()
+    })
+  }
+
+  #drainIfDue(): void {
+    if (!this.#owesDrain || this.#hasFailed || this.isBusy || this.bytesAhead > 0) return
+    this.#owesDrain = false
+    this.#owner.onDrain()
+  }
+
+  /** Whether a message or a fragment is sent; else its callback is told why not. */
+  #admit(fin: boolean, callback: SendCallback | undefined): boolean {
+    if (this.#closed !== undefined) return this.#refuse(callback, this.#closed)
+    const { waitedBefore } = this.#beginTurn()
+    const { maxBufferedAmount, slowPolicy } = this.#settings
+    const unfinished = this.#unfinished
+    if (unfinished?.isSkipped === true) {
+      if (fin) this.#unfinished = undefined
+      return this.#skip(callback, waitedBefore)
+    }
+    if (waitedBefore > maxBufferedAmount) {
+      // A message that has begun goes on, unless it is what waits.
+      const isWithin = unfinished !== undefined && unfinished.length <= maxBufferedAmount
+      if (slowPolicy === 'terminate' || (unfinished !== undefined && !isWithin)) {
+        this.#failSlow(waitedBefore)
+        return this.#refuse(callback, this.#closed!)
+      }
+      if (unfinished === undefined) {
+        if (!fin) this.#unfinished = { isSkipped: true, length: 0 }
+        return this.#skip(callback, waitedBefore)
+      }
+    }
+    if (unfinished === undefined && !fin) this.#unfinished = { isSkipped: false, length: 0 }
+    return true
+  }
+
+  /** A message was sent to its end. */
+  #complete(): void {
+    this.#unfinished = undefined
+    this.#settings.traffic.sent++
+  }
+
+  #beginTurn(): Outbox {
+    const outbox = (this.#outbox ??= new Outbox(this.#socket, this, this.#settings.maskingKeys))
+    outbox.beginTurn()
+    return outbox
+  }
+
+  #makeWriter(): MessageWriter {
+    return (this.#writer ??= new MessageWriter(this.#outbox!, this.#deflater, this))
   }
 
   #isBelowMark(): boolean {
-    const isBelow = this.bufferedAmount < this.socket.writableHighWaterMark
+    const isBelow = this.bytesAhead < this.#socket.writableHighWaterMark
     if (!isBelow) this.#oweDrain()
     return isBelow
   }
 
-  #skip(callback: WriteCallback | undefined): false {
-    if (callback !== undefined) process.nextTick(callback, slowPeerError(this.bufferedAmount))
-    this.#oweDrain()
+  #refuse(callback: SendCallback | undefined, cause: Error): false {
+    if (callback !== undefined) runLater([callback], cause, this)
     return false
   }
 
-  #oweDrain(): void {
-    if (this.owesDrain) return
-    this.owesDrain = true
-    if (channels.backpressure.hasSubscribers) {
-      channels.backpressure.publish({ socket: this.emitter, bufferedAmount: this.bufferedAmount })
-    }
-    // Behind the flush of this turn, which the socket may take whole.
-    process.nextTick(drainWhenTaken, this, this.socket)
+  #skip(callback: SendCallback | undefined, waiting: number): false {
+    this.#oweDrain()
+    // An Error costs a stack trace: only where somebody gets it.
+    return callback === undefined ? false : this.#refuse(callback, slowPeerError(waiting))
   }
 
-  /** Whether so much waits for the peer that it is not read from; only if a `'drain'` is to come, which ends that. */
-  protected isOverrun(): boolean {
-    return (
-      this.bufferedAmount > this.settings.maxBufferedAmount / 2 &&
-      (this.socket.writableNeedDrain || this.isBusy)
-    )
+  #oweDrain(): void {
+    if (this.#owesDrain) return
+    this.#owesDrain = true
+    this.#owner.onBackpressure(this.bufferedAmount)
+  }
+
+  #failSlow(waiting: number): void {
+    this.#failAndTell(slowPeerError(waiting))
+  }
+
+  #failAndTell(cause: Error): void {
+    if (this.#hasFailed) return
+    this.fail(cause)
+    this.#owner.onSendingFailed(cause)
   }
 }
 
-/** The first octet of a message in one frame, not compressed (RFC 6455 section 5.2). */
+/** The first byte of a message in one frame, not compressed (RFC 6455 section 5.2). */
 function wholeMessage(isBinary: boolean): number {
   return FIN | (isBinary ? Opcode.binary : Opcode.text)
 }

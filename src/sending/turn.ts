@@ -5,45 +5,56 @@ export interface Flushable {
 
 /**
  * The turn: everything written while a chunk of input is handled leaves when that chunk is done, everything else at
- * the end of the tick. A socket write costs 2 to 4 µs and a frame some tens of nanoseconds, so the number of writes is
- * what counts; and no later than the tick, so that latency does not pay for it.
+ * the end of the tick. A socket write costs 2 to 4 µs and a frame tens of nanoseconds, so the number of writes is what
+ * counts. Waiting longer than the tick would cost latency.
  */
 const waiting: Flushable[] = []
-/** How many of them had their flush; a chunk that is handled within one (of a stream within the process) goes on here. */
+/** How many of them were flushed. A chunk that is handled within a flush (of an in-process stream) continues here. */
 let flushed = 0
 let depth = 0
-let ticking = false
+let isTicking = false
 
-/** Runs `handle`, and then writes out what it and all it called have sent. */
-export function inTurn<Subject>(
+/** Runs `handle`, and then writes out what it and everything it called have sent. */
+export function inTurn<Subject, Input>(
   subject: Subject,
-  chunk: Buffer,
-  handle: (subject: Subject, chunk: Buffer) => void,
+  input: Input,
+  handle: (subject: Subject, input: Input) => void,
 ): void {
   depth++
   try {
-    handle(subject, chunk)
+    handle(subject, input)
   } finally {
     if (--depth === 0) flushAll()
   }
 }
 
-/** Has `flush` called at the end of the turn; call it once a turn. */
+/** Has `flush` called at the end of the turn. Call it once per turn. */
 export function flushAfterTurn(subject: Flushable): void {
   waiting.push(subject)
-  if (depth > 0 || ticking) return
-  ticking = true
+  if (depth > 0 || isTicking) return
+  isTicking = true
   process.nextTick(flushTick)
 }
 
 function flushTick(): void {
-  ticking = false
+  isTicking = false
   flushAll()
 }
 
 function flushAll(): void {
-  // What a flush adds has its turn in this loop too.
-  while (flushed < waiting.length) waiting[flushed++]!.flush()
+  // What a flush adds is flushed by this loop too.
+  while (flushed < waiting.length) {
+    try {
+      waiting[flushed++]!.flush()
+    } catch (error) {
+      // Thrown outside the loop: a failing flush must not keep the others waiting.
+      process.nextTick(rethrow, error)
+    }
+  }
   waiting.length = 0
   flushed = 0
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }

@@ -1,4 +1,4 @@
-import type { Traffic } from '../connection/traffic.js'
+import type { Traffic } from '../sending/traffic.js'
 import { connectionOf, type WebSocket } from '../websocket/websocket.js'
 import type { RefusalReason } from '../connection/diagnostics.js'
 
@@ -11,8 +11,8 @@ export interface ServerStats {
   /** Whole messages, broadcasts counted for each member; what came too fast is not among them. */
   messages: { received: number; sent: number }
   /** What the connections' sockets have read and written, the opening handshakes included. */
-  octets: { received: number; sent: number }
-  /** Octets that wait for all peers together. */
+  bytes: { received: number; sent: number }
+  /** Bytes that wait for all peers together. */
   bufferedAmount: number
   /**
    * Handshakes that were refused, by reason. A path that none of several servers on one `http.Server` owns is told on
@@ -31,7 +31,7 @@ export class Statistics {
   readonly #traffic: Traffic
   readonly #refused = new Map<RefusalReason, number>()
   readonly #terminated = new Map<string, number>()
-  /** Octets of the connections that are closed. */
+  /** Bytes of the connections that are closed. */
   #received = 0
   #sent = 0
   #accepted = 0
@@ -49,7 +49,7 @@ export class Statistics {
   }
 
   closed(socket: WebSocket, wasClean: boolean, cause: Error | undefined): void {
-    const { received, sent } = octetsOf(socket)
+    const { received, sent } = bytesOf(socket)
     this.#received += received
     this.#sent += sent
     if (wasClean) return
@@ -59,19 +59,19 @@ export class Statistics {
 
   /** @param sockets - those that are not closed yet */
   snapshot(sockets: ReadonlySet<WebSocket>): ServerStats {
-    const octets = { received: this.#received, sent: this.#sent }
+    const bytes = { received: this.#received, sent: this.#sent }
     let bufferedAmount = 0
     for (const socket of sockets) {
-      const { received, sent } = octetsOf(socket)
-      octets.received += received
-      octets.sent += sent
+      const { received, sent } = bytesOf(socket)
+      bytes.received += received
+      bytes.sent += sent
       bufferedAmount += socket.bufferedAmount
     }
     return {
       connections: sockets.size,
       accepted: this.#accepted,
       messages: { received: this.#traffic.received, sent: this.#traffic.sent },
-      octets,
+      bytes,
       bufferedAmount,
       refused: Object.fromEntries(this.#refused),
       terminated: Object.fromEntries(this.#terminated),
@@ -79,6 +79,6 @@ export class Statistics {
   }
 }
 
-function octetsOf(socket: WebSocket): { received: number; sent: number } {
-  return connectionOf(socket)?.octets ?? { received: 0, sent: 0 }
+function bytesOf(socket: WebSocket): { received: number; sent: number } {
+  return connectionOf(socket)?.bytes ?? { received: 0, sent: 0 }
 }

@@ -2,10 +2,15 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Compression, ConnectionSettings } from '../connection/connection-settings.js'
 import { channels } from '../connection/diagnostics.js'
 import type { CloseDetails } from '../connection/connection-events.js'
-import { compressionFor, connectionSettings, deflateOptions } from '../connection/settings.js'
+import {
+  type Compression,
+  compressionFor,
+  type ConnectionSettings,
+  connectionSettings,
+  deflateOptions,
+} from '../connection/settings.js'
 import { toError } from '../connection/failures.js'
 import {
   acceptanceLines,

@@ -256,7 +256,11 @@ const transports = {
     return peer
   },
   TCP: async (http: ReturnType<typeof createServer>): Promise<Duplex> => {
-    const peer = connect({ port: (http.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true })
+    const peer = connect({
+      port: (http.address() as AddressInfo).port,
+      host: '127.0.0.1',
+      allowHalfOpen: true,
+    })
     await shakeHands(peer)
     return peer
   },
@@ -284,37 +288,41 @@ function check(model: Model, subject: Subject): void {
 }
 
 describe.each(Object.entries(transports))('the state machine of a connection over %s', (_name, open) => {
-  test('ends once and tells the truth, whatever happens in whatever order', { timeout: 3_600_000 }, async () => {
-    const http = createServer()
-    const hub = new Hub()
-    const server = new WebSocketServer({ server: http, closeTimeout: 30, heartbeat: false })
-    http.listen(0, '127.0.0.1')
-    await once(http, 'listening')
-    onTestFinished(() => {
-      http.close()
-      server.close()
-    })
-    await fc.assert(
-      fc.asyncProperty(commands, async (list) => {
-        const connection = once(server, 'connection')
-        const peer = await open(http)
-        const [socket] = (await connection) as [WebSocket<undefined>]
-        hub.group('all').add(socket)
-        const [model, subject] = [new Model(), new Subject(socket, peer)]
-        await fc.asyncModelRun(() => ({ model, real: subject }), list)
+  test(
+    'ends once and tells the truth, whatever happens in whatever order',
+    { timeout: 3_600_000 },
+    async () => {
+      const http = createServer()
+      const hub = new Hub()
+      const server = new WebSocketServer({ server: http, closeTimeout: 30, heartbeat: false })
+      http.listen(0, '127.0.0.1')
+      await once(http, 'listening')
+      onTestFinished(() => {
+        http.close()
+        server.close()
+      })
+      await fc.assert(
+        fc.asyncProperty(commands, async (list) => {
+          const connection = once(server, 'connection')
+          const peer = await open(http)
+          const [socket] = (await connection) as [WebSocket<undefined>]
+          hub.group('all').add(socket)
+          const [model, subject] = [new Model(), new Subject(socket, peer)]
+          await fc.asyncModelRun(() => ({ model, real: subject }), list)
 
-        // What is left undone: the peer reads on, and leaves if it has not.
-        subject.peer.resume()
-        if (!model.peerIsDone) subject.peer.end()
-        await subject.closed
-        await turn()
-        if (!peer.destroyed && !peer.readableEnded) await once(peer, 'end').catch(() => undefined)
-        check(model, subject)
-        expect(server.clients!.has(socket)).toBe(false)
-        expect(hub.group('all').size).toBe(0)
-        peer.destroy()
-      }),
-      { numRuns: runs(200) },
-    )
-  })
+          // What is left undone: the peer reads on, and leaves if it has not.
+          subject.peer.resume()
+          if (!model.peerIsDone) subject.peer.end()
+          await subject.closed
+          await turn()
+          if (!peer.destroyed && !peer.readableEnded) await once(peer, 'end').catch(() => undefined)
+          check(model, subject)
+          expect(server.clients!.has(socket)).toBe(false)
+          expect(hub.group('all').size).toBe(0)
+          peer.destroy()
+        }),
+        { numRuns: runs(200) },
+      )
+    },
+  )
 })

@@ -17,7 +17,11 @@ function compressed(payload: Buffer): Buffer {
 
 /** What the peers send that would each like to have the whole thread for themselves. */
 const floods: Record<string, { frame: Buffer; count: number; mostAtOnce: number }> = {
-  'tiny messages': { frame: clientFrame({ opcode: opcode.text, payload: 'x' }), count: 20_000, mostAtOnce: 256 },
+  'tiny messages': {
+    frame: clientFrame({ opcode: opcode.text, payload: 'x' }),
+    count: 20_000,
+    mostAtOnce: 256,
+  },
   'tiny compressed messages': { frame: compressed(Buffer.of(1)), count: 5000, mostAtOnce: 64 },
   'bombs of 1 KiB that inflate to 1 MiB': { frame: compressed(Buffer.alloc(MIB)), count: 20, mostAtOnce: 2 },
   'empty fragments': {
@@ -27,65 +31,72 @@ const floods: Record<string, { frame: Buffer; count: number; mostAtOnce: number 
   },
 }
 
-describe.each(Object.entries(floods))('a peer that floods with %s (F39)', (name, { frame, count, mostAtOnce }) => {
-  test('has a bounded number of messages handled between two turns of the event loop', async () => {
-    const running = await runningServer({ perMessageDeflate: true })
-    const peer = await pausedClient(running.port, DEFLATE)
-    const { socket } = await running.next()
-    let sinceTurn = 0
-    let most = 0
-    let received = 0
-    let isOver = false
-    socket.on('message', () => {
-      received++
-      most = Math.max(most, ++sinceTurn)
-    })
-    const counting = (async () => {
-      while (!isOver) {
-        await turn()
-        sinceTurn = 0
-      }
-    })()
-    if (name === 'empty fragments') peer.write(clientFrame({ opcode: opcode.text, payload: 'x', fin: false }))
-    for (let sent = 0; sent < count; sent++) peer.write(frame)
-    if (name === 'empty fragments') {
-      peer.write(clientFrame({ opcode: opcode.continuation, payload: '' }))
-      while (received === 0) await turn()
-    } else {
-      while (received < count) await turn()
-    }
-    isOver = true
-    await counting
-    expect(most).toBeLessThanOrEqual(mostAtOnce)
-    peer.destroy()
-  })
-
-  test('keeps no bystander waiting for more than its share of messages', async () => {
-    const running = await runningServer({ perMessageDeflate: true })
-    let handled = 0
-    running.server.on('connection', (socket) => {
-      socket.on('message', (data) => {
-        if (data === 'bystander') socket.send(data)
-        else handled++
+describe.each(Object.entries(floods))(
+  'a peer that floods with %s (F39)',
+  (name, { frame, count, mostAtOnce }) => {
+    test('has a bounded number of messages handled between two turns of the event loop', async () => {
+      const running = await runningServer({ perMessageDeflate: true })
+      const peer = await pausedClient(running.port, DEFLATE)
+      const { socket } = await running.next()
+      let sinceTurn = 0
+      let most = 0
+      let received = 0
+      let isOver = false
+      socket.on('message', () => {
+        received++
+        most = Math.max(most, ++sinceTurn)
       })
+      const counting = (async () => {
+        while (!isOver) {
+          await turn()
+          sinceTurn = 0
+        }
+      })()
+      if (name === 'empty fragments')
+        peer.write(clientFrame({ opcode: opcode.text, payload: 'x', fin: false }))
+      for (let sent = 0; sent < count; sent++) peer.write(frame)
+      if (name === 'empty fragments') {
+        peer.write(clientFrame({ opcode: opcode.continuation, payload: '' }))
+        while (received === 0) await turn()
+      } else {
+        while (received < count) await turn()
+      }
+      isOver = true
+      await counting
+      expect(most).toBeLessThanOrEqual(mostAtOnce)
+      peer.destroy()
     })
-    const bystander = await connect(running.url)
-    const peers = await Promise.all(Array.from({ length: 10 }, async () => pausedClient(running.port, DEFLATE)))
-    for (const peer of peers) {
-      if (name === 'empty fragments') peer.write(clientFrame({ opcode: opcode.text, payload: 'x', fin: false }))
-      const some = Math.ceil(count / 10)
-      for (let sent = 0; sent < some; sent++) peer.write(frame)
-    }
-    await turn()
-    for (let asked = 0; asked < 5; asked++) {
-      const before = handled
-      const answer = new Promise((resolve) => bystander.once('message', resolve))
-      bystander.send('bystander')
-      await answer
-      // A round of the others' shares in front of it, one behind it, and what is read while the answer comes.
-      expect(handled - before).toBeLessThanOrEqual(peers.length * mostAtOnce * 3)
-    }
-    for (const peer of peers) peer.destroy()
-    bystander.terminate()
-  })
-})
+
+    test('keeps no bystander waiting for more than its share of messages', async () => {
+      const running = await runningServer({ perMessageDeflate: true })
+      let handled = 0
+      running.server.on('connection', (socket) => {
+        socket.on('message', (data) => {
+          if (data === 'bystander') socket.send(data)
+          else handled++
+        })
+      })
+      const bystander = await connect(running.url)
+      const peers = await Promise.all(
+        Array.from({ length: 10 }, async () => pausedClient(running.port, DEFLATE)),
+      )
+      for (const peer of peers) {
+        if (name === 'empty fragments')
+          peer.write(clientFrame({ opcode: opcode.text, payload: 'x', fin: false }))
+        const some = Math.ceil(count / 10)
+        for (let sent = 0; sent < some; sent++) peer.write(frame)
+      }
+      await turn()
+      for (let asked = 0; asked < 5; asked++) {
+        const before = handled
+        const answer = new Promise((resolve) => bystander.once('message', resolve))
+        bystander.send('bystander')
+        await answer
+        // A round of the others' shares in front of it, one behind it, and what is read while the answer comes.
+        expect(handled - before).toBeLessThanOrEqual(peers.length * mostAtOnce * 3)
+      }
+      for (const peer of peers) peer.destroy()
+      bystander.terminate()
+    })
+  },
+)

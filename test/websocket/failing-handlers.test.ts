@@ -159,18 +159,21 @@ describe('a send callback', () => {
   test.each([
     ['throws', fail],
     ['rejects', reject],
-  ])('that %s closes its connection, and the other callbacks are called (F21, F43)', async (_how, callback) => {
-    const escaped = uncaught()
-    const { running, client, socket } = await openPair()
-    running.server.on('error', () => undefined)
-    const [before, after] = [vi.fn(), vi.fn()]
-    socket.send('a', before)
-    socket.send('b', callback as () => void)
-    socket.send('c', after)
-    expect((await closeOf(client)).code).toBe(1011)
-    expect([before.mock.calls.length, after.mock.calls.length]).toEqual([1, 1])
-    expect(escaped).toEqual([])
-  })
+  ])(
+    'that %s closes its connection, and the other callbacks are called (F21, F43)',
+    async (_how, callback) => {
+      const escaped = uncaught()
+      const { running, client, socket } = await openPair()
+      running.server.on('error', () => undefined)
+      const [before, after] = [vi.fn(), vi.fn()]
+      socket.send('a', before)
+      socket.send('b', callback as () => void)
+      socket.send('c', after)
+      expect((await closeOf(client)).code).toBe(1011)
+      expect([before.mock.calls.length, after.mock.calls.length]).toEqual([1, 1])
+      expect(escaped).toEqual([])
+    },
+  )
 
   test('is no callback when it is null (F40)', async () => {
     const { client, socket } = await openPair()
@@ -182,17 +185,20 @@ describe('a send callback', () => {
 })
 
 describe('the web’s listeners', () => {
-  test.each(['ping', 'pong', 'drain', 'foo'])('of %s are never called, and never throw (F45)', async (type) => {
-    const { client, socket } = await openPair()
-    const listener = vi.fn()
-    socket.addEventListener(type as 'message', listener)
-    client.ping()
-    client.pong()
-    client.send('hello')
-    await once(socket, 'message')
-    expect(listener).not.toHaveBeenCalled()
-    expect(socket.readyState).toBe(WebSocket.OPEN)
-  })
+  test.each(['ping', 'pong', 'drain', 'foo'])(
+    'of %s are never called, and never throw (F45)',
+    async (type) => {
+      const { client, socket } = await openPair()
+      const listener = vi.fn()
+      socket.addEventListener(type as 'message', listener)
+      client.ping()
+      client.pong()
+      client.send('hello')
+      await once(socket, 'message')
+      expect(listener).not.toHaveBeenCalled()
+      expect(socket.readyState).toBe(WebSocket.OPEN)
+    },
+  )
 
   test.each(['message', 'close'])('of %s that are null are ignored (F27)', async (type) => {
     const { client, socket } = await openPair()

@@ -44,7 +44,12 @@ describe('two ends that send to each other', () => {
     const options = { maxBufferedAmount: MIB, maxPayload: 4 * MIB }
     const { client, socket } = await openPair({ server: options, client: options })
     const messages = Array.from({ length: 6 }, () => Buffer.alloc(4 * MIB))
-    await Promise.all([receive(client, 6), receive(socket, 6), send(client, messages), send(socket, messages)])
+    await Promise.all([
+      receive(client, 6),
+      receive(socket, 6),
+      send(client, messages),
+      send(socket, messages),
+    ])
   })
 
   test('both finish whatever is sent, echoed, compressed and paused', { timeout: 3_600_000 }, async () => {
@@ -63,7 +68,11 @@ describe('two ends that send to each other', () => {
           connect(running.url, { maxBufferedAmount: limitOf(other), perMessageDeflate }),
           running.next(),
         ])
-        const work = async (end: End & Pick<WebSocket, 'pause' | 'resume'>, mine: typeof one, theirs: typeof one) => {
+        const work = async (
+          end: End & Pick<WebSocket, 'pause' | 'resume'>,
+          mine: typeof one,
+          theirs: typeof one,
+        ) => {
           const expected = theirs.lengths.length + (theirs.echoes ? mine.lengths.length : 0)
           let received = 0
           const all = new Promise<void>((resolve) => {

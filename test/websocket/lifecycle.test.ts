@@ -86,7 +86,8 @@ describe('closing while messages are held back (F2)', () => {
       }
       return length
     })()
-    for (let start = 0; start < sent.length; start += 65_536) stream.write(sent.subarray(start, start + 65_536))
+    for (let start = 0; start < sent.length; start += 65_536)
+      stream.write(sent.subarray(start, start + 65_536))
     expect(await received).toBe(sent.length)
     await Promise.all([closeOf(client), closeOf(socket)].map((close) => Promise.race([close, turn()])))
   })
@@ -212,24 +213,27 @@ describe('the end', () => {
         })
       },
     ],
-  ])('takes a socket out of clients and lets the server close, in spite of %s (F41)', async (_name, spoil) => {
-    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-    server.on('error', () => undefined)
-    await once(server, 'listening')
-    const connection = once(server, 'connection')
-    const { port } = server.address() as { port: number }
-    const client = await connect(`ws://127.0.0.1:${port}`)
-    const [socket] = (await connection) as [WebSocket<undefined>]
-    spoil(socket)
-    const closed = new Promise<void>((resolve) => {
-      server.close(() => {
-        resolve()
+  ])(
+    'takes a socket out of clients and lets the server close, in spite of %s (F41)',
+    async (_name, spoil) => {
+      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+      server.on('error', () => undefined)
+      await once(server, 'listening')
+      const connection = once(server, 'connection')
+      const { port } = server.address() as { port: number }
+      const client = await connect(`ws://127.0.0.1:${port}`)
+      const [socket] = (await connection) as [WebSocket<undefined>]
+      spoil(socket)
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve()
+        })
       })
-    })
-    client.close()
-    await closed
-    expect(server.clients!.size).toBe(0)
-  })
+      client.close()
+      await closed
+      expect(server.clients!.size).toBe(0)
+    },
+  )
 
   test('gives a slow peer that still reads all that was sent, past closeTimeout', async () => {
     const running = await runningServer({ closeTimeout: 200, maxBufferedAmount: Infinity })
@@ -292,11 +296,7 @@ test('messages reach a paused socket when it resumes within closeTimeout of a FI
   const { socket } = await running.next()
   const messages = inbox(socket)
   socket.pause()
-  peer.end(
-    Buffer.concat(
-      ['a', 'b', 'c'].map((payload) => clientFrame({ opcode: opcode.text, payload })),
-    ),
-  )
+  peer.end(Buffer.concat(['a', 'b', 'c'].map((payload) => clientFrame({ opcode: opcode.text, payload }))))
   peer.resume()
   await turn()
   socket.resume()

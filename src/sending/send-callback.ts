@@ -1,0 +1,62 @@
+import { AsyncResource } from 'node:async_hooks'
+
+/**
+ * Called once: without an error when the bytes were handed to the operating system, else with the reason why they will
+ * not be. It may be async.
+ */
+export type WriteCallback = (error?: Error | null) => unknown
+
+/**
+ * The callback of one `send`, which runs in the async context of that `send` (a subclass of `AsyncResource` costs 60 ns
+ * a callback, `AsyncResource.bind` 12 µs).
+ */
+class SendCallback extends AsyncResource {
+  readonly #callback: WriteCallback
+
+  constructor(callback: WriteCallback) {
+    super('HUBWIRE_SEND')
+    this.#callback = callback
+  }
+
+  run(error: Error | undefined): unknown {
+    return error === undefined
+      ? this.runInAsyncScope(this.#callback)
+      : this.runInAsyncScope(this.#callback, undefined, error)
+  }
+}
+
+export type { SendCallback }
+
+/** Binds a callback to the current async context. `null` and `undefined` are no callback. */
+export function bindCallback(callback: WriteCallback | null | undefined): SendCallback | undefined {
+  return callback === undefined || callback === null ? undefined : new SendCallback(callback)
+}
+
+/** Receives what callbacks throw or reject with. */
+export interface CallbackOwner {
+  onCallbackFailed(failure: unknown): void
+}
+
+/** Calls each callback in the next tick, whatever the others do. */
+export function runLater(
+  callbacks: readonly SendCallback[],
+  error: Error | undefined,
+  owner: CallbackOwner,
+): void {
+  process.nextTick(runAll, callbacks, error, owner)
+}
+
+function runAll(callbacks: readonly SendCallback[], error: Error | undefined, owner: CallbackOwner): void {
+  for (const callback of callbacks) {
+    try {
+      const result = callback.run(error)
+      if (result instanceof Promise) {
+        result.catch((failure: unknown) => {
+          owner.onCallbackFailed(failure)
+        })
+      }
+    } catch (failure) {
+      owner.onCallbackFailed(failure)
+    }
+  }
+}

@@ -1,0 +1,220 @@
+import type { Duplex } from 'node:stream'
+import { Queue } from './queue.js'
+import { type CallbackOwner, runLater, type SendCallback } from './send-callback.js'
+
+/** The most bytes that are handed to the socket in one write, so that a slow peer's progress can be seen. */
+const SLICE = 256 * 1024
+
+const NOTHING = Buffer.alloc(0)
+
+/** Whom a {@link SocketFeed} tells. */
+export interface FeedOwner extends CallbackOwner {
+  /** The operating system has taken bytes that had to wait. */
+  onTaken(): void
+  /** The socket's `write` threw. */
+  onWriteFailed(failure: unknown): void
+}
+
+/** Bytes that leave together. */
+interface Piece {
+  bytes: Buffer
+  /** The bytes of messages among them, before compression. */
+  payload: number
+  readonly callbacks: SendCallback[] | undefined
+}
+
+/** What the socket was given and has not taken. */
+interface Flight {
+  readonly length: number
+  readonly payload: number
+  readonly callbacks: SendCallback[] | undefined
+}
+
+/**
+ * Hands bytes to a socket, one write after the other is taken, and keeps the rest: what was never handed over can still
+ * be given up, and what was taken is known byte by byte.
+ *
+ * A write was taken when `writableLength` is 0, which it is right after a `write` that completed synchronously. The
+ * write's callback proves less: Node.js calls it without an error too when the socket was destroyed in the meantime.
+ */
+export class SocketFeed {
+  /** Bytes that the operating system has not taken. */
+  length = 0
+  /** The bytes of messages among them, before compression. */
+  payload = 0
+  /** Bytes that the operating system has taken. */
+  taken = 0
+
+  readonly #socket: Duplex
+  readonly #owner: FeedOwner
+  #waiting: Queue<Piece> | undefined
+  #flight: Flight | undefined
+  #onWritten: (() => void) | undefined
+  /** Whether the next write is expected to complete later, as the last one did. Then it gets a callback. */
+  #expectsWait = true
+  #isWriting = false
+  #isEnding = false
+  /** The socket's `write` threw. */
+  #isBroken = false
+  /** Why nothing more leaves. */
+  #cause: Error | undefined
+
+  constructor(socket: Duplex, owner: FeedOwner) {
+    this.#socket = socket
+    this.#owner = owner
+  }
+
+  /** Whether the socket can still be written to. */
+  get isOpen(): boolean {
+    return this.#cause === undefined && !this.#isBroken && this.#socket.writable
+  }
+
+  /** Whether the socket has not taken what it was given. */
+  get isWaiting(): boolean {
+    return this.#flight !== undefined
+  }
+
+  /** Adds bytes that leave with the next {@link send} or {@link pump}. */
+  add(bytes: Buffer, payload: number, callbacks: SendCallback[] | undefined): void {
+    this.length += bytes.length
+    this.payload += payload
+    this.#waiting ??= new Queue()
+    this.#waiting.push({ bytes, payload, callbacks })
+  }
+
+  /** Adds bytes, and hands over all that the socket takes. */
+  send(bytes: Buffer, payload: number, callbacks: SendCallback[] | undefined): void {
+    const isNext = !this.#isWriting && this.#flight === undefined && this.#isEmpty
+    if (isNext && bytes.length <= SLICE && this.isOpen) {
+      // The usual case, one write that is taken at once, without a queue.
+      this.length += bytes.length
+      this.payload += payload
+      this.#isWriting = true
+      this.#write(bytes, true)
+      this.#conclude(bytes.length, payload, callbacks)
+      this.#isWriting = false
+    } else {
+      this.add(bytes, payload, callbacks)
+    }
+    this.pump()
+  }
+
+  /** Hands over what waits, as long as the socket takes it. */
+  pump(): void {
+    if (this.#isWriting) return
+    this.#isWriting = true
+    while (this.#flight === undefined && !this.#isEmpty && this.isOpen) this.#handOver()
+    this.#isWriting = false
+    if (this.#isEnding && this.#flight === undefined && this.#isEmpty && this.isOpen) this.#socket.end()
+  }
+
+  /** Sends FIN behind everything. */
+  end(): void {
+    this.#isEnding = true
+    this.pump()
+  }
+
+  /** The socket may have taken what it was given. */
+  drain(): void {
+    const flight = this.#flight
+    if (flight === undefined || !this.#hasTakenAll()) return
+    this.#flight = undefined
+    this.#take(flight.length, flight.payload, flight.callbacks)
+    this.pump()
+    this.#owner.onTaken()
+  }
+
+  /** Gives up what was not taken: its callbacks get the cause. The amounts stay as they are. */
+  fail(cause: Error): void {
+    this.#cause = cause
+    const callbacks = [...(this.#flight?.callbacks ?? [])]
+    this.#flight = undefined
+    for (let piece = this.#waiting?.shift(); piece !== undefined; piece = this.#waiting?.shift()) {
+      if (piece.callbacks !== undefined) callbacks.push(...piece.callbacks)
+    }
+    if (callbacks.length > 0) runLater(callbacks, cause, this.#owner)
+  }
+
+  get #isEmpty(): boolean {
+    return this.#waiting === undefined || this.#waiting.length === 0
+  }
+
+  /** Gives the socket one slice, of several pieces or a part of one. */
+  #handOver(): void {
+    const waiting = this.#waiting!
+    let length = 0
+    let payload = 0
+    const callbacks: SendCallback[] = []
+    const isCorked = waiting.length > 1 && waiting.first!.bytes.length < SLICE
+    if (isCorked) this.#socket.cork()
+    for (let piece = waiting.first; piece !== undefined && length < SLICE; piece = waiting.first) {
+      const room = SLICE - length
+      let bytes = piece.bytes
+      let taken = piece.payload
+      if (bytes.length > room) {
+        bytes = piece.bytes.subarray(0, room)
+        piece.bytes = piece.bytes.subarray(room)
+        // A header stands in front of its payload.
+        taken -= Math.min(taken, piece.bytes.length)
+        piece.payload -= taken
+      } else {
+        waiting.shift()
+        if (piece.callbacks !== undefined) callbacks.push(...piece.callbacks)
+      }
+      length += bytes.length
+      payload += taken
+      this.#write(bytes, length === SLICE || this.#isEmpty)
+    }
+    if (isCorked) this.#socket.uncork()
+    this.#conclude(length, payload, callbacks.length > 0 ? callbacks : undefined)
+  }
+
+  #write(bytes: Buffer, isLast: boolean): void {
+    try {
+      if (isLast && this.#expectsWait) this.#socket.write(bytes, this.#writtenCallback())
+      else this.#socket.write(bytes)
+    } catch (failure) {
+      this.#isBroken = true
+      process.nextTick(() => {
+        this.#owner.onWriteFailed(failure)
+      })
+    }
+  }
+
+  /** Counts what was just written as taken or in flight. */
+  #conclude(length: number, payload: number, callbacks: SendCallback[] | undefined): void {
+    if (this.#cause !== undefined) {
+      // The write, of an in-process stream, came back here.
+      if (callbacks !== undefined) runLater(callbacks, this.#cause, this.#owner)
+      return
+    }
+    if (this.#hasTakenAll()) {
+      this.#expectsWait = false
+      this.#take(length, payload, callbacks)
+      return
+    }
+    this.#flight = { length, payload, callbacks }
+    if (this.#expectsWait) return
+    this.#expectsWait = true
+    // Below the mark no 'drain' follows: an empty write behind it tells when it is taken.
+    if (!this.#socket.writableNeedDrain && this.isOpen) this.#socket.write(NOTHING, this.#writtenCallback())
+  }
+
+  #hasTakenAll(): boolean {
+    const socket = this.#socket
+    return socket.writableLength === 0 && !socket.destroyed && !socket.errored && !this.#isBroken
+  }
+
+  #take(length: number, payload: number, callbacks: SendCallback[] | undefined): void {
+    this.length -= length
+    this.payload -= payload
+    this.taken += length
+    if (callbacks !== undefined) runLater(callbacks, undefined, this.#owner)
+  }
+
+  #writtenCallback(): () => void {
+    return (this.#onWritten ??= () => {
+      this.drain()
+    })
+  }
+}
