@@ -151,7 +151,7 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     const closing = this.#startClosing('local', cause)
     closing.dropped += this.#inbound.discard()
     this.#sender.fail(closing.cause ?? closedError())
-    if (this.#isGone) process.nextTick(finishInScope, this)
+    if (this.#isGone) this.#finishLater()
     else this.#socket.destroy()
   }
 
@@ -229,7 +229,7 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
   /** The peer's FIN, behind all that it sent. Without a Close frame before it that is an abnormal end. */
   onInputEnd(): void {
     this.#startClosing('remote')
-    if (this.#isGone) this.#finish()
+    if (this.#isGone) this.#finishLater()
     else this.#sender.end()
   }
 
@@ -360,13 +360,18 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     const wasOpen = this.#closing === undefined
     const closing = this.#startClosing('remote')
     closing.dropped += this.#inbound.discard()
-    if (this.#isGone) this.#finish()
+    if (this.#isGone) this.#finishLater()
     else if (wasOpen) this.#sender.end()
     else {
       if (!closing.hasLeft || !closing.isReceived) this.#startClosing('local', closeTimeoutError())
       this.#sender.fail(closing.cause ?? closedError())
       this.#socket.destroy()
     }
+  }
+
+  /** Behind the `'error'` and the send callbacks that are due. */
+  #finishLater(): void {
+    process.nextTick(finishInScope, this)
   }
 
   #finish(): void {

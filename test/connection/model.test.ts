@@ -306,22 +306,24 @@ describe.each(Object.entries(transports))('the state machine of a connection ove
           const connection = once(server, 'connection')
           const peer = await open(http)
           const [socket] = (await connection) as [WebSocket<undefined>]
-          hub.group('all').add(socket)
+          const room = new Hub().group('all').add(socket)
           const [model, subject] = [new Model(), new Subject(socket, peer)]
           await fc.asyncModelRun(() => ({ model, real: subject }), list)
 
-          // What is left undone: the peer reads on, and leaves if it has not.
-          subject.peer.resume()
-          if (!model.peerIsDone) subject.peer.end()
+          // What is left undone: the peer reads on, and leaves. What it sent beyond the 64 KiB that are read ahead of a
+          // paused reader hides its FIN, until the reader resumes.
+          peer.resume()
+          if (!peer.writableEnded) peer.end()
+          if (model.toUs.join('').length > 60_000) socket.resume()
           await subject.closed
           await turn()
           if (!peer.destroyed && !peer.readableEnded) await once(peer, 'end').catch(() => undefined)
           check(model, subject)
           expect(server.clients!.has(socket)).toBe(false)
-          expect(hub.group('all').size).toBe(0)
+          expect(room.size).toBe(0)
           peer.destroy()
         }),
-        { numRuns: runs(200) },
+        { numRuns: runs(150, 10_000) },
       )
     },
   )
