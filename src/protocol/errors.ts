@@ -17,8 +17,8 @@ export type ProtocolErrorCode =
   | 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
 
 /**
- * The peer broke the protocol or a limit. It ends the peer's connection and nothing else: it is the cause in
- * `'close'`, and is emitted as `'error'` to those who listen.
+ * The peer broke the protocol or exceeded a limit. That ends its connection and nothing else: the error is the cause in
+ * `'close'`, and `'error'` is emitted only if it has a listener.
  */
 export class ProtocolError extends Error {
   /** Names the rule that was broken. */
@@ -28,14 +28,18 @@ export class ProtocolError extends Error {
   readonly closeCode: number
 
   constructor(code: ProtocolErrorCode, closeCode: number, message: string) {
-    // The frames of a stack trace hold what they were called on: zlib's engine with all that it has inflated, for as
-    // long as the error is kept. It is the peer's fault, and where it was found tells nobody anything.
-    const { stackTraceLimit } = Error
-    Error.stackTraceLimit = 0
     super(message)
-    Error.stackTraceLimit = stackTraceLimit
     this.name = 'ProtocolError'
     this.code = code
     this.closeCode = closeCode
+    releaseFrames(this)
   }
+}
+
+/**
+ * Makes V8 write the stack trace. Until then an error refers to the objects whose methods were running: to a zlib engine
+ * with up to `maxPayload` bytes that it has inflated, for as long as the application keeps the error.
+ */
+function releaseFrames(error: Error): string | undefined {
+  return error.stack
 }

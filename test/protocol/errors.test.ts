@@ -1,18 +1,80 @@
-import { ProtocolError } from 'hubwire/protocol'
-import { expect, test } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { constants, deflateRawSync } from 'node:zlib'
+import { MessageInflater, ProtocolError } from 'hubwire/protocol'
+import { describe, expect, test } from 'vitest'
+import { collectGarbage, isCollected } from '../support/garbage-collection.js'
+import { Program } from '../support/program.js'
 
-// Frames of a stack trace that nobody has read keep zlib's engine alive, and in it all that a bomb had inflated.
-test('a ProtocolError bears no stack trace, and other errors still do', () => {
-  const { stackTraceLimit } = Error
-  const error = new ProtocolError('WS_ERR_INVALID_UTF8', 1007, 'The text is not valid UTF-8')
-  expect(error.stack).not.toContain('\n    at ')
-  expect(Error.stackTraceLimit).toBe(stackTraceLimit)
-  expect(new Error('another').stack).toContain('\n    at ')
+const MEBIBYTE = 1024 * 1024
+
+describe('a ProtocolError', () => {
+  test('is an Error with a code, a close code and a name of its own', () => {
+    const error = new ProtocolError('WS_ERR_INVALID_UTF8', 1007, 'The text is not valid UTF-8')
+    expect(error).toBeInstanceOf(Error)
+    expect(error).toMatchObject({ code: 'WS_ERR_INVALID_UTF8', closeCode: 1007 })
+    expect(String(error)).toBe('ProtocolError: The text is not valid UTF-8')
+    expect(error.stack?.split('\n')[0]).toBe('ProtocolError: The text is not valid UTF-8')
+  })
+
+  test('is made where intrinsic objects are frozen (F3)', async () => {
+    const script = fileURLToPath(new URL('malformed-frame.js', import.meta.url))
+    const program = new Program(process.execPath, ['--no-warnings', '--frozen-intrinsics', script])
+    expect(await program.exit).toEqual({ code: 0, signal: null })
+    expect(program.lines).toEqual([
+      '["ProtocolError","WS_ERR_UNEXPECTED_RSV_2_3","RSV2 and RSV3 must be clear (RFC 6455 section 5)"]',
+    ])
+  })
+
+  test('does not touch Error.stackTraceLimit (F3)', () => {
+    const { stackTraceLimit } = Error
+    const writes: unknown[] = []
+    Object.defineProperty(Error, 'stackTraceLimit', {
+      configurable: true,
+      get: () => stackTraceLimit,
+      set: (value) => writes.push(value),
+    })
+    try {
+      new ProtocolError('WS_ERR_INVALID_UTF8', 1007, 'The text is not valid UTF-8')
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', {
+        configurable: true,
+        writable: true,
+        enumerable: true,
+        value: stackTraceLimit,
+      })
+    }
+    expect(writes).toEqual([])
+  })
+
+  // The frames of a stack trace that nobody has read refer to the objects that the functions were called on.
+  test('does not keep alive what it was made in', async () => {
+    class Engine {
+      readonly memory = new Uint8Array(1000)
+      fail(): ProtocolError {
+        return new ProtocolError('WS_ERR_INVALID_DEFLATE_DATA', 1007, 'The message cannot be inflated')
+      }
+    }
+    const fail = (): [WeakRef<Engine>, ProtocolError] => {
+      const engine = new Engine()
+      return [new WeakRef(engine), engine.fail()]
+    }
+    const [engine, error] = fail()
+    expect(await isCollected(engine)).toBe(true)
+    expect(error.code).toBe('WS_ERR_INVALID_DEFLATE_DATA')
+  })
 })
 
-test('a ProtocolError is an Error with a code, a close code and a name of its own', () => {
-  const error = new ProtocolError('WS_ERR_INVALID_UTF8', 1007, 'The text is not valid UTF-8')
-  expect(error).toBeInstanceOf(Error)
-  expect(error).toMatchObject({ code: 'WS_ERR_INVALID_UTF8', closeCode: 1007 })
-  expect(String(error)).toBe('ProtocolError: The text is not valid UTF-8')
+// zlib's engine holds all that it has inflated.
+test('the errors of many bombs keep nothing of what was inflated', async () => {
+  const bomb = deflateRawSync(Buffer.alloc(40 * MEBIBYTE), { finishFlush: constants.Z_SYNC_FLUSH })
+  const errors: (Buffer | ProtocolError)[] = []
+  await collectGarbage()
+  const before = process.memoryUsage().arrayBuffers
+  for (let count = 0; count < 20; count++) {
+    const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
+    errors.push(await new Promise((resolve) => inflater.inflate(bomb, MEBIBYTE, resolve)))
+  }
+  await collectGarbage()
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * MEBIBYTE)
+  for (const error of errors) expect(error).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' })
 })
