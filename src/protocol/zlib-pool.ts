@@ -1,18 +1,23 @@
+import { AsyncResource } from 'node:async_hooks'
+
 /**
- * zlib's jobs on the thread pool, a few at a time: thousands at once fragment the memory and starve the pool's other
+ * How many of zlib's jobs run on the thread pool at once: thousands fragment the memory and starve the pool's other
  * users (file system, DNS). The rest wait here in order.
  */
-const MOST_AT_ONCE = 8
+const MAX_RUNNING = 8
 
 type Job = (done: () => void) => void
 
 const waiting: Job[] = []
 let running = 0
 
-/** Runs `job` when there is room; it calls `done` once, when it has ended. */
+/**
+ * Runs `job` when there is room; it calls `done` once, when it has ended. A job that waits runs in the async context of
+ * the one who enqueued it, not of the one whose job has ended.
+ */
 export function enqueue(job: Job): void {
-  if (running === MOST_AT_ONCE) {
-    waiting.push(job)
+  if (running === MAX_RUNNING) {
+    waiting.push(AsyncResource.bind(job))
     return
   }
   running++

@@ -1,3 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setImmediate } from 'node:timers/promises'
+import { deflateRawSync } from 'node:zlib'
+import { MessageDeflater, MessageInflater } from 'hubwire/protocol'
 import { expect, test } from 'vitest'
 import { enqueue } from '#src/protocol/zlib-pool.js'
 
@@ -29,7 +33,7 @@ function upTo(count: number): number[] {
 }
 
 // Fault: ws #1202. Thousands of deflates at once grew the process.
-test('at most 8 of a thousand jobs run at once, in their order', () => {
+test('runs at most 8 of a thousand jobs at once, in order', () => {
   const jobs = new Jobs()
   for (const number of upTo(1000)) jobs.add(number)
   expect(jobs.running).toEqual(upTo(8))
@@ -43,7 +47,7 @@ test('at most 8 of a thousand jobs run at once, in their order', () => {
   expect(jobs.started).toEqual(upTo(1000))
 })
 
-test('one that is free takes a job at once', () => {
+test('runs a job at once when there is room', () => {
   const jobs = new Jobs()
   for (const number of upTo(3)) jobs.add(number)
   expect(jobs.running).toEqual([0, 1, 2])
@@ -53,7 +57,7 @@ test('one that is free takes a job at once', () => {
   jobs.end(3)
 })
 
-test('a job that ends within itself lets the next begin', () => {
+test('starts the next job when one ends synchronously', () => {
   const order: number[] = []
   for (const number of upTo(20)) {
     enqueue((done) => {
@@ -62,4 +66,52 @@ test('a job that ends within itself lets the next begin', () => {
     })
   }
   expect(order).toEqual(upTo(20))
+})
+
+test('runs each job in the async context that it was enqueued in (F12)', async () => {
+  const user = new AsyncLocalStorage<number>()
+  const started: unknown[] = []
+  const ends: (() => void)[] = []
+  for (const number of upTo(20)) {
+    user.run(number, () => {
+      enqueue((done) => {
+        started.push(user.getStore())
+        ends.push(done)
+      })
+    })
+  }
+  for (let end = ends.shift(); end !== undefined; end = ends.shift()) {
+    await setImmediate()
+    end()
+  }
+  expect(started).toEqual(upTo(20))
+})
+
+test('calls back in the async context of the message that was inflated or deflated (F12)', async () => {
+  const user = new AsyncLocalStorage<number>()
+  const payload = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * index) & 0xff))
+  const compressed = deflateRawSync(payload)
+  const inflating = upTo(30).map((number) =>
+    user.run(number, () => {
+      const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
+      return new Promise((resolve) => {
+        inflater.inflate(compressed, 1_000_000, () => {
+          resolve(user.getStore())
+        })
+      })
+    }),
+  )
+  const settings = { windowBits: 15, contextTakeover: false, threshold: 0, level: 1, memLevel: 8 }
+  const deflating = upTo(30).map((number) =>
+    user.run(number, () => {
+      const deflater = new MessageDeflater(settings)
+      return new Promise((resolve) => {
+        deflater.deflateLater(payload, true, () => {
+          resolve(user.getStore())
+        })
+      })
+    }),
+  )
+  expect(await Promise.all(inflating)).toEqual(upTo(30))
+  expect(await Promise.all(deflating)).toEqual(upTo(30))
 })
