@@ -266,6 +266,54 @@ describe('the limit', () => {
   })
 })
 
+describe('what is inflated on this thread (F39)', () => {
+  const NO_TAKEOVER = { windowBits: 15, contextTakeover: false }
+
+  /** Inflates, and tells whether the callback was called at once. */
+  async function inflatedAtOnce(
+    message: Buffer,
+    limit = 4 * MEBIBYTE,
+  ): Promise<[boolean, Buffer | ProtocolError]> {
+    let isAtOnce = true
+    const result = await new Promise<[boolean, Buffer | ProtocolError]>((resolve) => {
+      new MessageInflater(NO_TAKEOVER).inflate(message, limit, (result) => {
+        resolve([isAtOnce, result])
+      })
+      isAtOnce = false
+    })
+    return result
+  }
+
+  test.each([
+    [32 * 1024, true],
+    [32 * 1024 + 1, false],
+    [MEBIBYTE, false],
+  ])('is bounded by its inflated length: a short message of %i bytes', async (length, isAtOnce) => {
+    const message = compressed(Buffer.alloc(length))
+    expect(message.length).toBeLessThan(1100)
+    const [atOnce, result] = await inflatedAtOnce(message)
+    expect(atOnce).toBe(isAtOnce)
+    expect((result as Buffer).equals(Buffer.alloc(length))).toBe(true)
+  })
+
+  test('is bounded over all deflate streams of a message', async () => {
+    const streams = Array.from({ length: 5 }, (_, index) => finished(Buffer.alloc(8 * 1024, index)))
+    const payload = Buffer.concat(Array.from({ length: 5 }, (_, index) => Buffer.alloc(8 * 1024, index)))
+    const [atOnce, result] = await inflatedAtOnce(Buffer.concat(streams.slice(0, 4)))
+    expect(atOnce).toBe(true)
+    expect((result as Buffer).equals(payload.subarray(0, 32 * 1024))).toBe(true)
+    const [fiveAtOnce, five] = await inflatedAtOnce(Buffer.concat(streams))
+    expect(fiveAtOnce).toBe(false)
+    expect((five as Buffer).equals(payload)).toBe(true)
+  })
+
+  test('is enough to refuse a bomb where the limit is less', async () => {
+    const [atOnce, result] = await inflatedAtOnce(compressed(Buffer.alloc(MEBIBYTE)), 1000)
+    expect(atOnce).toBe(true)
+    expect(result).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' })
+  })
+})
+
 describe('what is not deflate', () => {
   test.each([
     ['a block type that there is not', '07'],
