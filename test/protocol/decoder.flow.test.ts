@@ -1,5 +1,5 @@
 import { Decoder, Opcode } from 'hubwire/protocol'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { inChunks } from '../support/chunks.js'
 import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
 import { RecordingSink } from '../support/recording-sink.js'
@@ -76,6 +76,59 @@ describe('hold and release', () => {
     decoder.hold()
     decoder.release()
     expect(sink.found).toEqual([])
+  })
+})
+
+describe('what is pushed while the decoder is held (F19)', () => {
+  const FRAME = frameOctets({ opcode: binary, payload: Buffer.alloc(1024) })
+
+  /** Counts the bytes that are joined in new Buffers until the test ends. */
+  function countJoined(): () => number {
+    const concat = vi.spyOn(Buffer, 'concat')
+    onTestFinished(() => {
+      concat.mockRestore()
+    })
+    return () => concat.mock.results.reduce((sum, { value }) => sum + (value as Buffer).length, 0)
+  }
+
+  test('is joined once, not at each push', () => {
+    const joined = countJoined()
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'server' })
+    decoder.hold()
+    for (let count = 0; count < 500; count++) decoder.push(Buffer.from(FRAME))
+    decoder.release()
+    expect(sink.found).toHaveLength(500)
+    expect(joined()).toBeLessThan(2 * 500 * FRAME.length)
+  })
+
+  test('is joined once where each message holds again', () => {
+    const joined = countJoined()
+    const sink: RecordingSink = new RecordingSink(() => {
+      decoder.hold()
+    })
+    const decoder = new Decoder(sink, { from: 'server' })
+    for (let count = 0; count < 500; count++) {
+      decoder.push(Buffer.from(FRAME))
+      decoder.push(Buffer.from(FRAME))
+      decoder.release()
+    }
+    while (sink.found.length < 1000) decoder.release()
+    expect(joined()).toBeLessThan(2 * 1000 * FRAME.length)
+  })
+
+  test('is read in order, a frame over many chunks', () => {
+    const joined = countJoined()
+    const sink = new RecordingSink()
+    const decoder = new Decoder(sink, { from: 'server' })
+    const payload = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * index) & 0xff))
+    const bytes = frameOctets({ opcode: binary, payload })
+    decoder.hold()
+    for (const chunk of inChunks(bytes, [100])) decoder.push(chunk)
+    decoder.release()
+    expect(sink.found).toHaveLength(1)
+    expect(payload.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
+    expect(joined()).toBeLessThan(3 * bytes.length)
   })
 })
 

@@ -48,6 +48,20 @@ describe('what is unfinished does not keep its read buffer alive', () => {
   })
 })
 
+test('small chunks that wait for a decoder that is held do not keep their read buffers alive', async () => {
+  const { decoder, sink } = reading()
+  await collectGarbage()
+  const before = process.memoryUsage().arrayBuffers
+  decoder.hold()
+  for (let count = 0; count < 500; count++) {
+    decoder.push(inReadBuffer(clientFrame({ opcode: binary, payload: noise(100) })))
+  }
+  await collectGarbage()
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(400 * KIBIBYTE)
+  decoder.release()
+  expect(sink.found).toHaveLength(500)
+})
+
 // A read buffer for the most part, and Node's pool: 8 KiB, and 64 KiB since Node 24, for as long as a peer likes.
 test('beginnings of frames hold little, whatever else takes memory between them', async () => {
   const octets = [Buffer.of(0x82), clientFrame({ opcode: binary, payload: 'abc', fin: false }).subarray(0, 8)]
