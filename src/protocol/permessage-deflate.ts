@@ -1,3 +1,4 @@
+import { checkInteger, withoutNulls } from '../options/checks.js'
 import { type Extension, formatExtension } from './header-grammar.js'
 
 /** The name under which RFC 7692 registered the extension. */
@@ -5,17 +6,23 @@ export const PERMESSAGE_DEFLATE = 'permessage-deflate'
 
 /** How permessage-deflate (RFC 7692) is offered, accepted and run; the names are those of `ws`. */
 export interface PerMessageDeflateOptions {
-  /** The server compresses each message by itself; `true` by default. `false` keeps a window of up to 32 KiB a connection. */
+  /**
+   * The server compresses each message on its own; `true` by default. `false` keeps a window of up to 32 KiB for each
+   * connection. So does a client whose server ignores the request.
+   */
   serverNoContextTakeover?: boolean
-  /** The client compresses each message by itself; `true` by default. */
+  /** The client compresses each message on its own; `true` by default. */
   clientNoContextTakeover?: boolean
-  /** The base-2 logarithm of the server's window, 9 to 15; 15 by default. */
+  /**
+   * The base-2 logarithm of the server's window, 9 to 15; 15 by default. A client whose server ignores it inflates with
+   * the window that the server states.
+   */
   serverMaxWindowBits?: number
-  /** The base-2 logarithm of the client's window, 9 to 15; 15 by default. */
-  clientMaxWindowBits?: number
-  /** Shorter messages, in octets, go out as they are; 1024 by default. */
+  /** The base-2 logarithm of the client's window, 9 to 15; 15 by default, which `true` stands for as well. */
+  clientMaxWindowBits?: number | true
+  /** Shorter messages, in bytes, are sent uncompressed; 1024 by default. */
   threshold?: number
-  /** zlib's `level` (0 to 9) and `memLevel` (1 to 9) for what we compress. */
+  /** zlib's `level` (-1 to 9) and `memLevel` (1 to 9) for what we compress. */
   zlibDeflateOptions?: { level?: number; memLevel?: number }
 }
 
@@ -27,7 +34,7 @@ export interface DeflateParameters {
   clientMaxWindowBits: number
 }
 
-/** The parameters of one offer or answer, as they stand in the header. */
+/** The parameters of one offer or answer, as the header states them. */
 interface Stated {
   serverNoContextTakeover: boolean
   clientNoContextTakeover: boolean
@@ -38,22 +45,22 @@ interface Stated {
 
 const MAX_WINDOW_BITS = 15
 const MIN_WINDOW_BITS = 8
-/** zlib's raw deflate cannot keep to 8 bits: it takes 9 without a word, which an 8-bit peer may not decode. */
+/** zlib's raw deflate silently takes 9 bits for 8, which a peer with 8 bits may not be able to inflate. */
 const MIN_OWN_WINDOW_BITS = 9
 
 /**
- * A server's side of the negotiation: the first offer that it can serve, of those in the client's order of
- * preference (RFC 7692 section 5.1). An offer with an unknown, duplicate or invalid parameter is declined, as is
- * one that wants a window of 8 bits from us.
+ * A server's side of the negotiation: accepts the first offer that it can serve, in the client's order of preference
+ * (RFC 7692 section 5.1). It declines an offer with an unknown, duplicate or invalid parameter, and one that limits our
+ * window to 8 bits.
  *
  * | the offer has | the answer has |
  * | --- | --- |
  * | server_no_context_takeover | the same; without it too, unless `serverNoContextTakeover: false` |
  * | client_no_context_takeover | the same; without it too, unless `clientNoContextTakeover: false` |
  * | server_max_window_bits=n | the smaller of n and ours |
- * | nothing of it | ours, where it is not 15 |
- * | client_max_window_bits or =n | the smaller of n and ours, where that is not 15 |
- * | nothing of it | nothing: the client need not know it |
+ * | no server_max_window_bits | ours, if it is not 15 |
+ * | client_max_window_bits or =n | the smaller of n and ours, if that is not 15 |
+ * | no client_max_window_bits | nothing: the client may not know it |
  */
 export function acceptOffer(
   offers: readonly Extension[],
@@ -71,7 +78,7 @@ export function acceptOffer(
 }
 
 function answerTo(stated: Stated, options: PerMessageDeflateOptions): DeflateParameters {
-  const clientBits = options.clientMaxWindowBits ?? MAX_WINDOW_BITS
+  const clientBits = clientWindowBits(options)
   return {
     serverNoContextTakeover: stated.serverNoContextTakeover || options.serverNoContextTakeover !== false,
     clientNoContextTakeover: stated.clientNoContextTakeover || options.clientNoContextTakeover !== false,
@@ -88,6 +95,10 @@ function answerTo(stated: Stated, options: PerMessageDeflateOptions): DeflatePar
   }
 }
 
+function clientWindowBits({ clientMaxWindowBits = true }: PerMessageDeflateOptions): number {
+  return clientMaxWindowBits === true ? MAX_WINDOW_BITS : clientMaxWindowBits
+}
+
 /** A client's offer. */
 export function formatOffer(options: PerMessageDeflateOptions): string {
   const parameters: Extension['parameters'] = []
@@ -96,13 +107,18 @@ export function formatOffer(options: PerMessageDeflateOptions): string {
   if (options.serverMaxWindowBits !== undefined) {
     parameters.push(['server_max_window_bits', String(options.serverMaxWindowBits)])
   }
-  const bits = options.clientMaxWindowBits
-  parameters.push(['client_max_window_bits', bits === undefined ? true : String(bits)])
+  const { clientMaxWindowBits: bits = true } = options
+  parameters.push(['client_max_window_bits', bits === true || String(bits)])
   return formatExtension({ name: PERMESSAGE_DEFLATE, parameters })
 }
 
 /**
  * A client's reading of the server's answer to {@link formatOffer} (RFC 7692 section 7.1).
+ *
+ * A server that accepts an offer with server_no_context_takeover or server_max_window_bits has to answer with them
+ * (sections 7.1.1.1 and 7.1.2.1). Some do not. Section 7.1 makes a client fail the connection if it does not support
+ * what the answer stands for, but zlib inflates any window: such an answer is accepted as it stands, which costs a
+ * window of 32 KiB at most.
  *
  * @returns what was agreed on, or a sentence on what the server did wrong
  */
@@ -111,22 +127,16 @@ export function readAnswer(
   options: PerMessageDeflateOptions,
 ): DeflateParameters | string {
   const [extension, ...more] = answer
-  if (extension?.name !== PERMESSAGE_DEFLATE) return `the server accepted an extension that was not offered`
+  if (extension?.name !== PERMESSAGE_DEFLATE) return 'the server accepted an extension that was not offered'
   if (more.length > 0) return 'the server accepted more extensions than were offered'
   const stated = readParameters(extension)
   if (stated === undefined) return 'a parameter of permessage-deflate is not valid'
-  // A server may ignore how small a window we announced, which then still holds (RFC 7692 section 7.1.2.2).
-  const announced = options.clientMaxWindowBits ?? MAX_WINDOW_BITS
+  // A server may ignore the window that we announced, which we keep to all the same (RFC 7692 section 7.1.2.2).
+  const announced = clientWindowBits(options)
   const { serverMaxWindowBits = MAX_WINDOW_BITS, clientMaxWindowBits = announced } = stated
   if (clientMaxWindowBits === true) return 'client_max_window_bits has no value'
   if (clientMaxWindowBits < MIN_OWN_WINDOW_BITS) return 'zlib cannot compress with a window of 8 bits'
   if (clientMaxWindowBits > announced) return 'client_max_window_bits is larger than the offer allows'
-  if (serverMaxWindowBits > (options.serverMaxWindowBits ?? MAX_WINDOW_BITS)) {
-    return 'server_max_window_bits is larger than the offer allows, or missing'
-  }
-  if (options.serverNoContextTakeover !== false && !stated.serverNoContextTakeover) {
-    return 'server_no_context_takeover was asked for and is missing'
-  }
   return {
     serverNoContextTakeover: stated.serverNoContextTakeover,
     // What the offer announced holds, whether the answer repeats it or not (RFC 7692 section 7.1.1.2).
@@ -136,7 +146,7 @@ export function readAnswer(
   }
 }
 
-/** @param limited - whether the offer limits the server's window: it is accepted by saying so, 15 included */
+/** @param limited - whether the offer limits the server's window: the answer then states it, even if it is 15 */
 function format(parameters: DeflateParameters, limited: boolean): string {
   const stated: Extension['parameters'] = []
   if (parameters.serverNoContextTakeover) stated.push(['server_no_context_takeover', true])
@@ -187,21 +197,28 @@ function isWindowBits(value: string): boolean {
 }
 
 /**
- * Refuses options of which no good can come.
+ * Checks options.
  *
- * @throws RangeError naming the option and what it may be
+ * @returns the options without what is `null`, which asks for the default
+ * @throws RangeError naming the option, its value and what it may be
  */
-export function checkDeflateOptions(options: PerMessageDeflateOptions): void {
-  checkRange('serverMaxWindowBits', options.serverMaxWindowBits, MIN_OWN_WINDOW_BITS, MAX_WINDOW_BITS)
-  checkRange('clientMaxWindowBits', options.clientMaxWindowBits, MIN_OWN_WINDOW_BITS, MAX_WINDOW_BITS)
-  checkRange('threshold', options.threshold, 0, Number.MAX_SAFE_INTEGER)
-  checkRange('zlibDeflateOptions.level', options.zlibDeflateOptions?.level, -1, 9)
-  checkRange('zlibDeflateOptions.memLevel', options.zlibDeflateOptions?.memLevel, 1, 9)
+export function checkDeflateOptions(given: PerMessageDeflateOptions): PerMessageDeflateOptions {
+  const options = withoutNulls(given)
+  const { serverMaxWindowBits, clientMaxWindowBits, threshold } = options
+  checkWindowBits('serverMaxWindowBits', serverMaxWindowBits)
+  if (clientMaxWindowBits !== true) checkWindowBits('clientMaxWindowBits', clientMaxWindowBits)
+  check('threshold', threshold, 0, Number.MAX_SAFE_INTEGER)
+  if (options.zlibDeflateOptions === undefined) return options
+  const zlibDeflateOptions = withoutNulls(options.zlibDeflateOptions)
+  check('zlibDeflateOptions.level', zlibDeflateOptions.level, -1, 9)
+  check('zlibDeflateOptions.memLevel', zlibDeflateOptions.memLevel, 1, 9)
+  return { ...options, zlibDeflateOptions }
 }
 
-function checkRange(name: string, value: number | undefined, least: number, most: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return
-  throw new RangeError(
-    `perMessageDeflate.${name} must be an integer from ${least} to ${most}; it is ${value}`,
-  )
+function checkWindowBits(name: string, bits: number | undefined): void {
+  check(name, bits, MIN_OWN_WINDOW_BITS, MAX_WINDOW_BITS)
+}
+
+function check(name: string, value: number | undefined, least: number, most: number): void {
+  if (value !== undefined) checkInteger(`perMessageDeflate.${name}`, value, least, most)
 }
