@@ -152,14 +152,12 @@ export function connectionSettings(
   }
 }
 
-/** The options of permessage-deflate where it is on. @throws RangeError when one is out of its range */
+/** The options of permessage-deflate if it is on. @throws RangeError when one is out of its range */
 export function deflateOptions(
   option: boolean | PerMessageDeflateOptions | null = false,
 ): PerMessageDeflateOptions | undefined {
   if (option === false || option === null) return undefined
-  const options = option === true ? {} : withoutNulls(option)
-  checkDeflateOptions(options)
-  return options
+  return checkDeflateOptions(option === true ? {} : option)
 }
 
 /** Both halves of what was negotiated, for our end. */
