@@ -44,7 +44,11 @@ export { type RouteHandler, routes } from './server/routes.js'
 export type { ShutdownOptions, ShutdownResult } from './server/shutdown.js'
 export type { TrustProxy } from './server/admission/trusted-proxies.js'
 export type { ClientInfo, VerifyCallback, VerifyClient } from './server/admission/verify-client.js'
-export type { WebSocketServerEvents, WebSocketServerOptions } from './server/server-options.js'
+export type {
+  HandleProtocols,
+  WebSocketServerEvents,
+  WebSocketServerOptions,
+} from './server/server-options.js'
 export type { ServerStats } from './server/statistics.js'
-export type { HandleProtocols } from './server/subprotocol.js'
+
 export { WebSocketServer } from './server/websocket-server.js'

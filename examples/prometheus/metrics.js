@@ -15,8 +15,8 @@ export function measure(server) {
     },
   })
   new Gauge({
-    name: 'websocket_buffered_octets',
-    help: 'Octets that wait for slow peers',
+    name: 'websocket_buffered_bytes',
+    help: 'Bytes that wait for slow peers',
     collect() {
       this.set(server.stats().bufferedAmount)
     },
@@ -30,7 +30,7 @@ export function measure(server) {
     },
   })
   count('messages', 'Whole messages', 'direction', () => server.stats().messages)
-  count('octets', 'Octets, opening handshakes included', 'direction', () => server.stats().octets)
+  count('bytes', 'Bytes, opening handshakes included', 'direction', () => server.stats().bytes)
   count('refused', 'Handshakes that were refused', 'reason', () => server.stats().refused)
   count('terminated', 'Connections that broke', 'cause', () => server.stats().terminated)
   measureDurations()

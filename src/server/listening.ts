@@ -13,25 +13,28 @@ import { listHas } from '../protocol/header-grammar.js'
 export interface ListenOptions {
   /** A TCP port; 0 takes a free one. */
   port?: number
-  /** An address; all of the machine's by default. */
+  /** An address; all addresses of the machine by default. */
   host?: string
-  /** Connections that may wait to be accepted. */
+  /** The most connections that may wait to be accepted. */
   backlog?: number
-  /** The path of a unix socket, in place of a port. A stale one is removed. */
+  /** The path of a unix socket, instead of a port. A stale one is removed. */
   unixPath?: string
-  /** The file mode of the unix socket; by default what the process's umask leaves. */
+  /** The file mode of the unix socket; by default the umask of the process decides. */
   unixMode?: number
 }
 
-/** A plain HTTP server for a WebSocket server that has its port to itself: all other requests get 426. */
+/** Creates an HTTP server that only upgrades to WebSocket: all other requests get a 426. */
 export function createOwnServer(handshakeTimeout: number): Server {
+  // Node.js takes 0 for no limit.
+  const timeout = handshakeTimeout === Infinity ? 0 : handshakeTimeout
   return createServer(
     {
-      // A request that dribbles in holds its socket no longer than a handshake may take.
-      headersTimeout: handshakeTimeout,
-      requestTimeout: handshakeTimeout,
-      connectionsCheckingInterval: Math.max(50, Math.min(handshakeTimeout, 30_000) / 4),
-      // Where Node has it, other upgrades become the plain requests that they may be treated as (RFC 9110 section 7.8).
+      // A request that arrives slowly holds its socket no longer than a handshake may take.
+      headersTimeout: timeout,
+      requestTimeout: timeout,
+      connectionsCheckingInterval: Math.max(50, Math.min(timeout || Infinity, 30_000) / 4),
+      // Where Node.js has the option, upgrades to other protocols stay the plain requests that a server may take them
+      // for (RFC 9110 section 7.8).
       shouldUpgradeCallback: (request: IncomingMessage) => listHas(request.headers.upgrade, 'websocket'),
     } as ServerOptions,
     answerUpgradeRequired,
@@ -49,7 +52,7 @@ const answerUpgradeRequired: RequestListener = (_request, response) => {
   response.end(body)
 }
 
-/** Makes `server` listen; what goes wrong is its own `'error'`. */
+/** Starts listening; the server emits `'error'` if that fails. */
 export function listen(server: Server, { port, host, backlog, unixPath, unixMode }: ListenOptions): void {
   if (unixPath === undefined) {
     server.listen({ port, host, backlog })
@@ -76,11 +79,11 @@ export function listen(server: Server, { port, host, backlog, unixPath, unixMode
   })
 }
 
-/** A process that was killed leaves its socket behind, on which nobody listens; a file of any other kind is not ours. */
+/** Removes the socket of a process that was killed, on which nobody listens any more; any other file stays. */
 function removeStale(path: string): void {
   try {
     if (lstatSync(path).isSocket()) unlinkSync(path)
   } catch {
-    // Then it is for `listen` to fail, and to say why.
+    // `listen` fails then, with the reason.
   }
 }

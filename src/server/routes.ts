@@ -1,20 +1,22 @@
 import type { IncomingMessage } from 'node:http'
+import { withoutNulls } from '../options/checks.js'
 import type { WebSocket } from '../websocket/websocket.js'
-import { matchPath } from './path.js'
+import { matchPattern, normalPath } from './path.js'
 import type { WebSocketServerOptions } from './server-options.js'
 import { WebSocketServer } from './websocket-server.js'
 
-/** What takes the connections of a route; one that rejects closes its connection with 1011. */
+/** Handles the connections of a route. If it throws or rejects, its connection closes with 1011. */
 export type RouteHandler<User = undefined> = (socket: WebSocket<User>, request: IncomingMessage) => unknown
 
 /**
- * One server for several paths, each with its handler: `routes({ '/ws/chat/:room/': (socket) => … }, { port: 8000 })`.
- * A segment `:name` takes whatever is there and becomes `socket.params.name`; of several patterns that match, the first
- * has it. For other options on a path, give it a {@link WebSocketServer} of its own.
+ * Creates one server for several paths, each with its handler:
+ * `routes({ '/ws/chat/:room/': (socket) => … }, { port: 8000 })`. A segment `:name` matches any segment, which becomes
+ * `socket.params.name`. If several patterns match, the first one handles the connection. To give a path other options,
+ * create a {@link WebSocketServer} for it.
  *
  * @param table - handlers by pattern
  * @param options - as for a {@link WebSocketServer}
- * @throws TypeError when a pattern is none, and what the server throws
+ * @throws TypeError if a pattern is not valid, and what the server throws
  */
 export function routes<User = undefined>(
   table: Readonly<Record<string, RouteHandler<User>>>,
@@ -23,10 +25,11 @@ export function routes<User = undefined>(
   const entries = Object.entries(table).map(([pattern, handler]) => ({ pattern: compile(pattern), handler }))
   const found = new WeakMap<IncomingMessage, RouteHandler<User>>()
   const server = new WebSocketServer<User>({
-    ...options,
-    path(_pathname, request) {
+    ...withoutNulls(options as WebSocketServerOptions<User>),
+    path(pathname, request) {
+      const normal = normalPath(pathname)
       for (const { pattern, handler } of entries) {
-        const params = matchPath(pattern, request)
+        const params = matchPattern(pattern, normal)
         if (params === undefined) continue
         found.set(request, handler)
         return params
@@ -34,19 +37,21 @@ export function routes<User = undefined>(
       return false
     },
   })
-  // What it returns is how a rejection is noticed.
+  // The server looks at what a listener returns: a promise of the handler is a promise of the listener.
   server.on('connection', (socket, request) => found.get(request)?.(socket, request))
   return server
 }
 
 function compile(pattern: string): RegExp {
   if (!pattern.startsWith('/')) {
-    throw new TypeError(`A route begins with a slash; ${JSON.stringify(pattern)} does not`)
+    throw new TypeError(`A route must begin with a slash: ${JSON.stringify(pattern)}`)
   }
   const segments = pattern.split('/').map((segment) => {
-    if (!segment.startsWith(':')) return segment.replaceAll(/[^\w-]/g, '\\$&')
+    if (!segment.startsWith(':')) return normalPath(segment).replaceAll(/[^\w-]/g, '\\$&')
     if (!/^:[A-Za-z_]\w*$/.test(segment)) {
-      throw new TypeError(`After a colon comes a name; in ${JSON.stringify(pattern)} ${segment} is none`)
+      throw new TypeError(
+        `A parameter of a route must be a colon and a name; ${segment} in ${JSON.stringify(pattern)} is not`,
+      )
     }
     return `(?<${segment.slice(1)}>[^/]+)`
   })

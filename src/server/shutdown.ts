@@ -1,72 +1,82 @@
-import { checkNumber } from '../options/checks.js'
+import { checkMilliseconds, withoutNulls } from '../options/checks.js'
 import { CloseCode, encodeClose } from '../protocol/close-codes.js'
 import { connectionOf, type WebSocket } from '../websocket/websocket.js'
+import type { Clients } from './clients.js'
 
-/** How a server ends. */
+/** How a server shuts down. */
 export interface ShutdownOptions {
-  /** The code of the Close frames; 1001 (going away) by default. 1012 asks to come back (service restart). */
+  /** The code of the Close frames; 1001 (going away) by default. 1012 asks clients to reconnect (service restart). */
   code?: number
-  /** At most 123 octets of UTF-8; none by default. */
+  /** At most 123 bytes of UTF-8; none by default. */
   reason?: string
-  /** Milliseconds until those that have not completed the closing handshake are ended; 10,000 by default. */
+  /**
+   * Milliseconds after which connections that have not completed the closing handshake are terminated; 10,000 by
+   * default, `Infinity` for never.
+   */
   timeout?: number
   /**
-   * Milliseconds over which the Close frames are spread at random, so that not all clients come back at once; 0 by
+   * Milliseconds over which the Close frames are spread at random, so that not all clients reconnect at once; 0 by
    * default.
    */
   spread?: number
 }
 
-/** What a shutdown came to. */
+/** The result of a shutdown. */
 export interface ShutdownResult {
   /** Connections that completed the closing handshake. */
   closed: number
-  /** Connections that did not, and were ended. */
+  /** Connections that did not, and were terminated. */
   terminated: number
 }
 
 const DEFAULT_TIMEOUT = 10_000
 
-/** How many times within a spread a few are closed. */
+/** How many steps a spread has. */
 const STEPS = 100
 
 /**
  * Completes and checks the options.
  *
- * @throws TypeError when the code may not be sent
- * @throws RangeError when the reason is too long, or the spread longer than the timeout
+ * @throws TypeError if the code must not be sent
+ * @throws RangeError if the reason is too long, a time is out of range, or the spread is not shorter than the timeout
  */
-export function shutdownOptions({
-  code = CloseCode.goingAway,
-  reason = '',
-  timeout = DEFAULT_TIMEOUT,
-  spread = 0,
-}: ShutdownOptions): Required<ShutdownOptions> {
+export function shutdownOptions(options: ShutdownOptions): Required<ShutdownOptions> {
+  const {
+    code = CloseCode.goingAway,
+    reason = '',
+    timeout = DEFAULT_TIMEOUT,
+    spread = 0,
+  } = withoutNulls(options)
   encodeClose(code, reason)
-  checkNumber('timeout', timeout, 0)
-  checkNumber('spread', spread, 0)
+  checkMilliseconds('timeout', timeout)
+  checkMilliseconds('spread', spread)
   if (spread > 0 && spread >= timeout) {
     throw new RangeError(
-      `spread (${spread}) must be shorter than timeout (${timeout}), which ends what is open`,
+      `spread (${spread}) must be shorter than timeout (${timeout}), which terminates the connections`,
     )
   }
   return { code, reason, timeout, spread }
 }
 
-/** Begins the closing handshake with all sockets; whoever closes is counted in the result, which is complete when all have. */
+/**
+ * Starts the closing handshake on all sockets. Each socket that closes is counted in the result, which is complete when
+ * all have closed.
+ */
 export function closeAll<User>(
-  sockets: Iterable<WebSocket<User>>,
+  clients: Clients<User>,
   { code, reason, timeout, spread }: Required<ShutdownOptions>,
 ): ShutdownResult {
   const result: ShutdownResult = { closed: 0, terminated: 0 }
-  const open = [...sockets]
-  for (const socket of open) {
-    socket.once('close', (_code, _reason, { wasClean }) => {
-      if (wasClean) result.closed++
-      else result.terminated++
-    })
-  }
-  // The one who called has said how long to wait.
+  const open = [...clients.sockets]
+  const pending = new Set(open)
+  const stop = clients.onClosed((socket, { wasClean }) => {
+    if (!pending.delete(socket)) return
+    if (wasClean) result.closed++
+    else result.terminated++
+    if (pending.size === 0) stop()
+  })
+  if (pending.size === 0) stop()
+  // The caller has said how long to wait, so closeTimeout does not apply.
   const close = (socket: WebSocket): void => {
     connectionOf(socket)?.close(code, reason, timeout)
   }
@@ -86,7 +96,7 @@ function closeSpread(open: WebSocket[], close: (socket: WebSocket) => void, spre
   step()
 }
 
-/** Those who connected together, a room or a proxy's worth, are not to come back together. */
+/** Clients that connected together, from one page or through one proxy, should not reconnect together. */
 function shuffle(items: unknown[]): void {
   for (let last = items.length - 1; last > 0; last--) {
     const other = Math.floor(Math.random() * (last + 1))

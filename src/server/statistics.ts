@@ -1,40 +1,44 @@
+import type { CloseDetails } from '../connection/connection-events.js'
+import type { RefusalReason } from '../connection/diagnostics.js'
 import type { Traffic } from '../sending/traffic.js'
 import { connectionOf, type WebSocket } from '../websocket/websocket.js'
-import type { RefusalReason } from '../connection/diagnostics.js'
 
 /** What a server has done since its start; see {@link WebSocketServer.stats}. */
 export interface ServerStats {
   /** Connections that are open or closing. */
   connections: number
-  /** Connections that were accepted since the start, those among them that a Close frame refused. */
+  /** Connections accepted since the start, including those that `refuse.close` refused. */
   accepted: number
-  /** Whole messages, broadcasts counted for each member; what came too fast is not among them. */
+  /** Whole messages. A broadcast counts once for each member; messages beyond `messageRate` do not count. */
   messages: { received: number; sent: number }
-  /** What the connections' sockets have read and written, the opening handshakes included. */
+  /** The bytes that the sockets of the connections have read and written, including the opening handshakes. */
   bytes: { received: number; sent: number }
-  /** Bytes that wait for all peers together. */
+  /** The bytes that wait for all peers together. */
   bufferedAmount: number
   /**
-   * Handshakes that were refused, by reason. A path that none of several servers on one `http.Server` owns is told on
-   * the channel `hubwire:refused` alone.
+   * Refused handshakes by reason. If several servers share an `http.Server` and none of them handles a path, only the
+   * channel `hubwire:refused` tells.
    */
   refused: Partial<Record<RefusalReason, number>>
   /**
    * Connections that ended without a closing handshake, by the code of the cause (`'WS_ERR_INVALID_UTF8'`,
-   * `'ECONNRESET'`); `'none'` where one end left without any.
+   * `'ECONNRESET'`), or `'none'`.
    */
   terminated: Record<string, number>
+  /** Listeners, callbacks and route handlers that threw or rejected. */
+  failedHandlers: number
 }
 
-/** Counts what a server has done. What the sockets count themselves is added up when somebody asks. */
+/** Counts what a server has done. The counters of the sockets are added up on request. */
 export class Statistics {
   readonly #traffic: Traffic
   readonly #refused = new Map<RefusalReason, number>()
   readonly #terminated = new Map<string, number>()
-  /** Bytes of the connections that are closed. */
+  /** Bytes of the closed connections. */
   #received = 0
   #sent = 0
   #accepted = 0
+  #failedHandlers = 0
 
   constructor(traffic: Traffic) {
     this.#traffic = traffic
@@ -48,7 +52,11 @@ export class Statistics {
     this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1)
   }
 
-  closed(socket: WebSocket, wasClean: boolean, cause: Error | undefined): void {
+  handlerFailed(): void {
+    this.#failedHandlers++
+  }
+
+  closed(socket: WebSocket, { wasClean, cause }: CloseDetails): void {
     const { received, sent } = bytesOf(socket)
     this.#received += received
     this.#sent += sent
@@ -75,6 +83,7 @@ export class Statistics {
       bufferedAmount,
       refused: Object.fromEntries(this.#refused),
       terminated: Object.fromEntries(this.#terminated),
+      failedHandlers: this.#failedHandlers,
     }
   }
 }

@@ -1,32 +1,47 @@
+import { type EventEmitter, errorMonitor } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { listHas } from '../protocol/header-grammar.js'
-import { type Refusal, refusalFor, tellRefused, writeRefusal } from './admission/refusal.js'
+import { publishRefused, refusalFor } from './admission/refusal.js'
+import { giveBack } from './give-back.js'
+import { writeRefusal } from './http1-upgrade.js'
 
-/** A server that takes the upgrades that it owns. */
+/** A server of ours on an `http.Server`. */
 export interface UpgradeOwner {
-  /** Milliseconds that a handshake may take. */
-  readonly handshakeTimeout: number
-  shouldHandle(request: IncomingMessage): boolean
-  /** Answers an upgrade for which `shouldHandle` threw. */
-  refuseFailed(failure: unknown, request: IncomingMessage, socket: Duplex): void
-  /** Takes over; the socket's errors have a listener. */
-  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Milliseconds for a refusal to be read. */
+  readonly closeTimeout: number
+  /** Whether the upgrade is for this server. Must not throw. */
+  owns(request: IncomingMessage): boolean
+  /** Accepts or refuses the upgrade. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  onListening(): void
+  /** Returns whether the error was handled. */
+  onError(error: Error): boolean
 }
 
 const dispatchers = new WeakMap<Server, UpgradeDispatcher>()
 
 /**
- * What all our servers on an `http.Server` share: each upgrade goes to the first that owns it, and to nobody else, since
- * other libraries' servers answer 400 to what is not theirs. What is not to websocket, and what nobody of ours owns, is
- * left to the listeners of others where there are any.
+ * What all our servers on one `http.Server` share: each upgrade goes to the first server that owns it. Upgrades that
+ * none owns, and upgrades to other protocols, are left to other `'upgrade'` listeners, if there are any.
+ *
+ * An upgrade that is ours must not reach the other listeners: a `ws` server with a `path`, for example, writes a 400
+ * into the socket of every upgrade to another path. No listener can stop an event on its way to the others, so
+ * `server.emit` is replaced while one of our servers is there. Other listeners see every upgrade that is not ours.
  */
 export class UpgradeDispatcher {
   readonly #server: Server
   readonly #owners = new Set<UpgradeOwner>()
-  /** The server's own `emit`, while ours stands in front of it: no listener can keep an event from the others. */
+  /** What `server.emit` was when ours replaced it. */
   #emitBefore: Server['emit'] | undefined
+  /** Whether that was a property of the server itself, which somebody else had replaced. */
+  #wasReplaced = false
+  #hasOtherErrorListener = false
+
+  /** The server, for an event that its own types do not have. */
+  get #emitter(): EventEmitter {
+    return this.#server
+  }
 
   private constructor(server: Server) {
     this.#server = server
@@ -42,8 +57,14 @@ export class UpgradeDispatcher {
   }
 
   add(owner: UpgradeOwner): void {
-    if (this.#owners.size === 0) this.#server.on('upgrade', this.#onUpgrade)
+    if (this.#owners.size === 0) {
+      this.#server.on('upgrade', this.#onUpgrade)
+      this.#server.on('listening', this.#onListening)
+      this.#emitter.on(errorMonitor, this.#beforeError)
+      this.#server.on('error', this.#onError)
+    }
     if (this.#emitBefore === undefined) {
+      this.#wasReplaced = Object.hasOwn(this.#server, 'emit')
       this.#emitBefore = Reflect.get<Server, 'emit'>(this.#server, 'emit')
       this.#server.emit = this.#emit as Server['emit']
     }
@@ -53,89 +74,73 @@ export class UpgradeDispatcher {
   delete(owner: UpgradeOwner): void {
     if (!this.#owners.delete(owner) || this.#owners.size > 0) return
     this.#server.off('upgrade', this.#onUpgrade)
-    // One that somebody has put in front of ours stays, and ours behind it, which passes everything on.
+    this.#server.off('listening', this.#onListening)
+    this.#emitter.off(errorMonitor, this.#beforeError)
+    this.#server.off('error', this.#onError)
+    // If another library has wrapped ours since, ours stays behind it and passes everything on.
     if (this.#server.emit !== this.#emit) return
-    this.#server.emit = this.#emitBefore!
+    if (this.#wasReplaced) this.#server.emit = this.#emitBefore!
+    else Reflect.deleteProperty(this.#server, 'emit')
     this.#emitBefore = undefined
   }
 
   readonly #emit = (event: string, ...values: unknown[]): boolean => {
-    if (event === 'upgrade' && this.#give(...(values as Upgrade))) return true
+    if (event === 'upgrade' && this.#give(...(values as UpgradeEvent))) return true
     return Reflect.apply(this.#emitBefore!, this.#server, [event, ...values]) as boolean
   }
 
   /** Gives an upgrade to its owner, if it has one. */
-  #give(...[request, socket, head]: Upgrade): boolean {
+  #give(...[request, socket, head]: UpgradeEvent): boolean {
     if (!isToWebSocket(request)) return false
     for (const owner of this.#owners) {
-      try {
-        if (!owner.shouldHandle(request)) continue
-      } catch (error) {
-        socket.on('error', ignore)
-        owner.refuseFailed(error, request, socket)
-        return true
-      }
-      owner.onUpgrade(request, socket, head)
+      if (!owner.owns(request)) continue
+      owner.take(request, socket, head)
       return true
     }
     return false
   }
 
-  /** An upgrade that has no owner. */
-  readonly #onUpgrade = (...[request, socket, head]: Upgrade): void => {
-    const isOurs = isToWebSocket(request)
-    if (this.#server.listenerCount('upgrade') > 1) {
-      if (isOurs) this.#refuseUnlessTaken(request, socket)
-      return
-    }
-    socket.on('error', ignore)
+  /** An upgrade that has no owner, unless somebody has put the server's own `emit` back. */
+  readonly #onUpgrade = (...[request, socket, head]: UpgradeEvent): void => {
+    if (this.#server.emit !== this.#emit && this.#give(request, socket, head)) return
+    // Another listener may respond at any time, and nothing in a socket tells that none will.
+    if (this.#server.listenerCount('upgrade') > 1) return
     const [owner] = this.#owners
-    if (!isOurs) {
-      answer(
-        request,
-        socket,
-        refusalFor('handshake', 400, { body: 'The only protocol to upgrade to is websocket\n' }),
-      )
-    } else if (this.#owners.size === 1 && owner !== undefined) {
-      // Who is alone here refuses it as it refuses others, and counts it.
-      owner.onUpgrade(request, socket, head)
-    } else {
-      answer(request, socket, nobodys())
-    }
+    if (!isToWebSocket(request)) giveBack(this.#server, request, socket, head)
+    else if (this.#owners.size === 1) owner?.take(request, socket, head)
+    else this.#refuse(request, socket)
   }
 
-  /** The listeners of others may all leave it to each other: in the end it is answered, and its socket is not held. */
-  #refuseUnlessTaken(request: IncomingMessage, socket: Duplex): void {
-    const written = writtenTo(socket)
-    const timeout = Math.max(...[...this.#owners].map(({ handshakeTimeout }) => handshakeTimeout))
-    const refuse = (): void => {
-      if (socket.destroyed || writtenTo(socket) !== written) return
-      socket.on('error', ignore)
-      answer(request, socket, nobodys())
-    }
-    setTimeout(refuse, timeout).unref()
+  #refuse(request: IncomingMessage, socket: Duplex): void {
+    const refusal = refusalFor('path', 404, { body: 'Nothing here upgrades to websocket\n' })
+    socket.on('error', ignore)
+    publishRefused(request, refusal)
+    writeRefusal(socket, refusal, Math.max(...[...this.#owners].map(({ closeTimeout }) => closeTimeout)))
+  }
+
+  readonly #onListening = (): void => {
+    for (const owner of this.#owners) owner.onListening()
+  }
+
+  /** Counts before any listener is called, since a listener added by `once` is gone when it is. */
+  readonly #beforeError = (): void => {
+    this.#hasOtherErrorListener = this.#server.listenerCount('error') > 1
+  }
+
+  readonly #onError = (error: Error): void => {
+    let isHandled = this.#hasOtherErrorListener
+    for (const owner of this.#owners) if (owner.onError(error)) isHandled = true
+    // Without any listener but ours it ends the process, as it does without us.
+    if (!isHandled) throw error
   }
 }
 
-type Upgrade = [request: IncomingMessage, socket: Duplex, head: Buffer]
+type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 
 function isToWebSocket(request: IncomingMessage): boolean {
   return listHas(request.headers.upgrade, 'websocket')
 }
 
-function writtenTo(socket: Duplex): number {
-  return socket instanceof Socket ? socket.bytesWritten : 0
-}
-
-function nobodys(): Refusal {
-  return refusalFor('path', 404, { body: 'Nothing here upgrades to websocket\n' })
-}
-
-function answer(request: IncomingMessage, socket: Duplex, refusal: Refusal): void {
-  tellRefused(request, refusal)
-  writeRefusal(socket, refusal)
-}
-
 function ignore(): void {
-  // The peer has gone, and with it the answer's reader; the socket closes by itself.
+  // The peer has left, and the socket closes by itself.
 }

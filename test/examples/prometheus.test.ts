@@ -66,17 +66,17 @@ test('before anything has happened there is nothing', async () => {
   const samples = await scrape()
   expect(samples).toEqual({
     websocket_connections: 0,
-    websocket_buffered_octets: 0,
+    websocket_buffered_bytes: 0,
     websocket_accepted_total: 0,
     'websocket_messages_total{direction="received"}': 0,
     'websocket_messages_total{direction="sent"}': 0,
-    'websocket_octets_total{direction="received"}': 0,
-    'websocket_octets_total{direction="sent"}': 0,
+    'websocket_bytes_total{direction="received"}': 0,
+    'websocket_bytes_total{direction="sent"}': 0,
   })
 })
 
 describe('after known traffic', () => {
-  test('connections, messages and octets are as many as there were', async () => {
+  test('connections, messages and bytes are as many as there were', async () => {
     const clients = [await open(), await open(), await open()]
     const [first, second, third] = clients as [Connected, Connected, Connected]
     await echo(first, 'one', 'two', 'three')
@@ -85,16 +85,16 @@ describe('after known traffic', () => {
     await echo(third, 'four')
 
     const sum = (count: 'bytesWritten' | 'bytesRead'): number =>
-      clients.reduce((octets, { socket }) => octets + socket[count], 0)
+      clients.reduce((bytes, { socket }) => bytes + socket[count], 0)
     const samples = await scrape()
     expect(samples).toMatchObject({
       websocket_connections: 2,
-      websocket_buffered_octets: 0,
+      websocket_buffered_bytes: 0,
       websocket_accepted_total: 3,
       'websocket_messages_total{direction="received"}': 5,
       'websocket_messages_total{direction="sent"}': 5,
-      'websocket_octets_total{direction="received"}': sum('bytesWritten'),
-      'websocket_octets_total{direction="sent"}': sum('bytesRead'),
+      'websocket_bytes_total{direction="received"}': sum('bytesWritten'),
+      'websocket_bytes_total{direction="sent"}': sum('bytesRead'),
     })
     // Asking counts nothing again.
     expect(await scrape()).toEqual(samples)

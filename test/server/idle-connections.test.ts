@@ -87,16 +87,16 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
   test('cost nothing but one Ping each in 25 seconds, and are kept while they answer', async () => {
     const { server, port } = await runningServer()
     const clients = await openAll(port, CONNECTIONS)
-    const before = server.stats().octets
+    const before = server.stats().bytes
     for (let interval = 0; interval < 4; interval++) {
       vi.advanceTimersByTime(25 * SECOND - 1)
       await settled()
-      expect(server.stats().octets.sent - before.sent).toBe(interval * CONNECTIONS * PING)
+      expect(server.stats().bytes.sent - before.sent).toBe(interval * CONNECTIONS * PING)
       vi.advanceTimersByTime(1)
       const pongs = (interval + 1) * CONNECTIONS * clientFrame('pong').length
-      await until(() => server.stats().octets.received - before.received >= pongs)
-      expect(server.stats().octets.received - before.received).toBe(pongs)
-      expect(server.stats().octets.sent - before.sent).toBe((interval + 1) * CONNECTIONS * PING)
+      await until(() => server.stats().bytes.received - before.received >= pongs)
+      expect(server.stats().bytes.received - before.received).toBe(pongs)
+      expect(server.stats().bytes.sent - before.sent).toBe((interval + 1) * CONNECTIONS * PING)
     }
     expect(clients.every(({ frames }) => frames.pings === 4 && frames.others === 0)).toBe(true)
     expect(server.stats()).toMatchObject({ connections: CONNECTIONS, terminated: {} })
@@ -107,10 +107,10 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     const clients = await openAll(port, CONNECTIONS)
     for (const [index, client] of clients.entries()) client.answers = index % 4 !== 0
     const living = clients.filter(({ answers }) => answers)
-    const before = server.stats().octets.received
+    const before = server.stats().bytes.received
     vi.advanceTimersByTime(25 * SECOND)
     const pongs = living.length * clientFrame('pong').length
-    await until(() => server.stats().octets.received - before === pongs)
+    await until(() => server.stats().bytes.received - before === pongs)
     vi.advanceTimersByTime(20 * SECOND - 1)
     await settled()
     expect(server.stats()).toMatchObject({ connections: CONNECTIONS, terminated: {} })
@@ -128,11 +128,11 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
   test('heartbeat: false sends nothing and has no timer', async () => {
     const { server, port } = await runningServer({ heartbeat: false })
     const clients = await openAll(port, 100)
-    const { sent } = server.stats().octets
+    const { sent } = server.stats().bytes
     expect(vi.getTimerCount()).toBe(0)
     vi.advanceTimersByTime(3600 * SECOND)
     await settled()
-    expect(server.stats()).toMatchObject({ connections: 100, octets: { sent } })
+    expect(server.stats()).toMatchObject({ connections: 100, bytes: { sent } })
     expect(clients.every(({ frames }) => frames.pings === 0)).toBe(true)
   })
 })

@@ -15,16 +15,16 @@ import { runningServer } from '../support/running-server.js'
 const KIBI = 1024
 const MEBI = 1024 * KIBI
 
-/** Sends octets as they are to a server, and tells what it heard and how it closed. */
+/** Sends bytes as they are to a server, and tells what it heard and how it closed. */
 async function afterSending(
-  ...octets: Buffer[]
+  ...bytes: Buffer[]
 ): Promise<{ heard: number[]; closed: Promise<Closed>; socket: WebSocket<undefined> }> {
   const { port, next } = await runningServer()
   const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
   const heard: number[] = []
   socket.on('message', (data) => heard.push((data as Buffer).length))
   const closed = closeOf(socket)
-  for (const part of octets) peer.write(part)
+  for (const part of bytes) peer.write(part)
   return { heard, closed, socket }
 }
 
@@ -203,14 +203,14 @@ describe("slowPolicy 'skip' never skips control frames", () => {
 test('each limit is held by itself: one connection that exceeds its own costs no other', async () => {
   const { running, client, socket } = await openPair()
   const received = inbox(socket)
-  for (const octets of [
+  for (const bytes of [
     clientFrame('binary', Buffer.alloc(MEBI + 1)).subarray(0, 14),
     Buffer.concat(Array.from({ length: 3000 }, () => clientFrame('ping'))),
     Buffer.alloc(10, 0xff),
   ]) {
     const [{ peer }, { socket: other }] = await Promise.all([openAsClient(running.port), running.next()])
     const closed = closeOf(other)
-    peer.write(octets)
+    peer.write(bytes)
     expect(await closed).toMatchObject({ code: 1006, initiator: 'local' })
     client.send('still here')
     expect(await received.next()).toBe('still here')

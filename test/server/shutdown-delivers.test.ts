@@ -28,15 +28,15 @@ const LENGTH = 10 * 1024
 const content = noise(LENGTH)
 
 function numbered(index: number): Buffer {
-  const octets = Buffer.from(content)
-  octets.writeUInt32BE(index, 0)
-  return octets
+  const bytes = Buffer.from(content)
+  bytes.writeUInt32BE(index, 0)
+  return bytes
 }
 
 /** Whether all came, whole and in order. */
 function expectAll(received: readonly Buffer[]): void {
   expect(received).toHaveLength(COUNT)
-  expect(received.findIndex((octets, index) => !octets.equals(numbered(index)))).toBe(-1)
+  expect(received.findIndex((bytes, index) => !bytes.equals(numbered(index)))).toBe(-1)
 }
 
 type Sender = (socket: WebSocket<undefined>, index: number) => void
@@ -50,12 +50,12 @@ const senders: [string, WebSocketServerOptions, Sender][] = [
     'sent as Blobs, fragments and whole',
     { perMessageDeflate: true },
     (socket, index) => {
-      const octets = numbered(index)
-      if (index % 3 === 0) socket.send(new Blob([octets]))
-      else if (index % 3 === 1) socket.send(octets, { compress: index % 2 === 0 })
+      const bytes = numbered(index)
+      if (index % 3 === 0) socket.send(new Blob([bytes]))
+      else if (index % 3 === 1) socket.send(bytes, { compress: index % 2 === 0 })
       else {
-        socket.send(octets.subarray(0, 100), { fin: false })
-        socket.send(octets.subarray(100))
+        socket.send(bytes.subarray(0, 100), { fin: false })
+        socket.send(bytes.subarray(100))
       }
     },
   ],

@@ -17,7 +17,7 @@ describe('stats()', () => {
       connections: 0,
       accepted: 0,
       messages: { received: 0, sent: 0 },
-      octets: { received: 0, sent: 0 },
+      bytes: { received: 0, sent: 0 },
       bufferedAmount: 0,
       refused: {},
       terminated: {},
@@ -55,11 +55,11 @@ describe('stats()', () => {
     expect(server.stats().messages).toEqual({ received: 3, sent: 4 })
   })
 
-  test('counts the octets of the sockets, also of those that are closed', async () => {
+  test('counts the bytes of the sockets, also of those that are closed', async () => {
     const { server, port, next } = await runningServer()
     const { peer } = await openAsClient(port)
     const { socket } = await next()
-    const before = server.stats().octets
+    const before = server.stats().bytes
     expect(before.received).toBeGreaterThan(100)
     expect(before.sent).toBeGreaterThan(100)
     const heard = once(socket, 'message')
@@ -68,11 +68,11 @@ describe('stats()', () => {
     socket.send('hello!')
     await peer.next()
     const between = { received: before.received + 2 + 4 + 5, sent: before.sent + 2 + 6 }
-    expect(server.stats().octets).toEqual(between)
+    expect(server.stats().bytes).toEqual(between)
     const closed = closeOf(socket)
     peer.write(peer.encode({ opcode: opcode.close, payload: Buffer.alloc(0), fin: true, rsv: 0 }))
     await closed
-    expect(server.stats().octets).toEqual({ received: between.received + 6, sent: between.sent + 2 })
+    expect(server.stats().bytes).toEqual({ received: between.received + 6, sent: between.sent + 2 })
   })
 
   test('tells what waits for slow peers', async () => {

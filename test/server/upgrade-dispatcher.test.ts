@@ -16,13 +16,14 @@ import { uncaught } from '../support/uncaught.js'
 
 function ownerOf(path: string, upgrades: string[]): UpgradeOwner {
   return {
-    handshakeTimeout: 10_000,
-    shouldHandle: (request) => request.url === path,
-    refuseFailed: vi.fn(),
-    onUpgrade: (_request, socket) => {
+    closeTimeout: 30_000,
+    owns: (request) => request.url === path,
+    take: (_request, socket) => {
       upgrades.push(path)
       socket.end('HTTP/1.1 101 Taken\r\n\r\n')
     },
+    onListening: () => {},
+    onError: () => false,
   }
 }
 
@@ -77,23 +78,21 @@ test('what nobody of ours owns is left to others who listen, websocket or not', 
   expect((await exchange(port, handshakeText({ Upgrade: 'h2c' }, 'GET /h2c HTTP/1.1'))).body).toBe('h2c')
 })
 
-test('an owner that fails to tell is asked for the answer, and the others are not', async () => {
+test('a server whose path function throws responds with 500, and the others are not asked', async () => {
   const { http, port } = await startHttp()
-  const upgrades: string[] = []
-  const failure = new Error('no idea')
-  const refuseFailed = vi.fn((_failure: unknown, _request: IncomingMessage, socket: Duplex) => {
-    socket.end('HTTP/1.1 500 Failed\r\n\r\n')
-  })
-  UpgradeDispatcher.of(http).add({
-    ...ownerOf('/', upgrades),
-    shouldHandle: () => {
-      throw failure
+  const failing = new WebSocketServer({
+    server: http,
+    path: () => {
+      throw new Error('no idea')
     },
-    refuseFailed,
   })
+  endWithTest(failing)
+  const errors: string[] = []
+  failing.on('error', (error) => errors.push(error.message))
+  const upgrades: string[] = []
   UpgradeDispatcher.of(http).add(ownerOf('/', upgrades))
-  expect((await exchange(port, handshakeText())).status).toBe(500)
-  expect(refuseFailed.mock.calls.map(([reason]) => reason)).toEqual([failure])
+  expect(await refused(port)).toMatchObject({ status: 500 })
+  expect(errors).toEqual(['no idea'])
   expect(upgrades).toEqual([])
 })
 

@@ -15,7 +15,7 @@ export interface OpenPair {
 export async function openPair(
   options: { server?: WebSocketServerOptions; client?: WebSocketOptions } = {},
 ): Promise<OpenPair> {
-  const running = await runningServer(options.server)
+  const running = await runningServer(options.server ?? {})
   const [client, { socket, request }] = await Promise.all([
     connect(running.url, options.client),
     running.next(),

@@ -28,10 +28,15 @@ export function endWithTest<User>(server: WebSocketServer<User>): void {
 }
 
 /** Starts a server on a free port of the loopback. */
-export async function runningServer<User = undefined>(
-  options: WebSocketServerOptions<User> = {},
+export function runningServer(): Promise<RunningServer<undefined>>
+export function runningServer<User = undefined>(
+  options: WebSocketServerOptions<User>,
+): Promise<RunningServer<User>>
+export async function runningServer<User>(
+  options?: WebSocketServerOptions<User>,
 ): Promise<RunningServer<User>> {
-  const server = new WebSocketServer<User>({ port: 0, host: '127.0.0.1', ...options })
+  const where = { port: 0, host: '127.0.0.1' }
+  const server = new WebSocketServer<User>({ ...where, ...options } as WebSocketServerOptions<User>)
   const accepted = new Queue<Accepted<User>>()
   server.on('connection', (socket, request) => {
     accepted.push({ socket, request })

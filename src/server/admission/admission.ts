@@ -1,27 +1,27 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { checkNumber } from '../../options/checks.js'
+import { checkMilliseconds, checkNumber } from '../../options/checks.js'
 import { type Authenticate, type GONE, runCheck } from './authentication.js'
 import { isAllowedOrigin, type Origins } from './origins.js'
 import { Refusal, refusalFor } from './refusal.js'
-import { type Client, TrustedProxies, type TrustProxy } from './trusted-proxies.js'
+import { type Client, normalAddress, TrustedProxies, type TrustProxy } from './trusted-proxies.js'
 import { verify, type VerifyClient } from './verify-client.js'
 
 /** Who may connect. */
 export interface AdmissionOptions<User> {
-  /** Which origins may connect; the server's own by default. */
+  /** The origins that may connect; the server's own by default. */
   origins?: Origins
-  /** How many proxies, or which, are believed about the client's address, host and scheme; none by default. */
+  /** The proxies that are trusted to tell the client's address, host and scheme; none by default. */
   trustProxy?: TrustProxy
-  /** What `ws` has for it; `authenticate` does more. */
+  /** The check that `ws` has; `authenticate` can do more. */
   verifyClient?: VerifyClient
-  /** Tells who is connecting: what it returns is `socket.user`; a refusal, returned or thrown, is answered. */
+  /** Identifies the client: what it returns becomes `socket.user`. A refusal that it returns or throws is sent. */
   authenticate?: Authenticate<User>
-  /** Milliseconds that the handshake may take, `authenticate` included; 10,000 by default. */
+  /** Milliseconds for the handshake, `authenticate` included; 10,000 by default, 0 or `Infinity` for no limit. */
   handshakeTimeout?: number
-  /** Connections at a time; no limit by default. More are answered 503. */
+  /** The most connections at a time; no limit by default. Further ones get a 503. */
   maxConnections?: number
-  /** Connections at a time from one address; no limit by default. More are answered 429. */
+  /** The most connections at a time from one address; no limit by default. Further ones get a 429. */
   maxConnectionsPerAddress?: number
 }
 
@@ -33,10 +33,10 @@ export interface Admitted<User> {
 
 export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
 
-/** What a client that met a limit is told to wait, in seconds. */
+/** How long a client that met a limit is told to wait, in seconds. */
 const RETRY_AFTER = '5'
 
-/** Decides on requests, cheapest checks first. */
+/** Decides on requests; the cheapest checks come first. */
 export class Admission<User> {
   readonly #options: AdmissionOptions<User>
   readonly #origins: Origins
@@ -46,22 +46,25 @@ export class Admission<User> {
   readonly #pending = new Set<Duplex>()
   #connections = 0
 
-  /** @throws RangeError when a number is out of its range */
-  constructor(options: AdmissionOptions<User>) {
+  /**
+   * @param isUnixSocket - whether the server listens on a unix socket
+   * @throws RangeError if a number is out of range
+   */
+  constructor(options: AdmissionOptions<User>, isUnixSocket?: () => boolean) {
     const { handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, origins = 'same-origin' } = options
-    checkNumber('handshakeTimeout', handshakeTimeout, 1)
+    checkMilliseconds('handshakeTimeout', handshakeTimeout)
     if (options.maxConnections !== undefined) checkNumber('maxConnections', options.maxConnections, 1)
     if (options.maxConnectionsPerAddress !== undefined) {
       checkNumber('maxConnectionsPerAddress', options.maxConnectionsPerAddress, 1)
     }
     this.#options = options
     this.#origins = origins
-    this.#proxies = new TrustedProxies(options.trustProxy)
+    this.#proxies = new TrustedProxies(options.trustProxy, isUnixSocket)
     this.#timeout = handshakeTimeout
   }
 
   /**
-   * Decides on a request, at once where no check takes its time.
+   * Decides on a request: at once, unless a check is asynchronous.
    *
    * @throws what a check threw (or the promise rejects with it)
    */
@@ -71,7 +74,8 @@ export class Admission<User> {
   ): Admitted<User> | Refusal | Promise<Admitted<User> | Refusal | typeof GONE> {
     const client = this.#proxies.client(request)
     if (this.#isLimited) {
-      const address = client.forwardedAddress ?? request.socket.remoteAddress
+      const { remoteAddress } = request.socket
+      const address = client.forwardedAddress ?? normalAddress(remoteAddress) ?? remoteAddress
       const full = this.#limit(address)
       if (full !== undefined) return full
       this.#hold(address, socket)
@@ -93,7 +97,7 @@ export class Admission<User> {
     })
   }
 
-  /** Gives up the handshakes on which a check is at work. */
+  /** Ends the handshakes whose checks have not finished. */
   abandon(): void {
     for (const socket of this.#pending) socket.destroy()
   }
@@ -105,7 +109,9 @@ export class Admission<User> {
     signal: AbortSignal,
   ): Promise<Admitted<User> | Refusal> {
     const { verifyClient, authenticate } = this.#options
-    if (!(await isAllowed)) return crossOrigin(request)
+    // A function in JavaScript may return anything: only `true` is a yes.
+    const verdict: unknown = await isAllowed
+    if (verdict !== true) return crossOrigin(request)
     const refusal = verifyClient && (await verify(verifyClient, request, client.isSecure))
     if (refusal !== undefined) return refusal
     const user = await authenticate?.(request, { signal })
@@ -122,7 +128,7 @@ export class Admission<User> {
     if (this.#connections >= maxConnections) {
       return refusalFor('maxConnections', 503, {
         headers,
-        body: 'The server has all the connections that it takes\n',
+        body: 'The server has reached its limit of connections\n',
       })
     }
     if (address !== undefined && (this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress) {
@@ -134,7 +140,7 @@ export class Admission<User> {
     return undefined
   }
 
-  /** Counts a connection from its handshake on, so that slow handshakes count too. */
+  /** Counts a connection from its handshake on, so that slow handshakes count too, until its socket closes. */
   #hold(address: string | undefined, socket: Duplex): void {
     this.#count(address, 1)
     socket.once('close', () => {
@@ -155,6 +161,6 @@ function crossOrigin(request: IncomingMessage): Refusal {
   return refusalFor('origin', 403, {
     body:
       `The origin ${JSON.stringify(request.headers.origin)} may not connect to ${JSON.stringify(request.headers.host)}. ` +
-      "The server's option to allow it: origins: ['https://its.example'], or '*' for all\n",
+      "To allow it, the server needs the option origins: ['https://its.example'], or '*' for all\n",
   })
 }

@@ -2,24 +2,24 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Refusal, refusalFor } from './refusal.js'
 
-/** Tells who is connecting, or refuses. */
+/** Identifies a client, or refuses it. */
 export type Authenticate<User> = (
   request: IncomingMessage,
   context: {
-    /** Aborted when the client has gone, or `handshakeTimeout` is over. */
+    /** Aborted when the client has left, or after `handshakeTimeout`. */
     signal: AbortSignal
   },
 ) => User | Refusal | Promise<User | Refusal>
 
-/** The client left while it was being looked at. */
+/** The client left while it was being checked. */
 export const GONE: unique symbol = Symbol('gone')
 
 /**
- * Runs a check that may take its time, while the client may leave, reset or wait: none of these is more than an
- * outcome.
+ * Runs an asynchronous check, during which the client may leave.
  *
- * @returns what the check returned, or its refusal; 503 after `timeout` milliseconds; `GONE` when the client left
- * @throws what the check threw, if that is no refusal
+ * @param timeout - milliseconds; 0 or `Infinity` for no limit
+ * @returns what the check returned, or its refusal; 503 after the timeout; `GONE` if the client left
+ * @throws what the check threw, unless it is a refusal
  */
 export async function runCheck<Result>(
   check: (signal: AbortSignal) => Result | Refusal | Promise<Result | Refusal>,
@@ -37,10 +37,12 @@ export async function runCheck<Result>(
   const leave = (): void => {
     settle(GONE)
   }
-  const timer = setTimeout(() => {
+  const giveUp = (): void => {
     settle(refusalFor('handshakeTimeout', 503, { body: 'The handshake took too long\n' }))
-  }, timeout)
-  // A FIN is seen by who reads up to it, which nobody does yet: frames stay where they are.
+  }
+  const isLimited = timeout > 0 && timeout !== Infinity
+  const timer = isLimited ? setTimeout(giveUp, timeout) : undefined
+  // A FIN is noticed only by reading up to it. `read` on an empty buffer takes no frames out of it.
   const look = (): void => {
     if (socket.readableLength === 0) socket.read()
   }
@@ -50,7 +52,7 @@ export async function runCheck<Result>(
   } finally {
     clearTimeout(timer)
     socket.off('close', leave).off('end', leave).off('readable', look)
-    // In the next tick the stream is again what it was before somebody looked: one that may be listened to or paused.
+    // Only in the next tick has the stream left the mode that a 'readable' listener puts it into.
     await new Promise<void>((resolve) => {
       process.nextTick(resolve)
     })

@@ -1,29 +1,27 @@
 import type { IncomingMessage } from 'node:http'
 
-/**
- * Where browsers can put a token. They cannot set headers on a WebSocket, which leaves the query, a cookie and the
- * subprotocols; everything else has Authorization.
- */
+// Browsers cannot set headers on a WebSocket, which leaves the query, a cookie and the subprotocols for a token; other
+// clients have the Authorization header.
 
-/** Subprotocols that carried a token, which must not be chosen and so sent back. */
+/** Subprotocols that contain a token: the server must not choose them, which would send them back. */
 const secrets = new WeakMap<IncomingMessage, Set<string>>()
+
+/** A scheme, spaces, and a token68 (RFC 9110 section 11.4). */
+const BEARER = /^bearer +([\w.~+/-]+=*)$/i
 
 /** The token of an `Authorization: Bearer …` header (RFC 6750 section 2.1). */
 export function bearerToken(request: IncomingMessage): string | undefined {
-  const header = request.headers.authorization ?? ''
-  const space = header.indexOf(' ')
-  if (header.slice(0, space).toLowerCase() !== 'bearer') return undefined
-  return header.slice(space + 1).trim() || undefined
+  return BEARER.exec(request.headers.authorization ?? '')?.[1]
 }
 
-/** A parameter of the URL's query; mind that proxies log URLs, and make such tokens short-lived. */
+/** A parameter of the URL's query. Proxies log URLs, so make such tokens short-lived. */
 export function queryToken(request: IncomingMessage, name = 'token'): string | undefined {
   const target = request.url ?? ''
   const query = target.indexOf('?')
   return query === -1 ? undefined : (new URLSearchParams(target.slice(query)).get(name) ?? undefined)
 }
 
-/** The value of a cookie (RFC 6265 section 5.4). Cookies come with every page's handshake: leave `origins` on guard. */
+/** The value of a cookie (RFC 6265 section 5.4). Any page's handshake sends them: keep `origins` restricted. */
 export function cookieToken(request: IncomingMessage, name: string): string | undefined {
   for (const pair of (request.headers.cookie ?? '').split(';')) {
     const equals = pair.indexOf('=')
@@ -35,8 +33,8 @@ export function cookieToken(request: IncomingMessage, name: string): string | un
 }
 
 /**
- * What stands behind a prefix among the offered subprotocols: `new WebSocket(url, ['chat', 'token.' + token])`. The
- * server never chooses it, so that it is not sent back.
+ * What follows a prefix in one of the offered subprotocols: `new WebSocket(url, ['chat', 'token.' + token])`. The
+ * server never chooses that subprotocol, so the token is not sent back.
  *
  * @param prefix - such as `'token.'`
  */
@@ -51,7 +49,7 @@ export function subprotocolToken(request: IncomingMessage, prefix: string): stri
   return undefined
 }
 
-/** The offered subprotocols but for those that carried a token. */
+/** The offered subprotocols, without those that contain a token. */
 export function withoutSecrets(offered: Set<string>, request: IncomingMessage): Set<string> {
   const found = secrets.get(request)
   return found === undefined ? offered : new Set([...offered].filter((name) => !found.has(name)))

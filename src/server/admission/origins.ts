@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * Which origins may connect. Browsers send one with every handshake and let any page connect anywhere, with the
- * user's cookies, so it is the server that has to look (RFC 6455 section 10.2). A request without an Origin comes from
- * no browser and is let through.
+ * The origins that may connect. Browsers send the origin with every handshake and let any page connect anywhere, with
+ * the user's cookies, so the server has to check it (RFC 6455 section 10.2). A request without an Origin does not come
+ * from a browser and passes.
  */
 export type Origins =
   | 'same-origin'
@@ -14,7 +14,7 @@ export type Origins =
 /**
  * Whether a request's origin may connect.
  *
- * @param host - the host that the client asked for, by `trustProxy` that in front of the proxies
+ * @param host - the host that the client asked for; with `trustProxy` the one that it asked the proxy for
  */
 export function isAllowedOrigin(
   origins: Origins,
@@ -25,15 +25,15 @@ export function isAllowedOrigin(
   if (origin === undefined || origins === '*') return true
   if (origins === 'same-origin') return isSameHost(origin, host)
   if (typeof origins === 'function') return origins(origin, request)
-  // `search` and not `test`: a pattern with the flag g or y would go on where its last match ended.
+  // `search` and not `test`, which with the flag g or y starts where the last match ended.
   return origins.some((allowed) =>
     typeof allowed === 'string' ? allowed === origin : origin.search(allowed) !== -1,
   )
 }
 
 /**
- * Whether the host and port are the same. The scheme is not compared: behind a proxy that ends TLS ours is another
- * than the browser's.
+ * Whether the host and port are the same. The scheme is not compared: behind a proxy that terminates TLS the server's
+ * differs from the browser's.
  */
 function isSameHost(origin: string, host: string | undefined): boolean {
   if (host === undefined) return false

@@ -1,116 +1,122 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { channels, type RefusalReason } from '../../connection/diagnostics.js'
+import { withoutNulls } from '../../options/checks.js'
 import { encodeClose } from '../../protocol/close-codes.js'
-import { joinLines } from '../../protocol/handshake.js'
-import { isToken } from '../../protocol/header-grammar.js'
+import { isFieldValue, isToken } from '../../protocol/header-grammar.js'
 
-/** What a refusal answers beside its status. */
+/** What a refusal contains besides its status. */
 export interface RefusalOptions {
   /** Further header fields. */
   headers?: Readonly<Record<string, string>>
-  /** The body, plain text unless `headers` say otherwise; the status's own words by default. */
+  /** The body, plain text unless `headers` say otherwise; by default the words of the status. */
   body?: string
 }
 
-/** A connection that is not wanted; made by {@link refuse}. */
+let newRefusal: (
+  status: number,
+  options: RefusalOptions,
+  reason: RefusalReason,
+  close?: { code: number; reason: string },
+) => Refusal
+
+/** The refusal of a connection, created by {@link refuse}. */
 export class Refusal extends Error {
-  /** The HTTP status code, or 101 when the refusal is a Close frame. */
+  /** The HTTP status code, or 101 if the refusal is a Close frame. */
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** The code of the Close frame that refuses it after the handshake. */
+  /** The code of the Close frame that refuses the connection after the handshake. */
   readonly closeCode: number | undefined
   readonly closeReason: string
-  /** Why; a refusal that the application makes is `'application'`. */
+  /** Why the connection is refused; `'application'` if the application refuses it. */
   readonly reason: RefusalReason
 
-  /** @internal */
-  constructor(
+  private constructor(
     status: number,
-    options: RefusalOptions,
-    closeCode?: number,
-    closeReason = '',
-    reason: RefusalReason = 'application',
+    { headers = {}, body }: RefusalOptions,
+    reason: RefusalReason,
+    close: { code: number; reason: string } | undefined,
   ) {
-    const phrase = STATUS_CODES[status] ?? 'Refused'
-    super(closeCode === undefined ? `${status} ${phrase}` : `${closeCode} ${closeReason}`)
+    const phrase = phraseOf(status)
+    super(close === undefined ? `${status} ${phrase}` : `${close.code} ${close.reason}`)
     this.name = 'Refusal'
     this.status = status
-    this.headers = options.headers ?? {}
-    this.body = options.body ?? `${phrase}\n`
-    this.closeCode = closeCode
-    this.closeReason = closeReason
+    this.headers = headers
+    this.body = body ?? `${phrase}\n`
+    this.closeCode = close?.code
+    this.closeReason = close?.reason ?? ''
     this.reason = reason
+  }
+
+  static {
+    newRefusal = (status, options, reason, close) => new Refusal(status, options, reason, close)
   }
 }
 
 interface Refuse {
   /**
-   * A refusal as an HTTP answer, to be thrown or returned by `authenticate`. Browsers tell their page nothing of it but
-   * that the connection failed: {@link Refuse.close} reaches the page.
+   * Creates a refusal as an HTTP response, for `authenticate` to throw or return. Browsers tell their page only that
+   * the connection failed; {@link Refuse.close} reaches the page.
    *
    * @param status - 400 to 599
-   * @throws RangeError when the status is no error's
-   * @throws TypeError when a header would break out of its line
+   * @throws RangeError if the status is not an error's
+   * @throws TypeError if a header field is not valid, or is Transfer-Encoding: the length of the body frames it
    */
   (status: number, options?: RefusalOptions): Refusal
   /**
-   * A refusal after the handshake: the connection is accepted and closed with this code, which a browser's page gets to
-   * see. `'connection'` is not emitted.
+   * Creates a refusal after the handshake: the connection is accepted and closed with this code, which the page of a
+   * browser can see. `'connection'` is not emitted.
    *
-   * @param code - as a rule one of the application's own, 4000 to 4999
-   * @throws TypeError when the code may not be sent
-   * @throws RangeError when the reason is longer than 123 octets
+   * @param code - usually one of the application's own, 4000 to 4999
+   * @throws TypeError if the code must not be sent
+   * @throws RangeError if the reason is longer than 123 bytes
    */
   close(code: number, reason?: string): Refusal
 }
 
-/** Makes the refusal of a connection. */
+/** Creates the refusal of a connection. */
 export const refuse: Refuse = Object.assign(
-  (status: number, options: RefusalOptions = {}): Refusal => {
+  (status: number, options: RefusalOptions | null = {}): Refusal => {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
-      throw new RangeError(`A refusal's status is 400 to 599; ${status} is not`)
+      throw new RangeError(`The status of a refusal must be an integer from 400 to 599; it is ${status}`)
     }
-    return refusalFor('application', status, options)
+    return refusalFor('application', status, options ?? {})
   },
   {
-    close(code: number, reason = ''): Refusal {
-      encodeClose(code, reason)
-      return new Refusal(101, {}, code, reason)
+    close(code: number, reason: string | null = ''): Refusal {
+      encodeClose(code, reason ?? '')
+      return newRefusal(101, {}, 'application', { code, reason: reason ?? '' })
     },
   },
 )
 
-/** A refusal with a reason of the server's own. @throws TypeError when a header would break out of its line */
+/** A refusal with a reason of the server's own. @throws TypeError if a header field is not valid */
 export function refusalFor(reason: RefusalReason, status: number, options: RefusalOptions): Refusal {
-  const refusal = new Refusal(status, options, undefined, '', reason)
-  responseText(refusal)
+  const refusal = newRefusal(status, withoutNulls(options), reason)
+  for (const [name, value] of Object.entries(refusal.headers)) checkField(name, value)
   return refusal
 }
 
-/** Tells those who subscribed that a handshake is refused. */
-export function tellRefused(request: IncomingMessage, { status, reason }: Refusal): void {
-  if (channels.refused.hasSubscribers) channels.refused.publish({ request, status, reason })
-}
-
-/** Answers an upgrade with a complete HTTP response, and ends the socket once that is flushed. */
-export function writeRefusal(socket: Duplex, refusal: Refusal): void {
-  socket.end(responseText(refusal))
-  // A peer that keeps sending, or never ends its side, does not keep the socket.
-  socket.once('finish', () => socket.destroy())
-}
-
-function responseText({ status, headers, body }: Refusal): string {
-  const fields = new Map<string, string>([
-    ['connection', 'Connection: close'],
-    ['content-type', 'Content-Type: text/plain; charset=utf-8'],
-    ['content-length', `Content-Length: ${Buffer.byteLength(body)}`],
-  ])
-  for (const [name, value] of Object.entries(headers)) {
-    if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is not the name of a header`)
-    const key = name.toLowerCase()
-    if (key !== 'connection' && key !== 'content-length') fields.set(key, `${name}: ${value}`)
+function checkField(name: string, value: string): void {
+  if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is not the name of a header field`)
+  if (name.toLowerCase() === 'transfer-encoding') {
+    throw new TypeError(
+      'A refusal must not have Transfer-Encoding: it is sent with the Content-Length of its body',
+    )
   }
-  return joinLines([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`, ...fields.values()]) + body
+  if (!isFieldValue(value)) {
+    throw new TypeError(
+      `The header field ${name} must not hold control characters or characters beyond Latin-1: ${JSON.stringify(value)}`,
+    )
+  }
+}
+
+/** The words of a status. */
+export function phraseOf(status: number): string {
+  return STATUS_CODES[status] ?? 'Refused'
+}
+
+/** Publishes the refusal of a handshake. */
+export function publishRefused(request: IncomingMessage, { status, reason }: Refusal): void {
+  if (channels.refused.hasSubscribers) channels.refused.publish({ request, status, reason })
 }

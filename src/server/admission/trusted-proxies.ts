@@ -1,63 +1,111 @@
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
 
 /**
- * Whom to believe about the client's address: the number of proxies in front of us, or their addresses and networks
- * (`'10.0.0.0/8'`). Nobody by default.
+ * The proxies whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto` are trusted: the number of proxies in
+ * front of the server, or their addresses and networks (`'10.0.0.0/8'`). None by default. With a list, a peer without
+ * an address is trusted only if the server itself listens on a unix socket; with `noServer` it is not: use the number.
  */
 export type TrustProxy = number | readonly string[]
 
-/** What is known of the client that a request comes from. */
+/** What is known about the client that sent a request. */
 export interface Client {
-  /** Its address as trusted proxies told it; without them the socket knows it, and is not asked until it is needed. */
+  /** Its address according to trusted proxies; without them the socket knows it, and is not asked until it is needed. */
   readonly forwardedAddress: string | undefined
   /** The host that it asked for. */
   readonly host: string | undefined
-  /** Whether it came over TLS. */
+  /** Whether it used TLS. */
   readonly isSecure: boolean
 }
 
-/** Reads the headers that proxies add, as far as they are to be believed. */
+/** Reads the headers that proxies add, as far as they can be trusted. */
 export class TrustedProxies {
   readonly #hops: number
   readonly #addresses: BlockList | undefined
+  readonly #isUnixSocket: () => boolean
 
-  /** @throws TypeError when an address is not valid */
-  constructor(trust: TrustProxy = 0) {
+  /**
+   * @param isUnixSocket - whether the server listens on a unix socket, where peers have no address
+   * @throws TypeError if an address is not valid
+   */
+  constructor(trust: TrustProxy = 0, isUnixSocket: () => boolean = () => false) {
     this.#hops = typeof trust === 'number' ? trust : Infinity
     if (typeof trust !== 'number') this.#addresses = toBlockList(trust)
+    this.#isUnixSocket = isUnixSocket
   }
 
-  /** The client behind a request. */
+  /** Who sent a request. */
   client(request: IncomingMessage): Client {
-    const { socket } = request
-    const direct: Client = {
+    const { socket, headers } = request
+    const own: Client = {
       forwardedAddress: undefined,
-      host: request.headers.host,
+      host: headers.host,
       isSecure: 'encrypted' in socket,
     }
-    if (this.#hops === 0 || !this.#trusts(socket.remoteAddress, 0)) return direct
+    if (this.#hops === 0) return own
+    const address = normalAddress(socket.remoteAddress) ?? socket.remoteAddress
+    if (!this.#trusts(address, 0)) return own
     return {
-      forwardedAddress: this.#clientAddress(socket.remoteAddress, list(request.headers['x-forwarded-for'])),
-      host: last(request.headers['x-forwarded-host']) ?? direct.host,
-      isSecure:
-        (last(request.headers['x-forwarded-proto']) ?? (direct.isSecure ? 'https' : 'http')) === 'https',
+      forwardedAddress: this.#clientAddress(address, list(headers['x-forwarded-for'])),
+      host: hostOf(list(headers['x-forwarded-host']).pop()) ?? own.host,
+      isSecure: isSecure(list(headers['x-forwarded-proto']).pop()) ?? own.isSecure,
     }
   }
 
-  /** Counts from the right, where the proxies write, up to the first address that is not a proxy's: what is left of it anyone can have sent. */
-  #clientAddress(direct: string | undefined, forwarded: string[]): string | undefined {
-    let address = direct
-    for (let hop = 0; forwarded.length > 0 && this.#trusts(address, hop); hop++) address = forwarded.pop()
+  /**
+   * Counts from the right, where the proxies write, to the first address that is not a proxy's: anybody can have sent
+   * what stands to its left. Anything but an address ends the search at the last address before it.
+   */
+  #clientAddress(own: string | undefined, forwarded: string[]): string | undefined {
+    let address = own
+    for (let hop = 0; forwarded.length > 0 && this.#trusts(address, hop); hop++) {
+      const next = normalAddress(forwarded.pop())
+      if (next === undefined) break
+      address = next
+    }
     return address
   }
 
   #trusts(address: string | undefined, hop: number): boolean {
     if (this.#addresses === undefined) return hop < this.#hops
-    // Over a unix socket there is no address, and nobody else.
-    if (address === undefined) return hop === 0
-    const bare = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
-    return this.#addresses.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4')
+    // A TCP socket has no address either once its peer has reset the connection.
+    if (address === undefined) return hop === 0 && this.#isUnixSocket()
+    return isIP(address) !== 0 && this.#addresses.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+  }
+}
+
+const MAPPED = '::ffff:'
+
+/**
+ * One form for all spellings of an address: without a port, IPv6 as RFC 5952 has it, and an IPv4-mapped address as
+ * IPv4. `undefined` for anything but an address.
+ */
+export function normalAddress(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text
+  const family = isIP(bare)
+  if (family !== 6) return family === 4 ? bare : undefined
+  const { address } = new SocketAddress({ address: bare, family: 'ipv6' })
+  return address.startsWith(MAPPED) && address.includes('.') ? address.slice(MAPPED.length) : address
+}
+
+/** A host with or without a port; `undefined` for anything else. */
+function hostOf(text: string | undefined): string | undefined {
+  return text !== undefined && /^[^\s/?#@\\]+$/.test(text) && URL.canParse(`http://${text}`)
+    ? text
+    : undefined
+}
+
+function isSecure(scheme: string | undefined): boolean | undefined {
+  switch (scheme?.toLowerCase()) {
+    case 'https':
+    case 'wss':
+      return true
+    case 'http':
+    case 'ws':
+      return false
+    default:
+      return undefined
   }
 }
 
@@ -70,18 +118,18 @@ function toBlockList(addresses: readonly string[]): BlockList {
       if (prefix === undefined) blockList.addAddress(address, family)
       else blockList.addSubnet(address, prefix === '' ? NaN : Number(prefix), family)
     } catch (cause) {
-      const message = `trustProxy takes addresses and networks such as '10.0.0.0/8'; ${JSON.stringify(entry)} is neither`
+      const message = `trustProxy must list addresses and networks such as '10.0.0.0/8'; ${JSON.stringify(entry)} is neither`
       throw new TypeError(message, { cause })
     }
   }
   return blockList
 }
 
+/** The elements of a list, without empty ones (RFC 9110 section 5.6.1). */
 function list(header: string | string[] | undefined): string[] {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '')
-  return text === '' ? [] : text.split(',').map((element) => element.trim())
-}
-
-function last(header: string | string[] | undefined): string | undefined {
-  return list(header).pop()
+  return text
+    .split(',')
+    .map((element) => element.trim())
+    .filter((element) => element !== '')
 }

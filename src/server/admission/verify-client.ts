@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { type Refusal, refuse } from './refusal.js'
 
-/** What `verifyClient` is told, as in `ws`. */
+/** What `verifyClient` is called with, as in `ws`. */
 export interface ClientInfo {
   /** The Origin header, or `''`. */
   origin: string
-  /** Whether the request came over TLS. */
+  /** Whether the client used TLS. */
   secure: boolean
   req: IncomingMessage
 }
@@ -19,8 +19,8 @@ export type VerifyCallback = (
 ) => void
 
 /**
- * The check that `ws` has. With one parameter it returns whether the client may connect, or a promise of that; with two it
- * says so by the callback.
+ * The check that `ws` has. With one parameter it returns whether the client may connect, or a promise of that; with two
+ * it calls the callback.
  */
 export type VerifyClient = (info: ClientInfo, callback: VerifyCallback) => unknown
 
@@ -34,14 +34,15 @@ export async function verify(
   return new Promise((resolve, reject) => {
     const answer: VerifyCallback = (verified, status = 401, message, headers = {}) => {
       const options = message === undefined ? { headers } : { headers, body: message }
-      // A header may hold what the client sent: that is no reason to throw at the caller, who is nobody by now.
+      // `refuse` may throw, at a header that holds what the client sent for example: that must reject the promise, not
+      // throw into the application's callback.
       resolve(
         new Promise((settle) => {
           settle(verified ? undefined : refuse(status, options))
         }),
       )
     }
-    // Awaited in either case: a promise is true, and would let everybody in; and it may reject.
+    // Awaited in either case: a promise is truthy, which would admit everybody, and it may reject.
     Promise.resolve(verifyClient(info, answer)).then((verified) => {
       if (verifyClient.length < 2) answer(Boolean(verified))
     }, reject)

@@ -21,7 +21,7 @@ interface Check {
 }
 
 async function waitingServer(
-  options: WebSocketServerOptions<string> = {},
+  options: Omit<WebSocketServerOptions<string>, 'authenticate'> = {},
 ): Promise<RunningServer<string> & { checks: Queue<Check> }> {
   const checks = new Queue<Check>()
   const running = await runningServer<string>({
@@ -122,7 +122,7 @@ describe('the outcome', () => {
     server.on('error', (error) => (listener.mock.calls.length > 10 ? undefined : listener(error)))
     const warned = once(process, 'warning') as Promise<[Error]>
     expect(await refused(port)).toMatchObject({ status: 500 })
-    expect((await warned)[0].message).toBe('second')
+    expect((await warned)[0].message).toBe('A listener failed: second')
     expect(listener).toHaveBeenCalledTimes(1)
     expect(lost).toEqual([])
   })

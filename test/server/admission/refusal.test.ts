@@ -1,13 +1,13 @@
 import { Refusal, refuse, type RefusalOptions } from 'hubwire'
 import { expect, test } from 'vitest'
-import { writeRefusal } from '#src/server/admission/refusal.js'
+import { writeRefusal } from '#src/server/http1-upgrade.js'
 import { readAnswer, type HttpAnswer } from '../../support/http-exchange.js'
 import { expectComplete } from '../../support/refused.js'
 import { socketPair } from '../../support/socket-pair.js'
 
 async function written(refusal: Refusal): Promise<HttpAnswer> {
   const { here, there } = await socketPair()
-  writeRefusal(here, refusal)
+  writeRefusal(here, refusal, 30_000)
   return readAnswer(there)
 }
 
@@ -47,7 +47,7 @@ test('a peer that keeps its side open does not keep the socket', async () => {
   const { here, there } = await socketPair({ allowHalfOpen: true })
   const closed = new Promise((resolve) => here.once('close', resolve))
   there.resume()
-  writeRefusal(here, refuse(400))
+  writeRefusal(here, refuse(400), 30_000)
   await closed
   expect(here.destroyed).toBe(true)
 })

@@ -1,0 +1,36 @@
+import type { CloseDetails } from '../connection/connection-events.js'
+import type { WebSocket } from '../websocket/websocket.js'
+
+type CloseListener<User> = (socket: WebSocket<User>, details: CloseDetails) => void
+
+/** The sockets of a server that are not closed yet, and those who are to know when one closes. */
+export class Clients<User> {
+  readonly sockets = new Set<WebSocket<User>>()
+  readonly #listeners = new Set<CloseListener<User>>()
+  /** One function for all sockets, called on the one that closed: a closure each would cost every idle connection. */
+  readonly #onClose: (this: WebSocket<User>, code: number, reason: string, details: CloseDetails) => void
+
+  constructor() {
+    const closed: CloseListener<User> = (socket, details) => {
+      this.sockets.delete(socket)
+      for (const listener of this.#listeners) listener(socket, details)
+    }
+    this.#onClose = function (_code, _reason, details) {
+      closed(this, details)
+    }
+  }
+
+  add(socket: WebSocket<User>): void {
+    this.sockets.add(socket)
+    // The one place where a server's bookkeeping listens for the end of a socket.
+    socket.on('close', this.#onClose)
+  }
+
+  /** Calls a listener for each socket that closes from now on. Returns a function that stops that. */
+  onClosed(listener: CloseListener<User>): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { failHandler, holdUntil, type WebSocket } from '../websocket/websocket.js'
+
+/**
+ * Calls a handler of the application for a new connection. Messages wait while a promise that it returns is pending. If
+ * it throws or rejects, the connection closes with 1011.
+ *
+ * @returns whether it returned, a promise included
+ */
+export function callHandler<User>(webSocket: WebSocket<User>, handler: () => unknown): boolean {
+  let result: unknown
+  try {
+    result = handler()
+  } catch (error) {
+    failHandler(webSocket, error)
+    return false
+  }
+  if (isThenable(result)) {
+    const settled = Promise.resolve(result)
+    holdUntil(webSocket, settled)
+    settled.catch((error: unknown) => {
+      failHandler(webSocket, error)
+    })
+  }
+  return true
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function'
+}

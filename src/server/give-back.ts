@@ -1,0 +1,113 @@
+import type { IncomingMessage, Server } from 'node:http'
+import { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { Server as TlsServer } from 'node:tls'
+
+/**
+ * Gives an upgrade that nobody wants back to its HTTP server as the plain request that a server may take it for
+ * (RFC 9110 section 7.8): the request goes back into its socket without the Upgrade header, and the socket into the
+ * server. Listeners of the server's `'connection'` event (`'secureConnection'` with TLS) run a second time for it.
+ */
+export function giveBack(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const plain = Buffer.concat([headOf(request), head])
+  let stream = socket
+  if (socket instanceof Socket) socket.unshift(plain)
+  else stream = new BodyFirst(plain, request, socket)
+  const before = REPEATED.map((event) => stream.rawListeners(event))
+  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', stream)
+  // Node.js adds these listeners each time, and keeps them over an upgrade: on a connection that upgrades again and
+  // again they would pile up.
+  for (const [index, event] of REPEATED.entries()) {
+    const after = stream.rawListeners(event)
+    for (const listener of before[index] ?? []) {
+      if (after.indexOf(listener) !== after.lastIndexOf(listener)) {
+        stream.removeListener(event, listener as () => void)
+      }
+    }
+  }
+}
+
+const REPEATED = ['resume', 'pause'] as const
+
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  let text = `${method ?? 'GET'} ${url ?? '/'} HTTP/${httpVersion}\r\n`
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!
+    if (name.toLowerCase() !== 'upgrade') text += `${name}: ${rawHeaders[index + 1]!}\r\n`
+  }
+  return Buffer.from(`${text}\r\n`, 'latin1')
+}
+
+/**
+ * From Node.js 26 on an upgrade with a body comes with a stream in place of its socket, which has the bytes behind the
+ * body. This stream has the request in front of them, as it was on the wire.
+ */
+class BodyFirst extends Duplex {
+  readonly #rest: Duplex
+  readonly #request: IncomingMessage
+  readonly #chunks: AsyncIterator<Buffer>
+
+  constructor(head: Buffer, request: IncomingMessage, rest: Duplex) {
+    super()
+    this.#rest = rest
+    this.#request = request
+    this.#chunks = this.#read(head)
+    // What an HTTP server and its application use of a socket beyond a stream.
+    for (const name of SOCKET_PROPERTIES) {
+      const descriptor = { get: (): unknown => Reflect.get(request.socket, name) as unknown }
+      if (name in request.socket) Object.defineProperty(this, name, descriptor)
+    }
+    request.socket.on('timeout', () => this.emit('timeout'))
+    rest.on('error', (error) => this.destroy(error))
+    rest.on('close', () => this.destroy())
+  }
+
+  setTimeout(milliseconds: number, callback?: () => void): this {
+    this.#request.socket.setTimeout(milliseconds)
+    if (callback !== undefined) this.once('timeout', callback)
+    return this
+  }
+
+  override _read(): void {
+    this.#chunks.next().then(
+      ({ done, value }) => {
+        this.push(done === true ? null : value)
+      },
+      (error: unknown) => this.destroy(error as Error),
+    )
+  }
+
+  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
+    this.#rest.write(chunk, callback)
+  }
+
+  override _final(callback: () => void): void {
+    this.#rest.end(callback)
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#rest.destroy()
+    callback(error)
+  }
+
+  async *#read(head: Buffer): AsyncGenerator<Buffer, void, undefined> {
+    yield head
+    const isChunked = this.#request.headers['transfer-encoding'] !== undefined
+    for await (const chunk of this.#request as AsyncIterable<Buffer>) {
+      yield isChunked ? Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, CRLF]) : chunk
+    }
+    if (isChunked) yield Buffer.from('0\r\n\r\n')
+    yield* this.#rest as AsyncIterable<Buffer>
+  }
+}
+
+const CRLF = Buffer.from('\r\n')
+const SOCKET_PROPERTIES = [
+  'remoteAddress',
+  'remotePort',
+  'remoteFamily',
+  'localAddress',
+  'localPort',
+  'encrypted',
+  'authorized',
+]

@@ -1,0 +1,229 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Compression, ConnectionSettings } from '../connection/connection-settings.js'
+import type { Established } from '../connection/established.js'
+import { compressionFor } from '../connection/settings.js'
+import { acceptanceLines, HandshakeError, type Opening } from '../protocol/handshake.js'
+import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
+import { startAccepted, type WebSocket } from '../websocket/websocket.js'
+import type { Admission, Admitted } from './admission/admission.js'
+import { GONE } from './admission/authentication.js'
+import { withoutSecrets } from './admission/credentials.js'
+import { Refusal, refusalFor } from './admission/refusal.js'
+import { callHandler } from './connection-handler.js'
+import { acceptanceBytes, readUpgrade, writeRefusal } from './http1-upgrade.js'
+import type { Params } from './path.js'
+import type { HandleProtocols } from './server-options.js'
+
+/** What a server decides on its opening handshakes, and what it is told of them. */
+export interface UpgradeServer<User> {
+  readonly admission: Admission<User>
+  readonly settings: ConnectionSettings
+  readonly deflate: PerMessageDeflateOptions | undefined
+  readonly handleProtocols: HandleProtocols | undefined
+  isAccepting(): boolean
+  /** The params of the path, or `undefined` if the request is not for this server. May throw. */
+  match(request: IncomingMessage): Params | undefined
+  /** May throw. */
+  createSocket(): WebSocket<User>
+  /** The lines of the 101 response are about to be sent. May throw. */
+  onHeaders(lines: string[], request: IncomingMessage): void
+  /** Returns whether the application responds to a malformed handshake itself. May throw. */
+  onMalformed(error: HandshakeError, socket: Duplex, request: IncomingMessage): boolean
+  onAccepted(webSocket: WebSocket<User>, request: IncomingMessage): void
+  onRefused(refusal: Refusal, request: IncomingMessage): void
+  /** A check of the application failed. */
+  onFailure(failure: unknown): void
+}
+
+/** Takes an open connection. */
+export type UpgradeCallback<User> = (webSocket: WebSocket<User>, request: IncomingMessage) => unknown
+
+/** The sockets on which a handshake has begun. */
+const taken = new WeakSet<Duplex>()
+
+/** The opening handshake of a server (RFC 6455 section 4.2), which ends in an open connection or a complete refusal. */
+export class Upgrade<User> {
+  readonly #server: UpgradeServer<User>
+  readonly #request: IncomingMessage
+  readonly #socket: Duplex
+  readonly #head: Buffer
+  readonly #callback: UpgradeCallback<User>
+  #isAnswered = false
+
+  /** @throws Error if a handshake has begun on this socket before */
+  constructor(
+    server: UpgradeServer<User>,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    callback: UpgradeCallback<User>,
+  ) {
+    if (taken.has(socket)) {
+      throw new Error(
+        'handleUpgrade() was called more than once with the same socket: is there a second upgrade listener?',
+      )
+    }
+    taken.add(socket)
+    this.#server = server
+    this.#request = request
+    this.#socket = socket
+    this.#head = head
+    this.#callback = callback
+  }
+
+  start(): void {
+    if (this.#socket.destroyed) return
+    // From the first moment, so that a reset finds a listener while checks are pending or a refusal is flushed.
+    this.#socket.on('error', ignore)
+    this.#attempt(() => {
+      this.#check()
+    })
+  }
+
+  #check(): void {
+    let opening: Opening
+    try {
+      opening = readUpgrade(this.#request)
+    } catch (error) {
+      if (!(error instanceof HandshakeError)) throw error
+      this.#refuseMalformed(error)
+      return
+    }
+    const params = this.#server.match(this.#request)
+    if (params === undefined) this.#refuse(notFound())
+    else if (!this.#server.isAccepting()) this.#refuse(shuttingDown())
+    else this.#admit(opening, params)
+  }
+
+  #admit(opening: Opening, params: Params): void {
+    const decided = (decision: Admitted<User> | Refusal | typeof GONE): void => {
+      if (decision === GONE || this.#socket.destroyed) this.#socket.destroy()
+      else if (!this.#server.isAccepting()) this.#refuse(shuttingDown())
+      else if (decision instanceof Refusal && decision.closeCode === undefined) this.#refuse(decision)
+      else this.#accept(opening, params, decision)
+    }
+    const decision = this.#server.admission.admit(this.#request, this.#socket)
+    if (decision instanceof Promise) {
+      decision.then(
+        (late) => {
+          this.#attempt(() => {
+            decided(late)
+          })
+        },
+        (error: unknown) => {
+          this.#fail(error)
+        },
+      )
+    } else decided(decision)
+  }
+
+  #accept(opening: Opening, params: Params, decision: Admitted<User> | Refusal): void {
+    // All that the application takes part in comes before the first byte of the response.
+    const { established, response } = this.#establish(opening)
+    const webSocket = this.#server.createSocket()
+    if (this.#socket.destroyed) return
+    this.#isAnswered = true
+    this.#socket.write(response)
+    this.#socket.off('error', ignore)
+    const { user, forwardedAddress } = decision instanceof Refusal ? NOBODY : decision
+    startAccepted(webSocket, established, { params, forwardedAddress, user: user as User })
+    this.#server.onAccepted(webSocket, this.#request)
+    if (decision instanceof Refusal) {
+      this.#server.onRefused(decision, this.#request)
+      webSocket.close(decision.closeCode, decision.closeReason)
+    } else callHandler(webSocket, () => this.#callback(webSocket, this.#request))
+  }
+
+  /** Chooses the subprotocol and the extensions. @throws what the application throws, or what it may not answer */
+  #establish(opening: Opening): { established: Established; response: Buffer } {
+    const { settings, deflate, handleProtocols } = this.#server
+    const protocol = chooseSubprotocol(opening.protocols, this.#request, handleProtocols)
+    const accepted = deflate && acceptOffer(opening.extensions, deflate)
+    const lines = acceptanceLines({ key: opening.key, protocol, extensions: accepted?.answer ?? '' })
+    this.#server.onHeaders(lines, this.#request)
+    const response = acceptanceBytes(lines)
+    const compression: Compression | undefined =
+      accepted && compressionFor(accepted.parameters, 'server', deflate)
+    return {
+      established: { socket: this.#socket, head: this.#head, protocol, compression, settings },
+      response,
+    }
+  }
+
+  #refuseMalformed(error: HandshakeError): void {
+    const { status, headers, message } = error
+    const refusal = refusalFor('handshake', status, { headers, body: `${message}\n` })
+    this.#server.onRefused(refusal, this.#request)
+    let isTakenOver = false
+    try {
+      isTakenOver = this.#server.onMalformed(error, this.#socket, this.#request)
+    } catch (failure) {
+      this.#server.onFailure(failure)
+    }
+    if (!isTakenOver) this.#end(refusal)
+  }
+
+  #attempt(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** A check of the application failed: the client learns no more than that. */
+  #fail(failure: unknown): void {
+    this.#server.onFailure(failure)
+    this.#refuse(refusalFor('error', 500, { body: 'The server failed to answer the handshake\n' }))
+  }
+
+  #refuse(refusal: Refusal): void {
+    if (this.#socket.destroyed) return
+    this.#server.onRefused(refusal, this.#request)
+    this.#end(refusal)
+  }
+
+  /** Every handshake that is not accepted ends here. After a 101 there is no other answer left. */
+  #end(refusal: Refusal): void {
+    if (this.#isAnswered || this.#socket.writableEnded) {
+      this.#socket.destroy()
+      return
+    }
+    this.#isAnswered = true
+    writeRefusal(this.#socket, refusal, this.#server.settings.closeTimeout)
+  }
+}
+
+const NOBODY = { user: undefined, forwardedAddress: undefined }
+
+/**
+ * The subprotocol to respond with, or `''`; the client's first unless the application chooses.
+ *
+ * @throws TypeError if the application chooses one that the client did not offer
+ */
+function chooseSubprotocol(
+  protocols: Set<string>,
+  request: IncomingMessage,
+  handleProtocols: HandleProtocols | undefined,
+): string {
+  const offered = withoutSecrets(protocols, request)
+  if (offered.size === 0) return ''
+  if (handleProtocols === undefined) return offered.values().next().value ?? ''
+  const chosen = handleProtocols(offered, request)
+  if (chosen === false || offered.has(chosen)) return chosen || ''
+  throw new TypeError(`handleProtocols chose ${JSON.stringify(chosen)}, which the client did not offer`)
+}
+
+function notFound(): Refusal {
+  return refusalFor('path', 404, { body: 'No websocket is served at this path\n' })
+}
+
+function shuttingDown(): Refusal {
+  const body = 'The server is shutting down\n'
+  return refusalFor('shutdown', 503, { body, headers: { 'Retry-After': '5' } })
+}
+
+function ignore(): void {
+  // The peer has left, and the socket closes by itself.
+}
