@@ -7,6 +7,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocketServer as WsServer } from 'ws'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
+import { MemoryDuplex } from '../support/memory-duplex.js'
+import { requestWith } from '../support/request.js'
 import { inbox } from '../support/inbox.js'
 import { closeOf } from '../support/close-of.js'
 import { endWithTest } from '../support/running-server.js'
@@ -127,7 +129,7 @@ describe('an upgrade to something else', () => {
   })
 
   test('where Node lets the http.Server choose, is the plain request that it wants it to be', async () => {
-    // Before Node 24.9 there is no such option, and the request comes to us as an upgrade.
+    // Before Node.js 24.9 there is no such option, and the request comes to us as an upgrade, which is given back.
     const options: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
       shouldUpgradeCallback: (request) => request.headers.upgrade === 'websocket',
     }
@@ -140,11 +142,7 @@ describe('an upgrade to something else', () => {
     const { port } = http.address() as AddressInfo
     startOurs(http, '/')
     const answer = await exchange(port, handshakeText({ Upgrade: 'h2c', Connection: 'Upgrade, close' }))
-    expect(answer).toMatchObject(
-      'shouldUpgradeCallback' in http
-        ? { status: 200, body: 'plain' }
-        : { status: 400, body: 'The only protocol to upgrade to is websocket\n' },
-    )
+    expect(answer).toMatchObject({ status: 200, body: 'plain' })
     expect(await talk(port, '/')).toEqual(['ours', 'there and back'])
   })
 })
@@ -179,16 +177,38 @@ test.each([true, false])('`ws` with { server, path } beside us; ours first: %s',
   }
 })
 
-test('an upgrade that neither we nor another listener takes is answered in the end', async () => {
-  const http = createServer().listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  onTestFinished(() => {
-    http.close()
+describe('F10: an upgrade that is not ours while others listen', () => {
+  test('is never answered by us, however long another listener takes', async () => {
+    const { http, port } = await startHttp()
+    endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 20 }))
+    const other = new WsServer({ noServer: true })
+    onTestFinished(() => {
+      for (const client of other.clients) client.terminate()
+    })
+    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Longer than any timer of ours.
+      setTimeout(() => {
+        other.handleUpgrade(request, socket, head, (webSocket) => {
+          webSocket.send('late')
+        })
+      }, 200)
+    })
+    const client = new WebSocket(`ws://127.0.0.1:${port}/theirs`)
+    expect(await once(client, 'message')).toEqual(['late', false])
+    client.terminate()
   })
-  endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 100 }))
-  http.on('upgrade', () => {
-    // Takes '/theirs' only, as `ws` with noServer and a path does.
+
+  test('is left alone on a stream that is no net.Socket', async () => {
+    const { http } = await startHttp()
+    endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 20 }))
+    const [here, there] = MemoryDuplex.pair()
+    http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
+      setTimeout(() => socket.end('theirs alone'), 200)
+    })
+    const request = requestWith({ url: '/theirs', headers: { upgrade: 'websocket' } })
+    http.emit('upgrade', request, here, Buffer.alloc(0))
+    const chunks: Buffer[] = []
+    for await (const chunk of there) chunks.push(chunk as Buffer)
+    expect(Buffer.concat(chunks).toString()).toBe('theirs alone')
   })
-  const { port } = http.address() as AddressInfo
-  expect((await exchange(port, handshakeText({}, 'GET /nobody HTTP/1.1'))).status).toBe(404)
-}, 5000)
+})

@@ -21,6 +21,7 @@ describe('stats()', () => {
       bufferedAmount: 0,
       refused: {},
       terminated: {},
+      failedHandlers: 0,
     })
   })
 

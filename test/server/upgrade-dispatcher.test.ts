@@ -20,7 +20,7 @@ function ownerOf(path: string, upgrades: string[]): UpgradeOwner {
     owns: (request) => request.url === path,
     take: (_request, socket) => {
       upgrades.push(path)
-      socket.end('HTTP/1.1 101 Taken\r\n\r\n')
+      socket.on('error', () => {}).end('HTTP/1.1 101 Taken\r\n\r\n')
     },
     onListening: () => {},
     onError: () => false,

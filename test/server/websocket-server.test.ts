@@ -161,7 +161,7 @@ describe('where it is', () => {
     [{ noServer: false }],
   ] satisfies [WebSocketServerOptions][])('options that contradict are a TypeError: %o', (options) => {
     expect(() => new WebSocketServer(options)).toThrow(
-      new TypeError('One and only one of the options port, unixPath, server and noServer must be given'),
+      new TypeError('Exactly one of the options port, unixPath, server and noServer must be given'),
     )
   })
 
@@ -171,7 +171,9 @@ describe('where it is', () => {
     ['maxFragments', 0],
     ['closeTimeout', -1],
     ['maxBufferedAmount', 0],
-    ['handshakeTimeout', 0],
+    ['handshakeTimeout', -1],
+    ['handshakeTimeout', NaN],
+    ['handshakeTimeout', 2 ** 31],
     ['maxConnections', 0],
     ['maxConnectionsPerAddress', 0],
     ['maxPayload', '1' as unknown as number],
@@ -256,11 +258,13 @@ describe('several on one http.Server', () => {
     client.terminate()
   })
 
-  test('where nobody else listens, such an upgrade is refused', async () => {
-    const { http, port } = await startHttp()
+  test('F51: where nobody else listens, such an upgrade is the plain request that it may be taken for', async () => {
+    const { http, port } = await startHttp((request, response) => {
+      response.end(`plain ${request.url ?? ''} ${String(request.headers.upgrade)}`)
+    })
     endWithTest(new WebSocketServer({ server: http }))
-    const answer = await exchange(port, handshakeText({ Upgrade: 'other/1' }))
-    expect([answer.status, answer.body]).toEqual([400, 'The only protocol to upgrade to is websocket\n'])
+    const answer = await exchange(port, handshakeText({ Upgrade: 'other/1', Connection: 'Upgrade, close' }))
+    expect([answer.status, answer.body]).toEqual([200, 'plain / undefined'])
   })
 
   test('`ws` without a server of its own shares it too', async () => {
@@ -464,7 +468,7 @@ describe('the answer', () => {
     })
     const warned = once(process, 'warning') as Promise<[Error]>
     expect((await exchange(port, handshakeText({ 'Sec-WebSocket-Protocol': 'a' }))).status).toBe(500)
-    expect((await warned)[0].message).toBe('not even an Error')
+    expect((await warned)[0].message).toBe('A listener failed: not even an Error')
     const { peer } = await openAsClient(port)
     peer.destroy()
   })
@@ -545,7 +549,7 @@ describe('close()', () => {
     await once(server, 'close')
     expect(done.mock.calls).toEqual([[], []])
     expect(await new Promise((resolve) => server.close(resolve))).toEqual(
-      new Error('The server is closed already'),
+      new Error('The server is already closed'),
     )
     server.close()
   })

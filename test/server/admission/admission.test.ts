@@ -27,7 +27,7 @@ function summary({ status, fields, body }: HttpAnswer): [number, string | undefi
 }
 
 describe('maxConnections', () => {
-  const FULL = [503, '5', 'The server has all the connections that it takes\n']
+  const FULL = [503, '5', 'The server has reached its limit of connections\n']
 
   test('more are told to come later, until one leaves', async () => {
     const { server, port, url } = await runningServer({ maxConnections: 2 })

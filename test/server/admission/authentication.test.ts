@@ -107,7 +107,7 @@ describe('the outcome', () => {
     })
     const warned = once(process, 'warning') as Promise<[Error]>
     expect(await refused(port)).toMatchObject({ status: 500 })
-    expect((await warned)[0].message).toBe('nobody hears this')
+    expect((await warned)[0].message).toBe('A listener failed: nobody hears this')
   })
 
   test("an async listener for 'error' that fails itself is heard once, and then is a warning", async () => {

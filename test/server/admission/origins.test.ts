@@ -52,7 +52,7 @@ test('of its own accord a server takes its own origin and no other, and says how
   expect(status).toBe(403)
   expect(body).toBe(
     `The origin "https://evil.example" may not connect to "127.0.0.1". ` +
-      "The server's option to allow it: origins: ['https://its.example'], or '*' for all\n",
+      "To allow it, the server needs the option origins: ['https://its.example'], or '*' for all\n",
   )
 })
 

@@ -76,15 +76,17 @@ test('it is an error with what it answers', () => {
 })
 
 test.each([200, 302, 399, 600, 400.5, NaN])('%d refuses nobody', (status) => {
-  expect(() => refuse(status)).toThrow(new RangeError(`A refusal's status is 400 to 599; ${status} is not`))
+  expect(() => refuse(status)).toThrow(
+    new RangeError(`The status of a refusal must be an integer from 400 to 599; it is ${status}`),
+  )
 })
 
 test.each([
   [{ 'X-A': 'a\r\nSet-Cookie: b' }, 'control characters'],
   [{ 'X-A': 'a\0' }, 'control characters'],
-  [{ 'X A': 'a' }, '"X A" is not the name of a header'],
-  [{ 'X-A\r\nX-B': 'a' }, 'is not the name of a header'],
-  [{ '': 'a' }, '"" is not the name of a header'],
+  [{ 'X A': 'a' }, '"X A" is not the name of a header field'],
+  [{ 'X-A\r\nX-B': 'a' }, 'is not the name of a header field'],
+  [{ '': 'a' }, '"" is not the name of a header field'],
 ])('headers %j would break out of their line', (headers, message) => {
   expect(() => refuse(401, { headers })).toThrow(TypeError)
   expect(() => refuse(401, { headers })).toThrow(message)

@@ -1,24 +1,31 @@
+import { once } from 'node:events'
 import type { IncomingHttpHeaders } from 'node:http'
-import { connect, WebSocketServer, type ClientInfo } from 'hubwire'
+import { connect as connectSocket, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { connect, type WebSocket, WebSocketServer, type ClientInfo } from 'hubwire'
 import { expect, test } from 'vitest'
 import { TrustedProxies, type TrustProxy } from '#src/server/admission/trusted-proxies.js'
+import { handshakeText } from '../../support/http-exchange.js'
+import { startHttp } from '../../support/http-server.js'
 import { openAsClient } from '../../support/raw-handshake.js'
 import { refused } from '../../support/refused.js'
 import { requestWith } from '../../support/request.js'
-import { runningServer } from '../../support/running-server.js'
+import { endWithTest, runningServer } from '../../support/running-server.js'
+import { temporaryFolder } from '../../support/temporary-folder.js'
 
 function client(
   trust: TrustProxy | undefined,
   remoteAddress: string | undefined,
   headers: IncomingHttpHeaders,
   encrypted = false,
+  isUnixSocket = remoteAddress === undefined,
 ): [address: string | undefined, host: string | undefined, isSecure: boolean] {
   const request = requestWith({
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
     headers: { host: 'inside', ...headers },
     encrypted,
   })
-  const { forwardedAddress, host, isSecure } = new TrustedProxies(trust).client(request)
+  const { forwardedAddress, host, isSecure } = new TrustedProxies(trust, () => isUnixSocket).client(request)
   return [forwardedAddress, host, isSecure]
 }
 
@@ -70,17 +77,105 @@ test('headers that stood several times are one list', () => {
   ])
 })
 
-test('what is no address is trusted by nobody, and ends the search', () => {
-  expect(client(['10.0.0.0/8'], '10.0.0.1', { 'x-forwarded-for': '6.6.6.6, unknown, 10.0.0.2' })[0]).toBe(
-    'unknown',
-  )
+test('F50: anything but an address ends the search at the last address before it', () => {
+  const address = (forwarded: string, trust: TrustProxy = ['10.0.0.0/8']): unknown =>
+    client(trust, '10.0.0.1', { 'x-forwarded-for': forwarded })[0]
+  expect(address('6.6.6.6, unknown, 10.0.0.2')).toBe('10.0.0.2')
+  expect(address('unknown')).toBe('10.0.0.1')
+  expect(address('6.6.6.6, <script>', 1)).toBe('10.0.0.1')
+  expect(address(',', 1)).toBe('10.0.0.1')
+})
+
+test.each([
+  ['1.2.3.4:5678', '1.2.3.4'],
+  ['[::1]:80', '::1'],
+  ['[::1]', '::1'],
+  ['1.2.3.4,', '1.2.3.4'],
+  ['9.9.9.9, 1.2.3.4 , ', '1.2.3.4'],
+  ['2001:DB8:0:0::0:1', '2001:db8::1'],
+  ['[2001:db8::1]:443', '2001:db8::1'],
+  ['::FFFF:1.2.3.4', '1.2.3.4'],
+  ['::ffff:102:304', '1.2.3.4'],
+  ['[::ffff:1.2.3.4]:9', '1.2.3.4'],
+])('F23, F50: X-Forwarded-For %j is the address %s', (forwarded, address) => {
+  expect(client(1, '10.0.0.1', { 'x-forwarded-for': forwarded })[0]).toBe(address)
+})
+
+test('F50: the own address of the socket has the same form', () => {
+  expect(client(1, '::ffff:10.0.0.1', {})[0]).toBe('10.0.0.1')
+})
+
+test.each<[IncomingHttpHeaders, host: string, isSecure: boolean]>([
+  [{ 'x-forwarded-host': 'a.example,' }, 'a.example', false],
+  [{ 'x-forwarded-host': 'a.example:8443' }, 'a.example:8443', false],
+  [{ 'x-forwarded-host': ',' }, 'inside', false],
+  [{ 'x-forwarded-host': 'a b' }, 'inside', false],
+  [{ 'x-forwarded-host': 'user@a.example' }, 'inside', false],
+  [{ 'x-forwarded-host': 'a.example/path' }, 'inside', false],
+  [{ 'x-forwarded-host': 'a.example:port' }, 'inside', false],
+  [{ 'x-forwarded-proto': 'https,' }, 'inside', true],
+  [{ 'x-forwarded-proto': 'HTTPS' }, 'inside', true],
+  [{ 'x-forwarded-proto': 'wss' }, 'inside', true],
+  [{ 'x-forwarded-proto': 'gopher' }, 'inside', false],
+])('F50: %j is read as the host %s, and as TLS: %s', (headers, host, isSecure) => {
+  expect(client(1, '10.0.0.1', headers).slice(1)).toEqual([host, isSecure])
+})
+
+test('F8: a peer without an address is not trusted by a list unless the server listens on a unix socket', () => {
+  expect(client(['10.0.0.0/8'], undefined, FORWARDED, false, false)).toEqual([undefined, 'inside', false])
+  expect(client(['10.0.0.0/8'], undefined, FORWARDED, false, true)).toEqual([
+    '5.5.5.5',
+    'outside.example',
+    true,
+  ])
+})
+
+test('F8: a client that has reset its connection over TCP is not believed', async () => {
+  const { http, port } = await startHttp()
+  const hosts: boolean[] = []
+  const server = new WebSocketServer({
+    server: http,
+    trustProxy: ['10.0.0.0/8'],
+    verifyClient: ({ secure }) => hosts.push(secure) > 0,
+  })
+  endWithTest(server)
+  const asked = once(http, 'connection') as Promise<[Socket]>
+  const raw = connectSocket(port, '127.0.0.1').on('error', () => {})
+  const [socket] = await asked
+  // What a socket says once the system has noticed the reset, and before Node.js has.
+  Object.defineProperty(socket, 'remoteAddress', { value: undefined })
+  raw.write(handshakeText({ 'X-Forwarded-For': '6.6.6.6', 'X-Forwarded-Proto': 'https' }))
+  const [accepted] = (await once(server, 'connection')) as [WebSocket]
+  expect([accepted.remoteAddress, hosts]).toEqual([undefined, [false]])
+  raw.destroy()
+})
+
+test('F8: a proxy at the unix socket of a server is trusted by a list', async () => {
+  const unixPath = join(temporaryFolder(), 'socket')
+  const server = new WebSocketServer({ unixPath, trustProxy: [] })
+  endWithTest(server)
+  await once(server, 'listening')
+  const connected = once(server, 'connection') as Promise<[WebSocket]>
+  const client = await connect(`ws+unix:${unixPath}`, { headers: { 'X-Forwarded-For': '6.6.6.6' } })
+  expect((await connected)[0].remoteAddress).toBe('6.6.6.6')
+  client.terminate()
+})
+
+test('F23: connections of one address count together, whatever its spelling and port', async () => {
+  const { port } = await runningServer({ trustProxy: 1, maxConnectionsPerAddress: 1 })
+  await openAsClient(port, { 'X-Forwarded-For': '1.2.3.4:5678' })
+  for (const spelling of ['1.2.3.4:1', '1.2.3.4', '::ffff:1.2.3.4', '[::FFFF:102:304]:7']) {
+    expect(await refused(port, { 'X-Forwarded-For': spelling })).toMatchObject({ status: 429 })
+  }
 })
 
 test.each(['proxy.example', '10.0.0.0/33', '10.0.0.0/x', '10.0.0.0/', ''])(
   'trusting %j is an error of the constructor',
   (entry) => {
     expect(() => new WebSocketServer({ noServer: true, trustProxy: [entry] })).toThrow(
-      new TypeError(`trustProxy takes addresses and networks such as '10.0.0.0/8'; "${entry}" is neither`),
+      new TypeError(
+        `trustProxy must list addresses and networks such as '10.0.0.0/8'; "${entry}" is neither`,
+      ),
     )
   },
 )
