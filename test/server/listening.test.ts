@@ -104,11 +104,10 @@ describe('a server with a port of its own', () => {
     expect((await readAnswer(socket)).status).toBe(408)
   })
 
-  test('refuses upgrades to anything else', async () => {
+  test('F51: responds to upgrades to another protocol as to all plain requests', async () => {
     const { port } = await runningServer()
     const answer = await exchange(port, handshakeText({ Upgrade: 'h2c' }))
-    // Where Node knows `shouldUpgradeCallback` it is a plain request, which gets the answer of all plain requests.
-    expect([400, 426]).toContain(answer.status)
+    expect(answer.status).toBe(426)
     expect(answer.body).toContain('websocket')
     expect(answer.fields.get('content-length')).toBe(String(answer.body.length))
   })

@@ -1,9 +1,11 @@
-import { connect } from 'hubwire'
+import { once } from 'node:events'
+import { connect, type Path } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
-import { matchPath, pathnameOf } from '#src/server/path.js'
+import { matchPath, type Params, PathMatcher, pathnameOf } from '#src/server/path.js'
 import { refused } from '../support/refused.js'
 import { requestWith } from '../support/request.js'
 import { runningServer } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
 
 describe('pathnameOf', () => {
   test.each([
@@ -59,6 +61,60 @@ describe('matchPath', () => {
     expect(matchPath(path, requestWith({ url: '/no' }))).toBeUndefined()
     expect(matchPath(path, requestWith({ url: '/with' }))).toEqual({ id: '1' })
   })
+})
+
+describe('F27, F46: what a path function returns', () => {
+  const answering = (answer: unknown): Params | undefined =>
+    matchPath((() => answer) as unknown as Path, requestWith({ url: '/' }))
+
+  test.each([[true], [{}], [{ id: '1' }]])('%j is a match', (answer) => {
+    expect(answering(answer)).toEqual(answer === true ? {} : answer)
+  })
+
+  test.each([[false], [null], [undefined]])('%j is no match', (answer) => {
+    expect(answering(answer)).toBeUndefined()
+  })
+
+  test.each([[0], [1], [''], ['no'], [['a']], [Symbol('a')], [() => true]])('%j is a TypeError', (answer) => {
+    expect(() => answering(answer)).toThrow(TypeError)
+    expect(() => answering(answer)).toThrow('path must return true or an object of params')
+  })
+
+  test.each([
+    ['fulfils', (): unknown => Promise.resolve(true)],
+    ['rejects', (): unknown => Promise.reject(new Error('late'))],
+  ])('a Promise that %s is a TypeError that says so, and a 500 for the client', async (_name, path) => {
+    const lost = uncaught()
+    const { server, port } = await runningServer({ path: path as Path })
+    const failed = once(server, 'error') as Promise<[Error]>
+    expect(await refused(port)).toMatchObject({ status: 500 })
+    expect((await failed)[0]).toBeInstanceOf(TypeError)
+    expect((await failed)[0].message).toContain('path returned a Promise')
+    expect(lost).toEqual([])
+  })
+})
+
+describe('PathMatcher', () => {
+  test('calls a function once for a request, unless its URL changes', () => {
+    const path = vi.fn((pathname: string) => pathname === '/a')
+    const matcher = new PathMatcher(path)
+    const request = requestWith({ url: '/a' })
+    for (let time = 0; time < 3; time++) expect(matcher.match(request)).toEqual({})
+    expect(path).toHaveBeenCalledTimes(1)
+    request.url = '/b'
+    expect(matcher.match(request)).toBeUndefined()
+    expect(path).toHaveBeenCalledTimes(2)
+  })
+})
+
+test.each([
+  ['/café', '/caf%C3%A9', true],
+  ['/caf%c3%a9', '/caf%C3%A9', true],
+  ['/a b', '/a%20b', true],
+  ['/a%2Fb', '/a/b', false],
+  ['/100%', '/100%25', true],
+])('F31: the path %s matches %s: %s', (path, url, matches) => {
+  expect(matchPath(path, requestWith({ url }))).toEqual(matches ? {} : undefined)
 })
 
 describe('at a server', () => {

@@ -38,6 +38,26 @@ describe('routes()', () => {
     expect(await first('/ws/a.b(c)/')).toBe('literal')
   })
 
+  test('F31: patterns and paths are compared in one form', async () => {
+    const handlers: Record<string, RouteHandler> = {}
+    for (const pattern of ['/café', '/a b', '/caf%C3%A9/:name', '/a%2Fb', '/~user/(x)!', '/+']) {
+      handlers[pattern] = (socket) => socket.send(JSON.stringify([pattern, socket.params]))
+    }
+    const port = await portOf(routes(handlers, { port: 0, host: '127.0.0.1' }))
+    const first = async (path: string): Promise<unknown> => {
+      const client = await connect(`ws://127.0.0.1:${port}${path}`)
+      return inbox(client).next()
+    }
+    expect(await first('/café')).toBe('["/café",{}]')
+    expect(await first('/caf%c3%a9')).toBe('["/café",{}]')
+    expect(await first('/a%20b')).toBe('["/a b",{}]')
+    expect(await first('/café/na%C3%AFve%2F')).toBe('["/caf%C3%A9/:name",{"name":"naïve/"}]')
+    expect(await first('/a%2fb')).toBe('["/a%2Fb",{}]')
+    expect(await first('/%7Euser/(x)!')).toBe('["/~user/(x)!",{}]')
+    expect(await first('/%2B')).toBe('["/+",{}]')
+    expect((await refused(port, {}, 'GET /a/b HTTP/1.1')).status).toBe(404)
+  })
+
   test('a path that is in none is refused with 404', async () => {
     const server = routes(table, { port: 0, host: '127.0.0.1' })
     const port = await portOf(server)

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -174,6 +174,41 @@ test('a server that nobody of ours is on any more emits as before', async () => 
   const owner = ownerOf('/ours', [])
   UpgradeDispatcher.of(http).add(owner)
   expect(Reflect.get(http, 'emit')).not.toBe(before)
+  expect(Object.hasOwn(http, 'emit')).toBe(true)
   UpgradeDispatcher.of(http).delete(owner)
   expect(Reflect.get(http, 'emit')).toBe(before)
+  expect(Object.hasOwn(http, 'emit')).toBe(false)
+})
+
+test('F32: an emit that was there before ours is put back', async () => {
+  const { http } = await startHttp()
+  const theirs = ((event: string, ...values: unknown[]) =>
+    Reflect.apply(EventEmitter.prototype.emit, http, [event, ...values])) as typeof http.emit
+  http.emit = theirs
+  const owner = ownerOf('/ours', [])
+  UpgradeDispatcher.of(http).add(owner)
+  UpgradeDispatcher.of(http).delete(owner)
+  expect(Reflect.get(http, 'emit')).toBe(theirs)
+})
+
+test('F32: our upgrades reach us once even if somebody has put the own emit of the server back', async () => {
+  const { http, port } = await startHttp()
+  const upgrades: string[] = []
+  UpgradeDispatcher.of(http).add(ownerOf('/one', upgrades))
+  UpgradeDispatcher.of(http).add(ownerOf('/two', upgrades))
+  Reflect.deleteProperty(http, 'emit')
+  await exchange(port, handshakeText({}, 'GET /two HTTP/1.1'))
+  expect(upgrades).toEqual(['/two'])
+})
+
+test("F32: other 'upgrade' listeners see what is not ours, and nothing that is", async () => {
+  const { http, port } = await startHttp()
+  UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
+  const seen: string[] = []
+  http.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    seen.push(request.url ?? '')
+    socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+  })
+  for (const path of ['/ours', '/theirs']) await exchange(port, handshakeText({}, `GET ${path} HTTP/1.1`))
+  expect(seen).toEqual(['/theirs'])
 })

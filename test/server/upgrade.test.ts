@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { connect as connectSocket, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -9,6 +9,7 @@ import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { refused } from '../support/refused.js'
+import { requestWith } from '../support/request.js'
 import { rejecting } from '../support/rejecting.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
@@ -240,7 +241,7 @@ describe.each([
 })
 
 test('a class that is no WebSocket of ours is a TypeError of the constructor', () => {
-  const Other = class {} as unknown as typeof WebSocket<undefined>
+  const Other = EventEmitter as unknown as typeof WebSocket<undefined>
   expect(() => new WebSocketServer({ noServer: true, WebSocket: Other })).toThrow(TypeError)
 })
 
@@ -284,8 +285,8 @@ describe("a listener of 'connection'", () => {
     expect(await closeOf(client)).toMatchObject({ code: 1011 })
     expect(calls).toEqual(['once'])
     server.removeAllListeners('connection')
-    const [socket] = [new WebSocket<undefined>(null)]
-    expect(server.emit('connection', socket, {} as IncomingMessage)).toBe(false)
+    const socket = new WebSocket<undefined>(null)
+    expect(server.emit('connection', socket, requestWith({}))).toBe(false)
   })
 })
 

@@ -1,4 +1,11 @@
-import { connect, refuse, WebSocketServer, type WebSocket } from 'hubwire'
+import {
+  connect,
+  refuse,
+  routes,
+  WebSocketServer,
+  type WebSocket,
+  type WebSocketServerOptions,
+} from 'hubwire'
 import { expect, expectTypeOf, test } from 'vitest'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -32,6 +39,20 @@ test('the type of socket.user is what authenticate returns, refusals aside, or w
   await connect(`${url}/ada`)
   expect((await connected).user.age).toBe(36)
   await expect(connect(`${url}/eve`)).rejects.toMatchObject({ status: 401 })
+})
+
+test('F33: a user that is never undefined needs authenticate', () => {
+  // @ts-expect-error authenticate is missing
+  const server = new WebSocketServer<User>({ noServer: true })
+  server.close()
+  // @ts-expect-error authenticate is missing
+  routes<User>({}, { noServer: true }).close()
+  const maybe = new WebSocketServer<User | undefined>({ noServer: true })
+  maybe.on('connection', (socket) => {
+    expectTypeOf(socket.user).toEqualTypeOf<User | undefined>()
+  })
+  const options: WebSocketServerOptions<User> = { noServer: true, authenticate: () => ({ name: 'ada' }) }
+  new WebSocketServer(options).close()
 })
 
 test('by default there is no user', () => {

@@ -16,6 +16,14 @@ import { runningServer } from '../../support/running-server.js'
 test.each([
   ['Bearer abc.def', 'abc.def'],
   ['bearer   abc', 'abc'],
+  // F26: a scheme, spaces, and a token68.
+  ['Bearer aZ0-._~+/9==', 'aZ0-._~+/9=='],
+  ['bearerX', undefined],
+  ['bearer', undefined],
+  ['Bearer a b', undefined],
+  ['Bearer a,b', undefined],
+  ['Bearer a=b', undefined],
+  ['Bearer\tabc', undefined],
   ['Basic abc', undefined],
   ['Bearer ', undefined],
   ['Bearer', undefined],

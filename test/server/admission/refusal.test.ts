@@ -1,4 +1,5 @@
 import { Refusal, refuse, type RefusalOptions } from 'hubwire'
+import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { writeRefusal } from '#src/server/http1-upgrade.js'
 import { readAnswer, type HttpAnswer } from '../../support/http-exchange.js'
@@ -36,6 +37,25 @@ test('its headers replace ours but for those that frame it', async () => {
     ['www-authenticate', 'Bearer realm="chat"'],
   ])
   expect(body).toBe('{"why":"nön"}')
+})
+
+test('F24: its headers are sent as Latin-1, and its body as UTF-8', async () => {
+  const { here, there } = await socketPair()
+  writeRefusal(here, refuse(403, { headers: { 'X-Name': 'café' }, body: 'café' }), 30_000)
+  const chunks: Buffer[] = []
+  for await (const chunk of there) chunks.push(chunk as Buffer)
+  const bytes = Buffer.concat(chunks)
+  expect(bytes.includes(Buffer.from('X-Name: café\r\n', 'latin1'))).toBe(true)
+  expect(bytes.subarray(-5)).toEqual(Buffer.from('café'))
+})
+
+test('F22: a peer that does not read loses its socket after closeTimeout', async () => {
+  const { here, there } = await socketPair()
+  there.pause()
+  const closed = once(here, 'close')
+  writeRefusal(here, refuse(403, { body: 'x'.repeat(16 * 1024 * 1024) }), 20)
+  await closed
+  expect(here.writableFinished).toBe(false)
 })
 
 test('a status without words of its own has some', async () => {
@@ -87,7 +107,9 @@ test.each([
   [{ 'X A': 'a' }, '"X A" is not the name of a header field'],
   [{ 'X-A\r\nX-B': 'a' }, 'is not the name of a header field'],
   [{ '': 'a' }, '"" is not the name of a header field'],
-])('headers %j would break out of their line', (headers, message) => {
+  [{ 'Transfer-Encoding': 'chunked' }, 'must not have Transfer-Encoding'],
+  [{ 'X-A': '👋' }, 'characters beyond Latin-1'],
+])('F24: headers %j are a TypeError', (headers, message) => {
   expect(() => refuse(401, { headers })).toThrow(TypeError)
   expect(() => refuse(401, { headers })).toThrow(message)
 })

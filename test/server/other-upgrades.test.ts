@@ -1,0 +1,188 @@
+import { once } from 'node:events'
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { connect as connectSocket, type AddressInfo } from 'node:net'
+import { connect, WebSocketServer } from 'hubwire'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { makeCertificate } from '../support/certificate.js'
+import { exchange } from '../support/http-exchange.js'
+import { endWithTest } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
+
+/** What Java's HttpClient sends with every plain request until it knows better. */
+const H2C = {
+  Connection: 'Upgrade, HTTP2-Settings',
+  Upgrade: 'h2c',
+  'HTTP2-Settings': 'AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA',
+}
+
+/** Tells what came. */
+function answer(incoming: IncomingMessage, response: ServerResponse): void {
+  const chunks: Buffer[] = []
+  incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+  incoming.on('end', () => {
+    const body = Buffer.concat(chunks).toString()
+    const { upgrade, 'http2-settings': settings } = incoming.headers
+    const isKnown = incoming.socket.remoteAddress === '127.0.0.1'
+    response.end(
+      JSON.stringify([incoming.method, incoming.url, upgrade, settings !== undefined, isKnown, body]),
+    )
+  })
+}
+
+const certificate = makeCertificate()
+
+/** An HTTP server that a WebSocket server of ours shares, and what sends requests to it over one connection. */
+async function start(isSecure: boolean): Promise<{
+  http: Server
+  port: number
+  send: (
+    method: string,
+    path: string,
+    body: readonly string[],
+    fields?: Record<string, string>,
+  ) => Promise<unknown>
+  sockets: Set<string>
+}> {
+  const http = isSecure ? createSecureServer(certificate, answer) : createServer(answer)
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  endWithTest(new WebSocketServer({ server: http }))
+  const { port } = http.address() as AddressInfo
+  const options = { keepAlive: true, maxSockets: 1 }
+  const agent = isSecure ? new SecureAgent({ ...options, ca: certificate.cert }) : new Agent(options)
+  onTestFinished(() => {
+    agent.destroy()
+    http.close()
+    http.closeAllConnections()
+  })
+  const sockets = new Set<string>()
+  const send = async (
+    method: string,
+    path: string,
+    body: readonly string[],
+    fields: Record<string, string> = {},
+  ): Promise<unknown> => {
+    const where = { agent, port, host: '127.0.0.1', servername: 'localhost', method, path }
+    const outgoing = (isSecure ? secureRequest : request)({ ...where, headers: { ...H2C, ...fields } })
+    const responded = once(outgoing, 'response') as Promise<[IncomingMessage]>
+    for (const part of body) await new Promise((resolve) => outgoing.write(part, resolve))
+    outgoing.end()
+    const [response] = await responded
+    sockets.add(`${response.socket.localPort}`)
+    const chunks: Buffer[] = []
+    for await (const chunk of response) chunks.push(chunk as Buffer)
+    return JSON.parse(Buffer.concat(chunks).toString()) as unknown
+  }
+  return { http, port, send, sockets }
+}
+
+describe.each([
+  ['http', false],
+  ['https', true],
+])('F51: a plain request with Upgrade: h2c to a shared %s.Server', (_name, isSecure) => {
+  test('reaches the application without the Upgrade', async () => {
+    const { send } = await start(isSecure)
+    expect(await send('GET', '/a?b=c', [])).toEqual(['GET', '/a?b=c', null, true, true, ''])
+  })
+
+  test('has its body, whose length is known or not, in one piece or several', async () => {
+    const { send } = await start(isSecure)
+    const length = { 'Content-Length': '11' }
+    expect(await send('POST', '/', ['hello world'], length)).toEqual([
+      'POST',
+      '/',
+      null,
+      true,
+      true,
+      'hello world',
+    ])
+    expect(await send('POST', '/', ['hello ', 'world'], length)).toEqual([
+      'POST',
+      '/',
+      null,
+      true,
+      true,
+      'hello world',
+    ])
+    expect(await send('PUT', '/x', ['hello ', 'chunked ', 'world'])).toEqual([
+      'PUT',
+      '/x',
+      null,
+      true,
+      true,
+      'hello chunked world',
+    ])
+    const large = 'x'.repeat(1_000_000)
+    expect(await send('POST', '/', [large, large])).toEqual(['POST', '/', null, true, true, large + large])
+  })
+
+  test('keeps its connection, for as many requests as there are, without a trace in the socket', async () => {
+    const { http, send, sockets } = await start(isSecure)
+    const warnings: Error[] = []
+    const warn = (warning: Error): void => {
+      warnings.push(warning)
+    }
+    process.on('warning', warn)
+    onTestFinished(() => {
+      process.off('warning', warn)
+    })
+    for (let count = 0; count < 30; count++) {
+      expect(await send('POST', `/${count}`, count % 2 ? ['body'] : [])).toMatchObject({ 1: `/${count}` })
+    }
+    expect(sockets.size).toBe(1)
+    expect(warnings).toEqual([])
+    const connections = await new Promise((resolve) => {
+      http.getConnections((_error, count) => {
+        resolve(count)
+      })
+    })
+    expect(connections).toBe(1)
+  })
+})
+
+describe('F51: so does one', () => {
+  test('with bytes behind it that are the next request', async () => {
+    const { port } = await start(false)
+    const fields = Object.entries(H2C).map(([name, value]) => `${name}: ${value}\r\n`)
+    const first = `GET /1 HTTP/1.1\r\nHost: x\r\n${fields.join('')}\r\n`
+    const second = 'GET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    const { body } = await exchange(port, first + second)
+    expect(body).toContain('"/1"')
+    expect(body).toContain('"/2"')
+  })
+
+  test('whose client leaves in the middle of its body', async () => {
+    const lost = uncaught()
+    const { http, port } = await start(false)
+    http.removeAllListeners('request')
+    const raw = connectSocket(port, '127.0.0.1')
+    raw.write(
+      'POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 10\r\n\r\nhello',
+    )
+    const [incoming] = (await once(http, 'request')) as [IncomingMessage]
+    const failed = once(incoming, 'error')
+    incoming.resume()
+    raw.resetAndDestroy()
+    await failed
+    const client = await connect(`ws://127.0.0.1:${port}`)
+    client.terminate()
+    expect(lost).toEqual([])
+  })
+
+  test("and listeners of 'connection' run again for it", async () => {
+    const { http, send } = await start(false)
+    let calls = 0
+    http.on('connection', () => calls++)
+    await send('GET', '/', [])
+    expect(calls).toBe(2)
+  })
+})
