@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Compression, ConnectionSettings } from '../connection/connection-settings.js'
-import type { Established } from '../connection/established.js'
-import { compressionFor } from '../connection/settings.js'
+import {
+  type Compression,
+  compressionFor,
+  type ConnectionSettings,
+  type Established,
+} from '../connection/settings.js'
 import { acceptanceLines, HandshakeError, type Opening } from '../protocol/handshake.js'
 import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
 import { startAccepted, type WebSocket } from '../websocket/websocket.js'
