@@ -1,5 +1,5 @@
-// Packs the package as `npm publish` would and has publint and Are The Types Wrong read the tarball. What is in it
-// and what it depends on is tested in test/package.
+// Packs the package as `npm publish` does, then checks the tarball with publint and Are The Types Wrong. Its size,
+// contents and dependencies are tested in test/package.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,16 +22,16 @@ try {
   const [packed] = JSON.parse(stdout)
   const tarball = join(folder, packed.filename)
   console.log(
-    `${packed.filename}: ${packed.entryCount} files, ${packed.size} octets, ${packed.unpackedSize} unpacked`,
+    `${packed.filename}: ${packed.entryCount} files, ${packed.size} bytes, ${packed.unpackedSize} unpacked`,
   )
 
   const { buffer } = new Uint8Array(readFileSync(tarball))
   const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true })
   for (const message of messages) console.error(`publint: ${formatMessage(message, pkg) ?? message.code}`)
-  if (messages.length === 0) console.log('publint: no remarks')
+  if (messages.length === 0) console.log('publint: no findings')
 
-  // The profile for a package that has ES modules alone: what require() and TypeScript's old node10 resolution make
-  // of it is not judged. --no-definitely-typed keeps it off the network.
+  // This profile is for packages of ES modules only: it ignores require() and TypeScript's old node10 resolution.
+  // --no-definitely-typed avoids network requests.
   const attw = join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
   const options = [
     '--profile',

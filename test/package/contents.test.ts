@@ -1,8 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { importsOf } from '../support/imports.js'
 import { installPackedPackage, type PackedPackage } from '../support/packed-package.js'
+
+const source = fileURLToPath(new URL('../../src/', import.meta.url))
+
+/** Bytes of the tarball. */
+const MAX_SIZE = 100_000
 
 let packed: PackedPackage
 
@@ -17,6 +23,15 @@ afterAll(() => {
 const read = (path: string): string => readFileSync(join(packed.folder, path), 'utf8')
 const readJson = (path: string): Record<string, unknown> => JSON.parse(read(path)) as Record<string, unknown>
 
+/** The targets of the links and images of a Markdown document, those of link definitions and HTML included. */
+function linksIn(markdown: string): string[] {
+  const targets = /\]\(<?([^)\s>]+)|^\s*\[[^\]]+\]:\s*(\S+)|(?:src|href)="([^"]+)"/gm
+  return Array.from(
+    markdown.matchAll(targets),
+    ([, inline, defined, html]) => inline ?? defined ?? html ?? '',
+  )
+}
+
 describe('the packed package', () => {
   test('depends on nothing', () => {
     const manifest = readJson('package.json')
@@ -25,17 +40,30 @@ describe('the packed package', () => {
     }
   })
 
-  test('runs nothing when it is installed', () => {
+  test('runs no script on installation', () => {
     const { scripts } = readJson('package.json') as { scripts: Record<string, string> }
     const onInstallation = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare']
     expect(Object.keys(scripts).filter((name) => onInstallation.includes(name))).toEqual([])
     expect(packed.files).not.toContain('binding.gyp')
   })
 
-  test('holds its documents, its sources, what was built from them, and nothing else', () => {
-    const modules = packed.files
-      .filter((path) => path.startsWith('src/'))
-      .map((path) => path.replace(/^src\/(.*)\.ts$/, '$1'))
+  test('names its repository, home page and issue tracker', () => {
+    const { repository, homepage, bugs } = readJson('package.json')
+    expect({ repository, homepage, bugs }).toEqual({
+      repository: { type: 'git', url: 'git+https://github.com/hubwire/hubwire.git' },
+      homepage: 'https://github.com/hubwire/hubwire#readme',
+      bugs: { url: 'https://github.com/hubwire/hubwire/issues' },
+    })
+  })
+
+  test('is at most 100 KB', () => {
+    expect(packed.size).toBeLessThanOrEqual(MAX_SIZE)
+  })
+
+  test('holds its documents, the code and declarations of each module, and nothing else', () => {
+    const modules = readdirSync(source, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => path.replaceAll(sep, '/').replace(/\.ts$/, ''))
     expect(modules).toContain('index')
     expect(modules).toContain('protocol/index')
     const expected = [
@@ -43,26 +71,36 @@ describe('the packed package', () => {
       'LICENSE',
       'README.md',
       'package.json',
-      ...modules.flatMap((name) => [
-        `src/${name}.ts`,
-        ...['.js', '.js.map', '.d.ts', '.d.ts.map'].map((extension) => `dist/${name}${extension}`),
-      ]),
+      ...modules.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`]),
     ]
     expect(packed.files).toEqual(expected.sort())
   })
 
-  test('has the source that each map leads to', () => {
-    const maps = packed.files.filter((path) => path.endsWith('.map'))
-    expect(maps).not.toEqual([])
-    for (const map of maps) {
-      const { sources, sourceRoot } = readJson(map) as { sources: string[]; sourceRoot?: string }
-      for (const source of sources) {
-        expect(existsSync(join(packed.folder, dirname(map), sourceRoot ?? '', source)), map).toBe(true)
-      }
-    }
+  test('points to no source map', () => {
+    const pointing = packed.files.filter(
+      (path) => path.startsWith('dist/') && read(path).includes('sourceMappingURL'),
+    )
+    expect(pointing).toEqual([])
   })
 
-  test('imports nothing but its own files and modules of Node', () => {
+  test.each(['README.md', 'CHANGELOG.md'])(
+    '%s has only links that work outside the repository',
+    (document) => {
+      const links = linksIn(read(document))
+      expect(links).not.toEqual([])
+      expect(links.filter((link) => !link.startsWith('https://') && !link.startsWith('#'))).toEqual([])
+    },
+  )
+
+  test('README.md links to files that exist in the repository', () => {
+    const pattern =
+      /^https:\/\/(?:github\.com\/hubwire\/hubwire\/blob|raw\.githubusercontent\.com\/hubwire\/hubwire)\/main\/([^#]+)/
+    const paths = linksIn(read('README.md')).flatMap((link) => pattern.exec(link)?.[1] ?? [])
+    expect(paths).not.toEqual([])
+    expect(paths.filter((path) => !existsSync(join(source, '..', path)))).toEqual([])
+  })
+
+  test('imports only its own files and modules of Node.js', () => {
     const built = packed.files.filter((path) => /^dist\/.*(\.js|\.d\.ts)$/.test(path))
     expect(built).not.toEqual([])
     for (const path of built) {

@@ -7,16 +7,18 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 export interface PackedPackage {
-  /** A folder outside the repository, in whose node_modules the package lies as npm installs it. */
+  /** A folder outside the repository with the package in its node_modules, as npm installs it. */
   readonly project: string
   /** project/node_modules/hubwire */
   readonly folder: string
   /** The path of each file within the package, with forward slashes, sorted. */
   readonly files: string[]
+  /** The bytes of the tarball. */
+  readonly size: number
   remove(): void
 }
 
-/** Packs the built package and unpacks it where a user would have it. dist/ must have been built. */
+/** Packs the built package and unpacks it as `npm install` does. dist/ must have been built. */
 export function installPackedPackage(): PackedPackage {
   const project = mkdtempSync(join(tmpdir(), 'hubwire-packed-'))
   const folder = join(project, 'node_modules', 'hubwire')
@@ -27,7 +29,7 @@ export function installPackedPackage(): PackedPackage {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const [{ filename }] = JSON.parse(output) as [{ filename: string }]
+  const [{ filename, size }] = JSON.parse(output) as [{ filename: string; size: number }]
   execFileSync('tar', ['-xzf', join(project, filename), '--strip-components=1', '-C', folder])
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -37,6 +39,7 @@ export function installPackedPackage(): PackedPackage {
     project,
     folder,
     files,
+    size,
     remove() {
       rmSync(project, { recursive: true, force: true })
     },
