@@ -7,6 +7,6 @@ export const connectionOptions = {
       clientNoContextTakeover: false,
     }),
   },
-  // The longest messages of the suite, those of 9.1.6 and 9.2.6, fit to the octet.
+  // The longest messages of the suite, those of 9.1.6 and 9.2.6, fit to the byte.
   maxPayload: 16 * 2 ** 20,
 }

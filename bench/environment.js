@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -16,11 +17,12 @@ import { directoryOf } from './load/peers.js'
  */
 
 /**
- * Where and with what the figures are taken.
+ * The machine and the versions with which the figures are taken.
  *
+ * @param {string} node the executable that is measured
  * @returns {Environment}
  */
-export function describeEnvironment() {
+export function describeEnvironment(node) {
   /** @type {Record<string, string>} */
   const versions = {}
   for (const name of ['hubwire', 'ws', 'bufferutil', 'websocket', 'bun']) {
@@ -33,7 +35,7 @@ export function describeEnvironment() {
     cores: cpus().length,
     memory: Math.round(totalmem() / 2 ** 30),
     system: `${platform()} ${release()} ${arch()}`,
-    node: process.versions.node,
+    node: execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).trim(),
     versions,
   }
 }

@@ -1,5 +1,5 @@
 /**
- * JSON.parse with the type that the result has before anybody has looked at it.
+ * JSON.parse with a result of type `unknown`, which the caller has to narrow or cast.
  *
  * @param {string} text
  * @returns {unknown}

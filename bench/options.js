@@ -1,16 +1,20 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick              a telling part of the rows in less than two minutes
-  --only SECTION,...   of micro, echo, fan-out, compressed, handshakes, idle
+  --quick              a selection of the rows, in about two minutes
+  --only SECTION,...   only these of micro, echo, fan-out, compressed, handshakes, idle
   --row TEXT           only the rows with this text in their title
-  --peers NAME,...     of hubwire, ws, ws+bufferutil, websocket, bun, floor
+  --peers NAME,...     only these of hubwire, baseline, ws, ws+bufferutil, websocket, bun, floor
   --rounds N           processes started for each peer and row (3; quick: 1)
   --seconds N          measured in each of them (1.5; quick: 0.4)
   --cores SERVER,CLIENT  the cores that the two processes are pinned to
+  --node PATH          the Node.js executable that runs the servers (the one that runs the bench)
+  --baseline DIR       a directory with another build of hubwire, measured as the peer \`baseline\`
 
-WSLOAD=/path/to/wsload in the environment: echo and fan-out under this load generator instead of our own client.
+With WSLOAD=/path/to/wsload in the environment, that load generator runs echo and fan-out in place of the bench's client.
 `
 
 export const SECTIONS = /** @type {const} */ ([
@@ -25,19 +29,21 @@ export const SECTIONS = /** @type {const} */ ([
 /**
  * @typedef {object} Options
  * @property {boolean} quick
- * @property {string[]} only sections; none means all
+ * @property {string[]} only sections; empty for all
  * @property {string} row
- * @property {string[]} peers none means all
+ * @property {string[]} peers empty for all
  * @property {number} rounds
  * @property {number} seconds
  * @property {number} warmUp
  * @property {string | undefined} cores
+ * @property {string} node
+ * @property {string | undefined} baseline
  * @property {string | undefined} wsload
  */
 
 /**
  * @param {string[]} options
- * @returns {Options | null} null when help is asked for
+ * @returns {Options | null} null if help is requested
  */
 export function parseOptions(options) {
   const { values } = parseArgs({
@@ -50,6 +56,8 @@ export function parseOptions(options) {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       cores: { type: 'string' },
+      node: { type: 'string', default: process.execPath },
+      baseline: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -64,8 +72,20 @@ export function parseOptions(options) {
     seconds: positive('seconds', values.seconds, quick ? 0.4 : 1.5),
     warmUp: quick ? 0.3 : 0.6,
     cores: values.cores,
+    node: values.node,
+    baseline: buildIn(values.baseline),
     wsload: process.env.WSLOAD,
   }
+}
+
+/** @param {string | undefined} directory */
+function buildIn(directory) {
+  if (directory === undefined) return undefined
+  const absolute = resolve(directory)
+  if (!existsSync(join(absolute, 'dist', 'index.js'))) {
+    throw new Error(`--baseline ${directory}: there is no dist/index.js; run npm run build in that directory`)
+  }
+  return absolute
 }
 
 /** @param {string} value */
@@ -88,6 +108,6 @@ function sections(value) {
  */
 function positive(name, value, otherwise) {
   const number = value === undefined ? otherwise : Number(value)
-  if (!(number > 0)) throw new Error(`--${name} takes a number above zero`)
+  if (!(number > 0)) throw new Error(`--${name} ${value}: must be a number above zero`)
   return number
 }

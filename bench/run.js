@@ -1,4 +1,4 @@
-// npm run bench: what hubwire and its peers cost, in tables of Markdown and in results/*.json.
+// npm run bench: measures hubwire and its peers, prints tables in Markdown and writes them to results/.
 import { describeEnvironment, environmentLine } from './environment.js'
 import { benchLoad } from './load/bench.js'
 import { parseOptions, USAGE } from './options.js'
@@ -7,12 +7,12 @@ const options = parseOptions(process.argv.slice(2))
 if (options === null) {
   console.log(USAGE)
 } else {
-  const environment = describeEnvironment()
-  console.log(`${environmentLine(environment)}\n`)
   if (options.row === '' && (options.only.length === 0 || options.only.includes('micro'))) {
-    // It loads hubwire itself; the servers of the load run in processes of their own.
+    // Imported only if needed, because it loads hubwire; the servers under load run in processes of their own.
     const { benchMicro } = await import('./micro/bench.js')
-    await benchMicro(options, environment)
+    await benchMicro(options, describeEnvironment(process.execPath))
   }
+  const environment = describeEnvironment(options.node)
+  console.log(`${environmentLine(environment)}\n`)
   await benchLoad(options, environment)
 }

@@ -1,6 +1,5 @@
-import { environmentLine } from '../environment.js'
 import { chart } from '../report/chart.js'
-import { rowTable, summaryTable } from '../report/load-tables.js'
+import { comparisons, loadPage, rowTable } from '../report/load-tables.js'
 import { writeResults } from '../results-files.js'
 import { gridOf } from './grid.js'
 import { isInstalled, peersNamed } from './peers.js'
@@ -20,7 +19,7 @@ import { runRow } from './run.js'
  */
 
 /**
- * All rows that are asked for, printed one by one as they are finished.
+ * Measures the selected rows and prints each when it is finished.
  *
  * @param {Options} options
  * @param {Environment} environment
@@ -28,9 +27,9 @@ import { runRow } from './run.js'
  */
 export async function benchLoad(options, environment) {
   const cores = chooseCores(options.cores)
-  const peers = installedPeers(options.peers)
+  const peers = installedPeers(options)
   const rows = []
-  for (const row of gridOf(options).filter((each) => isAskedFor(each, options))) {
+  for (const row of gridOf(options).filter((each) => isSelected(each, options))) {
     const result = await runRow(row, peers, { ...options, cores })
     console.log(rowTable(result))
     rows.push(result)
@@ -40,9 +39,9 @@ export async function benchLoad(options, environment) {
   return results
 }
 
-/** @param {string[]} names */
-function installedPeers(names) {
-  const peers = peersNamed(names)
+/** @param {Options} options */
+function installedPeers({ peers: names, baseline }) {
+  const peers = peersNamed(names, baseline)
   const missing = peers.filter((peer) => !isInstalled(peer))
   if (missing.length > 0) console.log(`Not installed: ${missing.map((peer) => peer.name).join(', ')}\n`)
   return peers.filter(isInstalled)
@@ -52,27 +51,22 @@ function installedPeers(names) {
  * @param {import('./grid.js').Row} row
  * @param {Options} options
  */
-function isAskedFor(row, options) {
+function isSelected(row, options) {
   return (options.only.length === 0 || options.only.includes(row.section)) && row.title.includes(options.row)
 }
 
 /** @param {LoadResults} results */
 function finish(results) {
-  const { environment, options, rows } = results
-  const summary = summaryTable(rows)
-  console.log(`${summary}\n`)
-  const load = options.wsload === undefined ? '' : ' (load by wsload)'
-  const page = [
-    '# Whole servers side by side',
-    environmentLine(environment) + load,
-    summary,
-    ...rows.map(rowTable),
-  ]
-  const json = JSON.stringify(results, null, 2)
-  writeResults('load', isWhole(options), { json: `${json}\n`, md: page.join('\n\n'), svg: chart(results) })
+  console.log(`${comparisons(results.rows).join('\n\n')}\n`)
+  writeResults('load', isComplete(results.options), {
+    json: `${JSON.stringify(results, null, 2)}\n`,
+    md: loadPage(results),
+    svg: chart(results),
+  })
 }
 
 /** @param {Options} options */
-function isWhole({ quick, only, row, peers, wsload }) {
-  return !quick && only.length === 0 && row === '' && peers.length === 0 && wsload === undefined
+function isComplete({ quick, only, row, peers, node, baseline, wsload }) {
+  const isPlain = node === process.execPath && baseline === undefined && wsload === undefined
+  return isPlain && !quick && only.length === 0 && row === '' && peers.length === 0
 }

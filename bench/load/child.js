@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-/** How long a process may be silent when a line of it is awaited. */
+/** Milliseconds to wait for a line of a process. */
 const PATIENCE = 60_000
 
-/** A process that is spoken to by its standard input and that answers in lines. It ends when its input ends. */
+/** A process that answers in lines on its standard output and exits when its standard input ends. */
 export class Child {
   /**
    * @param {string[]} command
@@ -30,7 +30,7 @@ export class Child {
   #ended
   #complaint = ''
 
-  /** What it wrote to the standard error: of a stack trace the line that names the error. */
+  /** What it wrote to the standard error; for a stack trace, the line with the message. */
   get complaint() {
     const lines = this.#complaint.trim().split('\n')
     return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines[0] ?? ''
@@ -47,7 +47,7 @@ export class Child {
     clearTimeout(timer)
     if (!next.done) return next.value
     await this.#ended
-    throw new Error(this.complaint || 'ended without a word, or took too long')
+    throw new Error(this.complaint || 'exited without an answer, or did not answer in time')
   }
 
   /** @param {string} line */
@@ -55,7 +55,7 @@ export class Child {
     this.#process.stdin.write(`${line}\n`)
   }
 
-  /** Ends it, in peace or, when it does not, by force. */
+  /** Ends its standard input, and kills it if it does not exit. */
   async end() {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), 2000)
     this.#process.stdin.end()

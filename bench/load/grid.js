@@ -11,7 +11,7 @@
 
 /**
  * @typedef {object} Effort
- * @property {boolean} quick a telling part of the rows, for a short time
+ * @property {boolean} quick a selection of the rows, for a short time
  * @property {number} seconds measured for each sample
  * @property {number} warmUp seconds before
  */
@@ -19,7 +19,7 @@
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** Octets that all connections together have in flight: more would measure the memory of the machine. */
+/** Bytes in flight on all connections together: more would measure the memory of the machine. */
 const MOST_IN_FLIGHT = 8 * MIB
 
 /**
@@ -126,7 +126,28 @@ function connectionRows(effort) {
       load: { kind: 'handshakes', connections: handshakes },
     },
     { section: 'idle', title: `${idle} idle connections`, load: { kind: 'idle', connections: idle } },
+    ...(effort.quick
+      ? []
+      : [idleRow(idle, '64 B text', 64, false), idleRow(idle, '1 KiB JSON compressed', KIB, true)]),
   ]
+}
+
+/**
+ * Connections that have sent and received one message: what a connection allocates with its first message is counted.
+ *
+ * @param {number} connections
+ * @param {string} message
+ * @param {number} payload
+ * @param {boolean} compressed
+ * @returns {Row}
+ */
+function idleRow(connections, message, payload, compressed) {
+  const batch = { payload, inFlight: 1, binary: false, compressed }
+  return {
+    section: 'idle',
+    title: `${connections} idle connections after ${message} each way`,
+    load: { kind: 'idle', connections, batch },
+  }
 }
 
 /**
@@ -143,8 +164,8 @@ function timesOf({ warmUp, seconds }) {
   return { warmUp, seconds }
 }
 
-/** @param {number} octets */
-function sizeOf(octets) {
-  if (octets >= MIB) return `${octets / MIB} MiB`
-  return octets >= KIB ? `${octets / KIB} KiB` : `${octets} B`
+/** @param {number} bytes */
+function sizeOf(bytes) {
+  if (bytes >= MIB) return `${bytes / MIB} MiB`
+  return bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`
 }

@@ -9,16 +9,23 @@ import { pinned } from './pinning.js'
 /** @typedef {import('./client/measurement.js').Sample} Sample */
 /** @typedef {import('./client/task.js').MessageTask} MessageTask */
 /** @typedef {import('./client/task.js').ConnectionTask} ConnectionTask */
+/** @typedef {import('./client/batch.js').BatchShape} BatchShape */
 /** @typedef {Omit<MessageTask, 'port' | 'pid'>} MessageLoad */
 /** @typedef {Omit<ConnectionTask, 'port' | 'pid'>} ConnectionLoad */
 
 /**
- * @typedef {object} Memory
- * @property {number} rss octets of resident memory for each connection
- * @property {number} heap octets of JavaScript's heap for each
+ * @typedef {object} Place where the processes run
+ * @property {Cores | null} cores
+ * @property {string} node the executable for the servers
  */
 
-/** Connections that are there before memory is measured, so that what is loaded with the first does not count. */
+/**
+ * @typedef {object} Memory
+ * @property {number} rss bytes of resident memory for each connection
+ * @property {number} heap bytes of JavaScript's heap for each
+ */
+
+/** Connections made before memory is first measured, so that what the first of them loads is not counted. */
 const FIRST_CONNECTIONS = 100
 
 /**
@@ -26,12 +33,12 @@ const FIRST_CONNECTIONS = 100
  *
  * @param {Peer} peer
  * @param {MessageLoad | ConnectionLoad} load
- * @param {Cores | null} cores
+ * @param {Place} place
  * @returns {Promise<Sample>}
  */
-export async function measure(peer, load, cores) {
-  return withServer(peer, load, cores, async (server, port) => {
-    const client = startClient({ ...load, port, pid: server.pid }, cores)
+export async function measure(peer, load, place) {
+  return withServer(peer, load, place, async (server, port) => {
+    const client = startClient({ ...load, port, pid: server.pid }, place.cores)
     try {
       return /** @type {Sample} */ (parseJson(await client.line()))
     } finally {
@@ -41,19 +48,21 @@ export async function measure(peer, load, cores) {
 }
 
 /**
- * What idle connections cost a server, after garbage collection.
+ * The memory that a server needs for idle connections, after garbage collection.
  *
  * @param {Peer} peer
  * @param {ConnectionLoad} load
- * @param {Cores | null} cores
+ * @param {Place} place
  * @returns {Promise<Memory>}
  */
-export async function measureMemory(peer, load, cores) {
-  return withServer(peer, load, cores, async (server, port) => {
-    const clients = [startClient({ ...load, connections: FIRST_CONNECTIONS, port, pid: server.pid }, cores)]
+export async function measureMemory(peer, load, place) {
+  return withServer(peer, load, place, async (server, port) => {
+    const clients = [
+      startClient({ ...load, connections: FIRST_CONNECTIONS, port, pid: server.pid }, place.cores),
+    ]
     await clients[0]?.line()
     const before = await memoryOf(server)
-    const client = startClient({ ...load, port, pid: server.pid }, cores)
+    const client = startClient({ ...load, port, pid: server.pid }, place.cores)
     clients.push(client)
     try {
       await client.line()
@@ -69,18 +78,18 @@ export async function measureMemory(peer, load, cores) {
 }
 
 /**
- * Starts a server for the time of its use.
+ * Starts a server, and ends it when `use` has finished.
  *
  * @template Result
  * @param {Peer} peer
  * @param {MessageLoad | ConnectionLoad} load
- * @param {Cores | null} cores
+ * @param {Place} place
  * @param {(server: Child, port: number) => Promise<Result>} use
  * @returns {Promise<Result>}
  */
-export async function withServer(peer, load, cores, use) {
+export async function withServer(peer, load, { cores, node }, use) {
   const server = new Child(
-    pinned([...commandOf(peer), ...serverOptions(load)], cores?.server),
+    pinned([...commandOf(peer, node), ...serverOptions(load)], cores?.server),
     peer.environment,
   )
   try {
@@ -93,14 +102,27 @@ export async function withServer(peer, load, cores, use) {
 }
 
 /**
- * The server's mode, and what only the floor needs to know.
+ * The server's mode, then the shape of a batch, which only the floor uses.
  *
  * @param {MessageLoad | ConnectionLoad} load
  */
 function serverOptions(load) {
-  if (!('payload' in load)) return ['echo', '1', '1', 'text']
-  const mode = `${load.compressed ? 'compressed-' : ''}${load.kind}`
-  return [mode, String(load.payload), String(load.inFlight), load.binary ? 'binary' : 'text']
+  const mode = `${isCompressed(load) ? 'compressed-' : ''}${load.kind === 'fan-out' ? 'fan-out' : 'echo'}`
+  const { payload, inFlight, binary } = shapeOf(load) ?? { payload: 1, inFlight: 1, binary: false }
+  return [mode, String(payload), String(inFlight), binary ? 'binary' : 'text']
+}
+
+/** @param {MessageLoad | ConnectionLoad} load */
+export function isCompressed(load) {
+  return shapeOf(load)?.compressed ?? false
+}
+
+/**
+ * @param {MessageLoad | ConnectionLoad} load
+ * @returns {BatchShape | undefined}
+ */
+function shapeOf(load) {
+  return 'payload' in load ? load : load.batch
 }
 
 /**

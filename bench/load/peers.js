@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 const require = createRequire(import.meta.url)
 
@@ -7,15 +8,24 @@ const require = createRequire(import.meta.url)
  * @typedef {object} Peer
  * @property {string} name as the tables show it
  * @property {string} server file name in servers/
- * @property {string[]} packages what must be installed, the first being the one whose version is shown
- * @property {boolean} compresses whether it knows permessage-deflate
+ * @property {string[]} packages what must be installed
+ * @property {boolean} compresses whether it implements permessage-deflate
  * @property {Record<string, string>} [environment]
  * @property {'node' | 'bun'} runtime
  */
 
+/** @type {Peer} */
+const HUBWIRE = {
+  name: 'hubwire',
+  server: 'hubwire.js',
+  packages: ['hubwire'],
+  compresses: true,
+  runtime: 'node',
+}
+
 /** @type {readonly Peer[]} */
-export const PEERS = [
-  { name: 'hubwire', server: 'hubwire.js', packages: ['hubwire'], compresses: true, runtime: 'node' },
+const PEERS = [
+  HUBWIRE,
   {
     name: 'ws',
     server: 'ws.js',
@@ -30,7 +40,7 @@ export const PEERS = [
     packages: ['ws', 'bufferutil'],
     compresses: true,
     runtime: 'node',
-    // It is set in this process once the functions have been measured.
+    // Micro benchmarks set it in this process.
     environment: { WS_NO_BUFFER_UTIL: '' },
   },
   { name: 'websocket', server: 'websocket.js', packages: ['websocket'], compresses: false, runtime: 'node' },
@@ -39,22 +49,32 @@ export const PEERS = [
 ]
 
 /**
- * The peers of these names, in the order of the tables; all when none is named.
+ * The peers of these names, in the order of the tables; all of them if there are no names.
  *
  * @param {string[]} names
+ * @param {string} [baseline] a directory with another build of hubwire
+ * @returns {Peer[]}
  */
-export function peersNamed(names) {
-  const unknown = names.filter((name) => !PEERS.some((peer) => peer.name === name))
+export function peersNamed(names, baseline) {
+  const all = baseline === undefined ? [...PEERS] : [HUBWIRE, baselinePeer(baseline), ...PEERS.slice(1)]
+  const unknown = names.filter((name) => !all.some((peer) => peer.name === name))
   if (unknown.length > 0) {
-    throw new Error(
-      `no such peer: ${unknown.join(', ')} (known: ${PEERS.map((peer) => peer.name).join(', ')})`,
-    )
+    throw new Error(`no such peer: ${unknown.join(', ')} (known: ${all.map((peer) => peer.name).join(', ')})`)
   }
-  return names.length === 0 ? [...PEERS] : PEERS.filter((peer) => names.includes(peer.name))
+  return names.length === 0 ? all : all.filter((peer) => names.includes(peer.name))
 }
 
 /**
- * The package's directory, or null when it is not installed.
+ * @param {string} directory
+ * @returns {Peer}
+ */
+function baselinePeer(directory) {
+  const module = pathToFileURL(join(directory, 'dist', 'index.js')).href
+  return { ...HUBWIRE, name: 'baseline', environment: { HUBWIRE_BENCH_MODULE: module } }
+}
+
+/**
+ * The directory of a package, or null if it is not installed.
  *
  * @param {string} name
  */
@@ -76,10 +96,11 @@ export function isInstalled(peer) {
  * The program that runs the peer's server, with its first arguments.
  *
  * @param {Peer} peer
+ * @param {string} node the executable
  * @returns {[string, ...string[]]}
  */
-export function commandOf(peer) {
+export function commandOf(peer, node) {
   const file = join(import.meta.dirname, 'servers', peer.server)
-  if (peer.runtime === 'node') return [process.execPath, '--expose-gc', file]
+  if (peer.runtime === 'node') return [node, '--expose-gc', file]
   return [join(directoryOf('bun') ?? '', 'bin', 'bun.exe'), file]
 }

@@ -8,8 +8,7 @@ import { cpus } from 'node:os'
  */
 
 /**
- * The cores for the server and for the client: those that are asked for, else the last two, or null where processes
- * cannot be pinned.
+ * The cores for the server and for the client: the given ones or the last two. Null if processes cannot be pinned.
  *
  * @param {string | undefined} asked for example `2,3`
  * @returns {Cores | null}
@@ -28,7 +27,7 @@ export function chooseCores(asked) {
 }
 
 /**
- * The command, to be run on one core. taskset replaces itself: the process keeps its id.
+ * The command that runs another one on one core. taskset replaces itself, so the process id stays the same.
  *
  * @param {string[]} command
  * @param {number | undefined} core

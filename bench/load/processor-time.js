@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs'
 const TICK_MICROSECONDS = 10_000
 
 /**
- * The processor time that a process has used, all its threads together, or null where the operating system does not
- * show it in /proc.
+ * The processor time that all threads of a process have used, or null if the operating system has no /proc.
  *
  * @param {number} pid
  * @returns {number | null} microseconds

@@ -6,34 +6,37 @@ import { pinned } from './pinning.js'
 import { processorTime } from './processor-time.js'
 
 /**
- * wsload warms up for a fifth of its time after it has connected and waited 200 ms: within these shares of its time
- * the load is even.
+ * wsload connects, waits 200 ms and warms up for a fifth of its time. Between these shares of its time the load is
+ * even.
  */
 const SAMPLED_FROM = 0.5
 const SAMPLED_TO = 1.05
 
 /**
- * The same load by wsload, a load generator in C (`wsload echo|fanout PORT CONNECTIONS PAYLOAD DEPTH SECONDS PATH TYPE`
+ * The same load from wsload, a load generator in C (`wsload echo|fanout PORT CONNECTIONS PAYLOAD DEPTH SECONDS PATH TYPE`
  * prints one line of JSON). The server's processor time is sampled while it runs.
  *
  * @param {string} program
  * @param {import('./peers.js').Peer} peer
  * @param {import('./measure.js').MessageLoad} load
- * @param {import('./pinning.js').Cores | null} cores
+ * @param {import('./measure.js').Place} place
  * @returns {Promise<import('./client/measurement.js').Sample>}
  */
-export function measureWithWsload(program, peer, load, cores) {
-  return withServer(peer, load, cores, async (server, port) => {
+export function measureWithWsload(program, peer, load, place) {
+  return withServer(peer, load, place, async (server, port) => {
     const kind = load.kind === 'echo' ? 'echo' : 'fanout'
     const numbers = [port, load.connections, load.payload, load.inFlight, load.seconds].map(String)
     const command = [program, kind, ...numbers, '/', load.binary ? 'binary' : 'text']
-    const client = new Child(pinned(command, cores?.client), load.compressed ? { WSLOAD_DEFLATE: '1' } : {})
+    const client = new Child(
+      pinned(command, place.cores?.client),
+      load.compressed ? { WSLOAD_DEFLATE: '1' } : {},
+    )
     try {
       const serverBusy = await busyShare(server.pid, load.seconds)
       const figures = /** @type {{ per_s: number, p50_us: number, p99_us: number, load_cpu: number }} */ (
         parseJson(await client.line())
       )
-      // A delivery is a message that one member receives: wsload counts them as we do.
+      // wsload counts deliveries as the client of the bench does: a message that one member receives.
       return {
         perSecond: figures.per_s,
         cpu: serverBusy === null ? null : (serverBusy / figures.per_s) * 1e6,

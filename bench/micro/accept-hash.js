@@ -7,7 +7,7 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const TIMES = 10
 
 /**
- * ws does not export its own; it is this one line.
+ * ws does not export its function; this is the line that it consists of.
  *
  * @type {import('./subject.js').Subject}
  */

@@ -10,7 +10,7 @@ import { runSubject } from './subject.js'
 import { utf8 } from './utf8.js'
 
 /**
- * hubwire's own functions beside those of ws and bufferutil, in this process.
+ * hubwire's functions compared with those of ws and bufferutil, in this process.
  *
  * @param {import('../options.js').Options} options
  * @param {import('../environment.js').Environment} environment
@@ -23,7 +23,12 @@ export async function benchMicro(options, environment) {
     console.log(microTable(result))
     subjects.push(result)
   }
-  const page = ['# Functions side by side', environmentLine(environment), ...subjects.map(microTable)]
+  const page = [
+    '# Functions side by side',
+    environmentLine(environment),
+    'Medians with the quartiles in parentheses, two significant digits.',
+    ...subjects.map(microTable),
+  ]
   const json = JSON.stringify({ environment, subjects }, null, 2)
   writeResults('micro', !options.quick, { json: `${json}\n`, md: page.join('\n\n') })
 }

@@ -1,9 +1,9 @@
-// The peers' own functions, where they can be had: inside ws's lib, which its package does not export, and bufferutil.
+// Functions of the peers: those of ws are in its lib/, which the package does not export.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { directoryOf } from '../load/peers.js'
 
-// Read when ws is loaded: its functions are measured as they are without bufferutil, and bufferutil by itself.
+// ws reads it when it is loaded: it is measured without bufferutil, which is measured separately.
 process.env.WS_NO_BUFFER_UTIL = '1'
 
 const require = createRequire(import.meta.url)
@@ -22,7 +22,7 @@ const require = createRequire(import.meta.url)
  * @property {(data: Buffer, fin: boolean, done: (error: Error | null, result: Buffer) => void) => void} decompress
  */
 
-/** @typedef {(octets: Buffer, key: Buffer) => void} Unmask */
+/** @typedef {(bytes: Buffer, key: Buffer) => void} Unmask */
 
 export const wsSender = /** @type {WsSender} */ (load('ws', 'lib/sender.js'))
 
@@ -34,7 +34,7 @@ export const WsDeflate = /** @type {new (options: object) => WsDeflate} */ (
 
 export const { unmask: wsUnmask } = /** @type {{ unmask: Unmask }} */ (load('ws', 'lib/buffer-util.js'))
 
-export const { isValidUTF8: wsIsValidUtf8 } = /** @type {{ isValidUTF8: (octets: Buffer) => boolean }} */ (
+export const { isValidUTF8: wsIsValidUtf8 } = /** @type {{ isValidUTF8: (bytes: Buffer) => boolean }} */ (
   load('ws', 'lib/validation.js')
 )
 

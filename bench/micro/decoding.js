@@ -2,12 +2,12 @@ import { Decoder } from 'hubwire/protocol'
 import { prepareBatch } from '../load/client/batch.js'
 import { WsReceiver } from './contenders.js'
 
-/** What a socket hands over at once. */
+/** The size of a socket's reads. */
 const CHUNK = 64 * 1024
 
 /** @type {import('./subject.js').Subject} */
 export const decoding = {
-  title: 'Masked frames decoded from chunks of 64 KiB (unmasked, validated, handed out)',
+  title: 'Masked frames decoded from chunks of 64 KiB (unmasked, validated, delivered)',
   cases: [true, false].flatMap((binary) =>
     [16, 64, 1024, 16 * 1024].map((payload) => decodingCase(payload, binary)),
   ),
@@ -27,14 +27,14 @@ function decodingCase(payload, binary) {
     if (decode() !== times) throw new Error('not all messages were decoded')
   }
   return {
-    name: `${payload} octets, ${binary ? 'binary' : 'text'}`,
+    name: `${payload} bytes, ${binary ? 'binary' : 'text'}`,
     times,
     contenders: { hubwire: ours, ws: theirs },
   }
 }
 
 /**
- * Both are given a fresh copy of the octets, as frames are unmasked in place; both count messages.
+ * Both get a fresh copy of the bytes, because frames are unmasked in place, and count messages.
  *
  * @param {Buffer} request
  */

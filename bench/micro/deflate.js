@@ -15,7 +15,7 @@ extension.accept([{ server_no_context_takeover: [true], client_no_context_takeov
 /** @type {Record<'deflate' | 'inflate', Record<'hubwire' | 'ws', Transform>>} */
 const TRANSFORMS = {
   deflate: {
-    // What a connection does with messages of up to 64 KiB.
+    // As a connection does for messages of up to 64 KiB.
     hubwire: (data, fin, done) => done(null, deflater.deflateNow(data, fin)),
     ws: (data, fin, done) => extension.compress(data, fin, done),
   },
@@ -35,8 +35,8 @@ export async function deflating() {
   for (const length of [1024, 16 * 1024]) {
     const json = jsonOf(length)
     const compressed = await promised(TRANSFORMS.deflate.ws, json)()
-    cases.push(caseOf(`deflate ${length} octets`, TRANSFORMS.deflate, json))
-    cases.push(caseOf(`inflate to ${length} octets`, TRANSFORMS.inflate, compressed))
+    cases.push(caseOf(`deflate ${length} bytes`, TRANSFORMS.deflate, json))
+    cases.push(caseOf(`inflate to ${length} bytes`, TRANSFORMS.inflate, compressed))
   }
   return { title: 'permessage-deflate of JSON, no context takeover', cases }
 }

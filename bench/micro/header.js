@@ -4,7 +4,7 @@ import { wsSender } from './contenders.js'
 const TIMES = 1000
 
 /**
- * The header of a server's frame. ws allocates a Buffer for each; hubwire writes it where the frame is to be.
+ * The header of a server's frame. ws allocates a Buffer for each; hubwire writes it into the buffer of the frame.
  *
  * @type {import('./subject.js').Subject}
  */
@@ -15,7 +15,7 @@ export const headerEncoding = {
     const payload = Buffer.alloc(length)
     const options = { fin: true, opcode: Opcode.binary, mask: false }
     return {
-      name: `payload of ${length} octets`,
+      name: `payload of ${length} bytes`,
       times: TIMES,
       contenders: {
         hubwire: () => {

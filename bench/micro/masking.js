@@ -9,15 +9,15 @@ const KEY_NUMBER = KEY.readInt32LE()
 export const unmasking = {
   title: 'Unmasked in place',
   cases: [16, 64, 256, 1024, 16 * 1024, 1024 * 1024].map((length) => {
-    const octets = Buffer.alloc(length, 'a')
+    const bytes = Buffer.alloc(length, 'a')
     const times = Math.max(1, Math.floor((64 * 1024) / length))
     return {
-      name: `${length} octets`,
+      name: `${length} bytes`,
       times,
       contenders: {
-        hubwire: repeated(times, () => mask(octets, 0, length, KEY_NUMBER)),
-        ws: repeated(times, () => wsUnmask(octets, KEY)),
-        bufferutil: repeated(times, () => bufferutilUnmask(octets, KEY)),
+        hubwire: repeated(times, () => mask(bytes, 0, length, KEY_NUMBER)),
+        ws: repeated(times, () => wsUnmask(bytes, KEY)),
+        bufferutil: repeated(times, () => bufferutilUnmask(bytes, KEY)),
       },
     }
   }),

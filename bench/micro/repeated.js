@@ -1,5 +1,5 @@
 /**
- * Work done several times in one call, so that the clock can tell it from nothing.
+ * Work done several times in one call, which makes it long enough for the clock.
  *
  * @param {number} times
  * @param {() => unknown} work

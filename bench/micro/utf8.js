@@ -3,7 +3,7 @@ import { Utf8Validator } from 'hubwire/protocol'
 import { wsIsValidUtf8 } from './contenders.js'
 import { repeated } from './repeated.js'
 
-/** hubwire validates text as it arrives and stops at the first wrong octet; the others need the whole text. */
+/** hubwire validates text as it arrives and stops at the first invalid byte; the others need the whole text. */
 const validator = new Utf8Validator()
 
 const TEXTS = [
@@ -19,7 +19,7 @@ export const utf8 = {
       const text = wholeCharacters(Buffer.from(sample.repeat(Math.ceil(length / sample.length))), length)
       const times = Math.max(1, Math.floor((16 * 1024) / length))
       return {
-        name: `${text.length} octets, ${alphabet}`,
+        name: `${text.length} bytes, ${alphabet}`,
         times,
         contenders: {
           hubwire: repeated(times, () => validator.push(text, 0, text.length)),
@@ -32,13 +32,13 @@ export const utf8 = {
 }
 
 /**
- * The longest beginning of at most `length` octets that does not end within a character.
+ * The longest prefix of at most `length` bytes that does not end within a character.
  *
- * @param {Buffer} octets
+ * @param {Buffer} bytes
  * @param {number} length
  */
-function wholeCharacters(octets, length) {
+function wholeCharacters(bytes, length) {
   let end = length
-  while (((octets[end] ?? 0) & 0xc0) === 0x80) end--
-  return octets.subarray(0, end)
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
 }

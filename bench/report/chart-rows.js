@@ -1,7 +1,7 @@
 /**
  * The rows that the chart shows: bursts and single messages, short and long, one receiver and many.
  *
- * @type {readonly { heading: string, title: string }[]} title: what the row's title begins with
+ * @type {readonly { heading: string, title: string }[]} title: how the title of the row begins
  */
 export const CHART_ROWS = [
   { heading: 'Echo, 64 B, one at a time', title: 'echo, 64 B text, 1 in flight' },
@@ -17,12 +17,12 @@ export const CHART_ROWS = [
   { heading: 'Compressed echo, 1 KiB', title: 'compressed echo, 1 KiB JSON, 1 in flight' },
 ]
 
-/** The peers in the order of the bars, with the names that a reader knows them by. */
+/** The peers in the order of the bars, with the names that readers know. */
 export const CHART_PEERS = [
-  { name: 'hubwire', label: 'hubwire', fill: '#2563eb' },
-  { name: 'ws', label: 'ws', fill: '#94a3b8' },
-  { name: 'ws+bufferutil', label: 'ws + bufferutil', fill: '#94a3b8' },
-  { name: 'websocket', label: 'websocket', fill: '#94a3b8' },
-  { name: 'bun', label: 'Bun (C++)', fill: '#94a3b8' },
-  { name: 'floor', label: 'bare node:net', fill: 'url(#hatched)' },
+  { name: 'hubwire', label: 'hubwire', color: '#2563eb' },
+  { name: 'ws', label: 'ws', color: '#94a3b8' },
+  { name: 'ws+bufferutil', label: 'ws + bufferutil', color: '#94a3b8' },
+  { name: 'websocket', label: 'websocket', color: '#94a3b8' },
+  { name: 'bun', label: 'Bun (C++)', color: '#94a3b8' },
+  { name: 'floor', label: 'bare node:net', color: '#cbd5e1' },
 ]

@@ -1,68 +1,54 @@
+import { BarChart, CustomChart } from 'echarts/charts'
+import { GridComponent, TitleComponent } from 'echarts/components'
+import { init, use } from 'echarts/core'
+import { SVGRenderer } from 'echarts/renderers'
 import { CHART_PEERS, CHART_ROWS } from './chart-rows.js'
-import { ratio } from './format.js'
-import { ratioTo } from './ratios.js'
+import { ratioTo } from './figures.js'
+import { figure } from './format.js'
 
 /** @typedef {import('../load/bench.js').LoadResults} LoadResults */
-/** @typedef {{ label: string, fill: string, value: number }} Bar */
+/** @typedef {import('./spread.js').Spread} Spread */
+/** @typedef {{ label: string, color: string, ratio: Spread }} Bar */
 /** @typedef {{ heading: string, bars: Bar[] }} Panel */
 
+use([BarChart, CustomChart, GridComponent, TitleComponent, SVGRenderer])
+
 const WIDTH = 900
-const MARGIN = 28
-const TOP = 104
 const COLUMNS = 2
-const GUTTER = 36
-const PANEL = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GUTTER) / COLUMNS
-const LABELS = 112
-const VALUES = 48
-const BAR = 14
-const STEP = 20
-const HEADING = 26
-const BELOW = 22
+const COLUMN = WIDTH / COLUMNS
+const TOP = 96
+const PANEL = 176
+const LABELS = 120
+const BARS = COLUMN - LABELS - 76
 
 /**
- * A chart of ratios to ws, as SVG: one panel for each row, each with a scale of its own that begins at zero.
+ * A chart of ratios to ws, as SVG: a panel for each row, each with its own scale that begins at zero.
  *
  * @param {LoadResults} results
  */
 export function chart(results) {
   const panels = panelsOf(results)
-  const rows = Math.max(0, ...panels.map((panel) => panel.bars.length))
-  const height = HEADING + rows * STEP + BELOW
-  const total = TOP + Math.ceil(panels.length / COLUMNS) * height + 8
-  const drawn = panels.map((panel, index) => {
-    const x = MARGIN + (index % COLUMNS) * (PANEL + GUTTER)
-    return drawPanel(panel, x, TOP + Math.floor(index / COLUMNS) * height)
+  const height = TOP + Math.ceil(panels.length / COLUMNS) * PANEL
+  // ECharts measures text and lays out without a DOM when it renders on a server.
+  const canvas = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height })
+  canvas.setOption({
+    animation: false,
+    backgroundColor: '#ffffff',
+    title: [titleOf(results), ...panels.map(headingOf)],
+    grid: panels.map((_, index) => placeOf(index)),
+    xAxis: panels.map(({ bars }, gridIndex) => ({
+      gridIndex,
+      type: 'value',
+      min: 0,
+      max: longest(bars),
+      show: false,
+    })),
+    yAxis: panels.map(labelsOf),
+    series: panels.flatMap((panel, index) => [barsOf(panel, index), spreadsOf(panel, index)]),
   })
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${total}" width="${WIDTH}" height="${total}" ` +
-      `font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" role="img">`,
-    '<title>Work done by hubwire and its peers with the same processor time, relative to ws</title>',
-    '<defs><pattern id="hatched" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">' +
-      '<rect width="5" height="5" fill="#f1f5f9"/><rect width="1.5" height="5" fill="#94a3b8"/></pattern></defs>',
-    `<rect width="${WIDTH}" height="${total}" rx="8" fill="#ffffff"/>`,
-    text(
-      MARGIN,
-      38,
-      'Messages for the same processor time, ws = 1',
-      'font-size="19" font-weight="600" fill="#0f172a"',
-    ),
-    ...captions(results).map((line, index) =>
-      text(MARGIN, 60 + index * 18, line, 'font-size="12.5" fill="#64748b"'),
-    ),
-    ...drawn,
-    '</svg>',
-    '',
-  ].join('\n')
-}
-
-/** @param {LoadResults} results */
-function captions({ environment, options }) {
-  const { date, processor, cores, node, versions } = environment
-  const peers = `Node.js ${node}, ws ${versions.ws ?? '–'}, Bun ${versions.bun ?? '–'}`
-  return [
-    `${date.slice(0, 10)}, ${processor}, ${cores} cores, ${peers}; ${options.rounds > 1 ? `medians of ${options.rounds} rounds` : 'one round'}`,
-    'Longer is better. Each panel has its own scale. Hatched: sockets that answer prepared octets, with no library.',
-  ]
+  const svg = canvas.renderToSVGString()
+  canvas.dispose()
+  return `${svg}\n`
 }
 
 /**
@@ -73,42 +59,129 @@ function panelsOf({ rows }) {
   return CHART_ROWS.flatMap(({ heading, title }) => {
     const row = rows.find((each) => each.title.startsWith(title))
     if (!row) return []
-    const bars = CHART_PEERS.flatMap(({ name, label, fill }) => {
-      const value = ratioTo(row, name, 'ws')
-      return value === null ? [] : [{ label, fill, value }]
+    const bars = CHART_PEERS.flatMap(({ name, label, color }) => {
+      const ratio = ratioTo(row, name, 'ws')
+      return ratio === null ? [] : [{ label, color, ratio }]
     })
     return [{ heading, bars }]
   })
 }
 
-/**
- * @param {Panel} panel
- * @param {number} x
- * @param {number} y
- */
-function drawPanel({ heading, bars }, x, y) {
-  const longest = Math.max(...bars.map((bar) => bar.value))
-  const room = PANEL - LABELS - VALUES
-  const drawn = bars.map(({ label, fill, value }, index) => {
-    const top = y + HEADING + index * STEP
-    const length = Math.max(1, (value / longest) * room)
-    const weight = label === 'hubwire' ? 'font-weight="600" fill="#1d4ed8"' : 'fill="#334155"'
-    return [
-      text(x + LABELS - 8, top + 11, label, `font-size="12.5" text-anchor="end" ${weight}`),
-      `<rect x="${x + LABELS}" y="${top}" width="${length.toFixed(1)}" height="${BAR}" rx="2" fill="${fill}"/>`,
-      text(x + LABELS + length + 6, top + 11, `${ratio(value)}×`, `font-size="12.5" ${weight}`),
-    ].join('\n')
-  })
-  return [text(x, y + 12, heading, 'font-size="14" font-weight="600" fill="#0f172a"'), ...drawn].join('\n')
+/** @param {LoadResults} results */
+function titleOf({ environment, options }) {
+  const { date, processor, cores, node, versions } = environment
+  const peers = `Node.js ${node}, ws ${versions.ws ?? '–'}, Bun ${versions.bun ?? '–'}`
+  const rounds = options.rounds > 1 ? `medians of ${options.rounds} rounds` : 'one round'
+  return {
+    text: 'Messages for the same processor time, ws = 1',
+    subtext: [
+      `${date.slice(0, 10)}, ${processor}, ${cores} cores, ${peers}; ${rounds}`,
+      'Longer is better. Each panel has its own scale; lines show the lowest and the highest round. Bare node:net has no WebSocket code.',
+    ].join('\n'),
+    left: 22,
+    top: 16,
+    textStyle: { fontSize: 19, color: '#0f172a' },
+    subtextStyle: { fontSize: 12, color: '#64748b', lineHeight: 17 },
+  }
+}
+
+/** @param {number} index */
+function placeOf(index) {
+  return {
+    left: (index % COLUMNS) * COLUMN + LABELS,
+    top: TOP + Math.floor(index / COLUMNS) * PANEL + 26,
+    width: BARS,
+    height: PANEL - 42,
+  }
 }
 
 /**
- * @param {number} x
- * @param {number} y
- * @param {string} content
- * @param {string} attributes
+ * @param {Panel} panel
+ * @param {number} index
  */
-function text(x, y, content, attributes) {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<text x="${x.toFixed(1)}" y="${y}" ${attributes}>${escaped}</text>`
+function headingOf({ heading }, index) {
+  const { left, top } = placeOf(index)
+  return {
+    text: heading,
+    left: left - LABELS + 22,
+    top: top - 28,
+    textStyle: { fontSize: 14, color: '#0f172a' },
+  }
+}
+
+/**
+ * @param {Panel} panel
+ * @param {number} gridIndex
+ */
+function labelsOf({ bars }, gridIndex) {
+  return {
+    gridIndex,
+    type: 'category',
+    inverse: true,
+    data: bars.map(({ label }) => label),
+    axisLine: { show: false },
+    axisTick: { show: false },
+    axisLabel: { fontSize: 12, color: '#334155', interval: 0 },
+  }
+}
+
+/**
+ * @param {Panel} panel
+ * @param {number} index
+ */
+function barsOf({ bars }, index) {
+  return {
+    type: 'bar',
+    xAxisIndex: index,
+    yAxisIndex: index,
+    barWidth: 13,
+    data: bars.map(({ color, ratio }) => ({
+      value: ratio.median,
+      itemStyle: { color },
+      label: {
+        formatter: `${figure(ratio.median)}×`,
+        offset: [widthOf(ratio.highest - ratio.median, bars), 0],
+      },
+    })),
+    label: { show: true, position: 'right', fontSize: 12, color: '#334155' },
+  }
+}
+
+/**
+ * The pixels of a part of a bar, by which its label is moved behind the line that shows the spread.
+ *
+ * @param {number} part
+ * @param {Bar[]} bars
+ */
+function widthOf(part, bars) {
+  return (part / longest(bars)) * BARS
+}
+
+/** @param {Bar[]} bars */
+function longest(bars) {
+  return Math.max(...bars.map(({ ratio }) => ratio.highest))
+}
+
+/**
+ * @param {Panel} panel
+ * @param {number} index
+ */
+function spreadsOf({ bars }, index) {
+  return {
+    type: 'custom',
+    xAxisIndex: index,
+    yAxisIndex: index,
+    encode: { x: [1, 2], y: 0 },
+    data: bars.map(({ ratio }, position) => [position, ratio.lowest, ratio.highest]),
+    z: 3,
+    /**
+     * @param {unknown} _parameters
+     * @param {import('echarts').CustomSeriesRenderItemAPI} api
+     */
+    renderItem: (_parameters, api) => {
+      const [x1 = 0, y = 0] = api.coord([api.value(1), api.value(0)])
+      const [x2 = 0] = api.coord([api.value(2), api.value(0)])
+      return { type: 'line', shape: { x1, x2, y1: y, y2: y }, style: { stroke: '#0f172a', lineWidth: 1.5 } }
+    },
+  }
 }

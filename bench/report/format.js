@@ -1,23 +1,51 @@
+/** @typedef {import('./spread.js').Spread} Spread */
+
+const NOTHING = '–'
+
 /**
- * A number as it is read most easily: thousands separated, three significant digits below a hundred.
+ * A figure with two significant digits: processor time is counted in ticks of 10 ms, and rounds differ by a few
+ * percent.
  *
- * @param {number | null | undefined} value
+ * @param {number} value
  */
-export function number(value) {
-  if (value === null || value === undefined || !Number.isFinite(value)) return '–'
-  if (value >= 100) return Math.round(value).toLocaleString('en-US')
-  return value.toPrecision(3)
+export function figure(value) {
+  if (!Number.isFinite(value)) return NOTHING
+  const rounded = Number(value.toPrecision(2))
+  if (Math.abs(rounded) >= 10) return rounded.toLocaleString('en-US')
+  return Math.abs(rounded) >= 1 || rounded === 0 ? rounded.toFixed(1) : rounded.toPrecision(2)
 }
 
-/** @param {number | null | undefined} value */
-export function ratio(value) {
-  if (value === null || value === undefined || !Number.isFinite(value)) return '–'
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
+/**
+ * The median with its spread, `5.4 (5.2–5.6)`, or the median alone if rounding leaves no spread.
+ *
+ * @param {Spread | null} spread
+ */
+export function withSpread(spread) {
+  if (spread === null) return NOTHING
+  const [median, lowest, highest] = [spread.median, spread.lowest, spread.highest].map(figure)
+  return lowest === highest ? `${median}` : `${median} (${lowest}–${highest})`
 }
 
-/** @param {number | null | undefined} value */
-export function percent(value) {
-  return value === null || value === undefined ? '–' : `${Math.round(value * 100)} %`
+/**
+ * A ratio as a difference in percent, `+3 % (−1 to +5)`.
+ *
+ * @param {Spread | null} ratio
+ */
+export function asChange(ratio) {
+  if (ratio === null) return NOTHING
+  const [median, lowest, highest] = [ratio.median, ratio.lowest, ratio.highest].map(signedPercent)
+  return lowest === highest ? `${median} %` : `${median} % (${lowest} to ${highest})`
+}
+
+/** @param {number} ratio */
+function signedPercent(ratio) {
+  const difference = Math.round((ratio - 1) * 100)
+  return difference < 0 ? `−${-difference}` : `+${difference}`
+}
+
+/** @param {Spread | null} spread of shares between 0 and 1 */
+export function percent(spread) {
+  return spread === null ? NOTHING : `${Math.round(spread.median * 100)} %`
 }
 
 /**

@@ -1,8 +1,9 @@
-import { number, percent, ratio, table } from './format.js'
-import { ratioTo } from './ratios.js'
+import { environmentLine } from '../environment.js'
+import { costOf, figureOf, ratioTo } from './figures.js'
+import { asChange, percent, table, withSpread } from './format.js'
 
+/** @typedef {import('../load/bench.js').LoadResults} LoadResults */
 /** @typedef {import('../load/run.js').RowResult} RowResult */
-/** @typedef {import('../load/run.js').Figures} Figures */
 
 /** What is counted, where it is not messages. */
 const UNITS = new Map([
@@ -10,8 +11,10 @@ const UNITS = new Map([
   ['handshakes', 'handshakes'],
 ])
 
+const REFERENCES = ['ws', 'floor', 'baseline']
+
 /**
- * One row of the grid: a table with a line for each peer.
+ * One row of the grid as a table with a line for each peer: what the terminal shows during a run.
  *
  * @param {RowResult} row
  */
@@ -22,58 +25,114 @@ export function rowTable(row) {
 /** @param {RowResult} row */
 function speedTable(row) {
   const rate = `${UNITS.get(row.section) ?? 'messages'}/s`
-  const head = [
-    'peer',
-    rate,
-    'server µs each',
-    '× ws',
-    '× floor',
-    'server busy',
-    'client busy',
-    'p50 µs',
-    'p99 µs',
-  ]
-  const lines = peerLines(row, (figures, ratios) => [
-    number(figures.perSecond),
-    number(figures.cpu),
-    ...ratios,
-    percent(figures.serverBusy),
-    percent(figures.clientBusy),
-    number(figures.p50),
-    number(figures.p99),
+  const head = ['server µs each', 'server busy', 'client busy', 'p50 µs', 'p99 µs']
+  return peerTable(row, [rate, ...head], (peer) => [
+    withSpread(figureOf(row, peer, 'perSecond')),
+    withSpread(figureOf(row, peer, 'cpu')),
+    percent(figureOf(row, peer, 'serverBusy')),
+    percent(figureOf(row, peer, 'clientBusy')),
+    withSpread(figureOf(row, peer, 'p50')),
+    withSpread(figureOf(row, peer, 'p99')),
   ])
-  return table(head, lines)
 }
 
 /** @param {RowResult} row */
 function memoryTable(row) {
-  const head = ['peer', 'resident octets each', 'heap octets each', '× ws', '× floor']
-  const lines = peerLines(row, ({ rss, heap }, ratios) => [number(rss), number(heap), ...ratios])
-  return table(head, lines)
+  return peerTable(row, ['resident bytes each', 'heap bytes each'], (peer) => [
+    withSpread(figureOf(row, peer, 'rss')),
+    withSpread(figureOf(row, peer, 'heap')),
+  ])
 }
 
 /**
  * @param {RowResult} row
- * @param {(figures: Figures, ratios: string[]) => string[]} cells
+ * @param {string[]} head
+ * @param {(peer: string) => string[]} cellsOf
  */
-function peerLines(row, cells) {
-  return Object.entries(row.peers).map(([name, { figures, error }]) => {
-    if (!figures) return [name, `failed: ${error ?? ''}`]
-    const ratios = ['ws', 'floor'].map((reference) => ratio(ratioTo(row, name, reference)))
-    return [name, ...cells(figures, ratios)]
+function peerTable(row, head, cellsOf) {
+  const references = REFERENCES.filter((name) => name in row.peers)
+  const lines = Object.entries(row.peers).map(([peer, { error }]) => {
+    if (error !== undefined) return [peer, `failed: ${error}`]
+    return [peer, ...references.map((name) => withSpread(ratioTo(row, peer, name))), ...cellsOf(peer)]
   })
+  return table(['peer', ...references.map((name) => `× ${name}`), ...head], lines)
 }
 
 /**
- * The ratios to ws of all rows on one page.
+ * The whole results on one page: a table for each question, with a line for each row of the grid.
+ *
+ * @param {LoadResults} results
+ */
+export function loadPage({ environment, options, rows }) {
+  const generator = options.wsload === undefined ? '' : '; load by wsload'
+  const spread = 'medians, with the lowest and the highest in parentheses'
+  const rounds = options.rounds > 1 ? `${options.rounds} interleaved rounds: ${spread}` : 'One round'
+  const timed = rows.filter((row) => row.section !== 'idle' && row.section !== 'handshakes')
+  const sections = [
+    '# Whole servers side by side',
+    `${environmentLine(environment)}${generator}`,
+    `${rounds}. Two significant digits.`,
+    ...comparisons(rows),
+    '## Processor time of the server per message in µs, memory per idle connection in KiB',
+    gridTable(rows, (row, peer) => withSpread(costOf(row, peer))),
+    ...(timed.length === 0 ? [] : ['## Round trip of a batch in µs, 99th percentile', roundTripTable(timed)]),
+  ]
+  return `${sections.join('\n\n')}\n`
+}
+
+/**
+ * hubwire compared with the baseline, if there is one, and all peers compared with ws.
  *
  * @param {RowResult[]} rows
  */
-export function summaryTable(rows) {
-  const names = [...new Set(rows.flatMap((row) => Object.keys(row.peers)))]
-  const lines = rows.map((row) => {
-    const title = row.section === 'idle' ? `${row.title} (memory: less is better)` : row.title
-    return [title, ...names.map((name) => ratio(ratioTo(row, name, 'ws')))]
-  })
-  return table(['× ws', ...names], lines)
+export function comparisons(rows) {
+  const isMeasured = (/** @type {string} */ peer) => peersIn(rows).includes(peer)
+  return [
+    ...(isMeasured('baseline')
+      ? [
+          '## Messages for the same processor time of the server: hubwire compared with the baseline',
+          changeTable(rows),
+        ]
+      : []),
+    ...(isMeasured('ws')
+      ? [
+          '## Messages for the same processor time of the server, in multiples of those of ws',
+          ratioTable(rows),
+        ]
+      : []),
+  ]
+}
+
+/** @param {RowResult[]} rows */
+function changeTable(rows) {
+  return gridTable(rows, (row, peer) => asChange(ratioTo(row, peer, 'baseline')), ['hubwire'])
+}
+
+/** @param {RowResult[]} rows */
+function ratioTable(rows) {
+  const others = peersIn(rows).filter((peer) => peer !== 'ws')
+  return gridTable(rows, (row, peer) => withSpread(ratioTo(row, peer, 'ws')), others)
+}
+
+/** @param {RowResult[]} rows */
+function roundTripTable(rows) {
+  return gridTable(rows, (row, peer) => withSpread(figureOf(row, peer, 'p99')))
+}
+
+/**
+ * @param {RowResult[]} rows
+ * @param {(row: RowResult, peer: string) => string} cellOf
+ * @param {string[]} [peers]
+ */
+function gridTable(rows, cellOf, peers = peersIn(rows)) {
+  const lines = rows.map((row) => [
+    row.section === 'idle' ? `${row.title} (memory: less is better)` : row.title,
+    ...peers.map((peer) => cellOf(row, peer)),
+  ])
+  return table(['', ...peers], lines)
+}
+
+/** @param {RowResult[]} rows */
+function peersIn(rows) {
+  return [...new Set(rows.flatMap((row) => Object.keys(row.peers)))]
 }

@@ -1,7 +1,7 @@
-/** Counts one connection's octets up to a whole batch; the first batch is compared octet for octet. */
+/** Counts the bytes of one connection up to a whole batch, and compares the first batch byte for byte. */
 export class BatchCounter {
   /**
-   * @param {Buffer} answer what is expected, again and again
+   * @param {Buffer} answer the bytes of each batch
    * @param {() => void} complete called when all of it has arrived
    */
   constructor(answer, complete) {
@@ -18,13 +18,13 @@ export class BatchCounter {
 
   /**
    * @param {number} size
-   * @param {Uint8Array} octets
+   * @param {Uint8Array} bytes
    */
-  receive(size, octets) {
-    if (!this.#compared) this.#compare(size, octets)
+  receive(size, bytes) {
+    if (!this.#compared) this.#compare(size, bytes)
     this.#received += size
     if (this.#received < this.#length) return
-    if (this.#received > this.#length) throw new Error('more octets than expected')
+    if (this.#received > this.#length) throw new Error('more bytes than expected')
     this.#received = 0
     this.#compared = true
     this.#complete()
@@ -32,10 +32,10 @@ export class BatchCounter {
 
   /**
    * @param {number} size
-   * @param {Uint8Array} octets
+   * @param {Uint8Array} bytes
    */
-  #compare(size, octets) {
+  #compare(size, bytes) {
     const expected = this.#answer.subarray(this.#received, this.#received + size)
-    if (!expected.equals(octets.subarray(0, size))) throw new Error('the answer differs from what was sent')
+    if (!expected.equals(bytes.subarray(0, size))) throw new Error('the answer differs from what was sent')
   }
 }

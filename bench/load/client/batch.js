@@ -2,7 +2,7 @@ import { constants, deflateRawSync } from 'node:zlib'
 
 /**
  * @typedef {object} BatchShape
- * @property {number} payload octets of one message before compression
+ * @property {number} payload bytes of one message before compression
  * @property {number} inFlight messages in the batch
  * @property {boolean} binary
  * @property {boolean} compressed
@@ -10,18 +10,19 @@ import { constants, deflateRawSync } from 'node:zlib'
 
 /**
  * @typedef {object} Batch
- * @property {Buffer} request masked frames, one behind the other
- * @property {Buffer} answer the same messages unmasked, as a server sends them
- * @property {number} requestFrame octets of one frame of the request
- * @property {number} answerFrame octets of one frame of the answer
+ * @property {Buffer} request masked frames in a row
+ * @property {Buffer} answer the same messages in unmasked frames, as a server sends them
+ * @property {number} requestFrame bytes of one frame of the request
+ * @property {number} answerFrame bytes of one frame of the answer
  * @property {Buffer} message the first message, not compressed
  */
 
 const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d])
 
 /**
- * Prepares everything that is sent during a measurement, so that sending costs one write and receiving one count.
- * The frames of a batch have the same length and (unless compressed) different contents: an answer out of order shows.
+ * Prepares everything that is sent during a measurement, so that sending costs one write and receiving one addition.
+ * The frames of a batch have the same length and, unless compressed, different contents, so that answers in the wrong
+ * order are noticed.
  *
  * @param {BatchShape} shape
  * @returns {Batch}
@@ -53,7 +54,7 @@ function message(shape, index) {
 }
 
 /**
- * Small JSON records, one behind the other and cut off at the length. wsload sends the same.
+ * JSON records in a row, cut off at the length. wsload sends the same.
  *
  * @param {number} length
  */
@@ -67,7 +68,7 @@ export function jsonOf(length) {
 }
 
 /**
- * One message deflated from an empty window, without the four octets 00 00 ff ff (RFC 7692 section 7.2.1).
+ * One message deflated from an empty window, without the four bytes 00 00 ff ff (RFC 7692 section 7.2.1).
  *
  * @param {Buffer} data
  */
@@ -76,7 +77,7 @@ function deflateWhole(data) {
 }
 
 /**
- * @param {number} first the first octet: FIN, RSV1 and opcode
+ * @param {number} first the first byte: FIN, RSV1 and opcode
  * @param {Buffer} payload
  * @param {boolean} masked
  */

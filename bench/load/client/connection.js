@@ -1,33 +1,33 @@
 import { connect } from 'node:net'
 import { ACCEPT, KEY } from './handshake.js'
 
-/** One buffer for the reads of all sockets: whoever is given its octets is done with them on return. */
+/** All sockets read into this buffer, so a callback must not keep its bytes. */
 const readBuffer = Buffer.allocUnsafe(256 * 1024)
 
 const OFFER = 'permessage-deflate; client_no_context_takeover; server_no_context_takeover'
 
 /** @typedef {(error: Error | null, connection: Connection) => void} Opened */
 
-/** The client's end of a WebSocket connection: it knows the opening handshake and after that counts octets. */
+/** The client's end of a WebSocket connection: an opening handshake, then bytes. */
 export class Connection {
   /**
    * @param {number} port
-   * @param {boolean} compressed whether permessage-deflate is offered, and a refusal of it an error
+   * @param {boolean} compressed whether to offer permessage-deflate and to treat its refusal as an error
    * @param {Opened} opened
    */
   constructor(port, compressed, opened) {
-    /** @type {(size: number, octets: Uint8Array) => void} called with the octets that arrive */
-    this.receive = (size, octets) => {
-      this.#readHead(Buffer.from(octets.subarray(0, size)).toString('latin1'), compressed, opened)
+    /** @type {(size: number, bytes: Uint8Array) => void} called with the bytes that arrive */
+    this.receive = (size, bytes) => {
+      this.#readHead(Buffer.from(bytes.subarray(0, size)).toString('latin1'), compressed, opened)
     }
-    /** @type {(error: Error) => void} called when the connection ends by itself */
+    /** @type {(error: Error) => void} called if the server ends the connection */
     this.lost = (error) => {
       opened(error, this)
     }
     const onread = {
       buffer: readBuffer,
-      callback: (/** @type {number} */ size, /** @type {Uint8Array} */ octets) => {
-        this.receive(size, octets)
+      callback: (/** @type {number} */ size, /** @type {Uint8Array} */ bytes) => {
+        this.receive(size, bytes)
         return true
       },
     }
@@ -41,7 +41,7 @@ export class Connection {
     this.socket.write(requestFor(port, compressed))
   }
 
-  /** Ends the connection on purpose. */
+  /** Ends the connection. */
   end() {
     this.lost = () => {}
     this.socket.destroy()
@@ -70,7 +70,7 @@ export class Connection {
 }
 
 /**
- * A connection lost in the middle of a measurement ends the process: there is no figure to report.
+ * Ends the process if a connection is lost during a measurement, which is then invalid.
  *
  * @param {Error} error
  */
@@ -96,7 +96,7 @@ function requestFor(port, compressed) {
 }
 
 /**
- * Opens connections, some of them at a time.
+ * Opens connections, 50 at a time.
  *
  * @param {object} options
  * @param {number} options.port

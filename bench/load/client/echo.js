@@ -35,16 +35,16 @@ function repeat(connection, request, answer, inFlight, measurement) {
     sentAt = measurement.note(inFlight, sentAt)
     connection.socket.write(request)
   })
-  connection.receive = (size, octets) => {
-    counter.receive(size, octets)
+  connection.receive = (size, bytes) => {
+    counter.receive(size, bytes)
   }
   connection.socket.write(request)
 }
 
 /**
- * The batch that is sent and the octets that must answer it.
+ * The batch that is sent and the bytes that must answer it.
  *
- * @param {MessageTask} task
+ * @param {{ port: number } & import('./batch.js').BatchShape} task
  */
 export async function prepareExchange(task) {
   const batch = prepareBatch(task)

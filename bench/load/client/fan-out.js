@@ -4,7 +4,7 @@ import { prepareExchange } from './echo.js'
 import { Measurement } from './measurement.js'
 
 /**
- * The first member sends a batch; when all members, the first among them, have the whole of it, it sends the next.
+ * The first member sends a batch, waits until all members, itself included, have received it, and sends the next.
  *
  * @param {import('./task.js').MessageTask} task
  * @returns {Promise<import('./measurement.js').Sample>}
@@ -13,7 +13,7 @@ export async function fanOut(task) {
   const { batch, answer } = await prepareExchange(task)
   const members = await openConnections({ ...task, count: task.connections })
   const publisher = members[0]
-  if (!publisher) throw new Error('a group without members')
+  if (!publisher) throw new Error('the group has no members')
   return new Promise((resolve) => {
     const measurement = new Measurement(task, resolve)
     let waiting = members.length
@@ -26,8 +26,8 @@ export async function fanOut(task) {
     }
     for (const member of members) {
       const counter = new BatchCounter(answer, memberComplete)
-      member.receive = (size, octets) => {
-        counter.receive(size, octets)
+      member.receive = (size, bytes) => {
+        counter.receive(size, bytes)
       }
     }
     publisher.socket.write(batch.request)

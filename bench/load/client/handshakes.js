@@ -2,7 +2,7 @@ import { openConnections } from './connection.js'
 import { Measurement } from './measurement.js'
 
 /**
- * Opens connections, 50 at a time, as fast as the server takes them. They stay open; the second half is measured.
+ * Opens connections, 50 at a time, as fast as the server accepts them, and keeps them open. Measures the second half.
  *
  * @param {import('./task.js').ConnectionTask} task
  * @returns {Promise<import('./measurement.js').Sample>}

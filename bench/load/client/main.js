@@ -1,4 +1,4 @@
-// The load client: one process, one task (task.js), one line of JSON on the standard output.
+// The load client: carries out one task (task.js) and writes one line of JSON to the standard output.
 import { echo } from './echo.js'
 import { fanOut } from './fan-out.js'
 import { handshakes } from './handshakes.js'

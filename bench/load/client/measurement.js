@@ -4,13 +4,13 @@ import { processorTime } from '../processor-time.js'
  * @typedef {object} Sample
  * @property {number} perSecond messages (deliveries, handshakes) a second
  * @property {number | null} cpu microseconds of the server's processor time for each of them
- * @property {number | null} serverBusy share of the time that the server's process was running
+ * @property {number | null} serverBusy share of the time in which the server process was running
  * @property {number | null} clientBusy the same of the load client
  * @property {number | null} p50 median round trip of a batch, microseconds
  * @property {number | null} p99
  */
 
-/** Counts what is noted between the end of the warm-up and the end of the measurement. */
+/** Counts messages between the end of the warm-up and the end of the measurement. */
 export class Measurement {
   /**
    * @param {object} options

@@ -2,8 +2,8 @@ import { constants, inflateRawSync } from 'node:zlib'
 import { openConnections } from './connection.js'
 
 /**
- * What a server makes of a compressed message is its own choice: one is sent, the answer is inflated and compared, and
- * its octets are what every other answer must be.
+ * Servers may compress the same message differently. This sends one message and compares the inflated answer; the bytes
+ * of that answer are then expected of all others.
  *
  * @param {number} port
  * @param {import('./batch.js').Batch} batch
@@ -14,14 +14,15 @@ export async function probe(port, batch) {
   if (!connection) throw new Error('no connection')
   const frame = await new Promise((/** @type {(frame: Buffer) => void} */ resolve) => {
     let received = Buffer.alloc(0)
-    connection.receive = (size, octets) => {
-      received = Buffer.concat([received, octets.subarray(0, size)])
+    connection.receive = (size, bytes) => {
+      received = Buffer.concat([received, bytes.subarray(0, size)])
       if (isWhole(received)) resolve(received)
     }
     connection.socket.write(batch.request.subarray(0, batch.requestFrame))
   })
   connection.end()
-  if (!payloadOf(frame).equals(batch.message)) throw new Error('the answer inflates to something else')
+  if (!payloadOf(frame).equals(batch.message))
+    throw new Error('the inflated answer differs from what was sent')
   return frame
 }
 

@@ -1,7 +1,7 @@
 import { parseJson } from '../../json.js'
 
 /**
- * What the load client is asked to do: a JSON object, its only argument.
+ * What the load client does: a JSON object, its only argument.
  *
  * @typedef {MessageTask | ConnectionTask} Task
  */
@@ -12,7 +12,7 @@ import { parseJson } from '../../json.js'
  * @property {number} port the server's
  * @property {number} pid the server's
  * @property {number} connections
- * @property {number} payload octets
+ * @property {number} payload bytes
  * @property {number} inFlight messages of one connection that are sent in one write
  * @property {boolean} binary
  * @property {boolean} compressed
@@ -26,6 +26,7 @@ import { parseJson } from '../../json.js'
  * @property {number} port
  * @property {number} pid
  * @property {number} connections
+ * @property {import('./batch.js').BatchShape} [batch] idle: what each connection sends and gets back before it is idle
  */
 
 /**

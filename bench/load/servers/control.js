@@ -2,15 +2,15 @@
 
 const argument = process.argv[2] ?? 'echo'
 
-/** Whether a message goes back to its sender alone or to all members. */
+/** Whether a message goes to all members, or back to its sender only. */
 export const fanOut = argument.endsWith('fan-out')
 
-/** Whether permessage-deflate without context takeover is agreed to and used. */
+/** Whether to negotiate permessage-deflate without context takeover and to compress. */
 export const compressed = argument.startsWith('compressed')
 
 /**
- * Tells the bench that the server is listening. Whatever the bench then writes asks for a line about memory, and the
- * end of the standard input is the end of the server.
+ * Tells the bench that the server is listening. Any input then asks for a line about memory, and the end of the standard
+ * input ends the server.
  *
  * @param {number} port
  * @param {() => void} [collectGarbage]
@@ -20,7 +20,7 @@ export function ready(port, collectGarbage = () => globalThis.gc?.()) {
   process.stdin.on('end', () => process.exit())
   process.stdin.on('data', () => {
     collectGarbage()
-    // What the first collection has set free is returned to the operating system by the next.
+    // The second collection returns to the operating system what the first has freed.
     setTimeout(() => {
       collectGarbage()
       const { rss, heapUsed } = process.memoryUsage()

@@ -1,4 +1,4 @@
-// What Node's sockets cost with no library at all: octets are counted, and whole frames answered with prepared ones.
+// Shows what Node's sockets cost without any library: it counts bytes and answers whole frames with prepared ones.
 import { createServer } from 'node:net'
 import { prepareBatch } from '../client/batch.js'
 import { ACCEPT } from '../client/handshake.js'

@@ -1,5 +1,9 @@
-import { Hub, WebSocketServer } from 'hubwire'
 import { compressed, fanOut, ready } from './control.js'
+
+// The peer `baseline` is another build of hubwire, given by its URL.
+const { Hub, WebSocketServer } = /** @type {typeof import('hubwire')} */ (
+  await import(process.env.HUBWIRE_BENCH_MODULE ?? 'hubwire')
+)
 
 const server = new WebSocketServer({
   host: '127.0.0.1',

@@ -6,7 +6,7 @@ const httpServer = createServer()
 const server = new websocket.server({
   httpServer,
   autoAcceptConnections: true,
-  // Its defaults refuse frames above 64 KiB and cut answers into fragments of 16 KiB.
+  // The defaults refuse frames above 64 KiB and fragment answers into 16 KiB.
   maxReceivedFrameSize: 2 ** 21,
   maxReceivedMessageSize: 2 ** 21,
   fragmentOutgoingMessages: false,
