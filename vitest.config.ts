@@ -1,12 +1,15 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 
-// HUBWIRE_BUILT=1 runs the same tests against dist/, as it is published: that is how other versions of Node are
-// tested. Node loads it then itself, unchanged; coverage is counted on src/ only.
+// HUBWIRE_BUILT=1 runs the same tests against the published code in dist/, which Node.js then loads unchanged. This is how
+// other versions of Node.js are tested. Coverage is measured on src/ only.
 const built = process.env.HUBWIRE_BUILT === '1'
 
-// What does not run the package needs no second look on another version.
+// Tests that do not run the package need no second run on another version.
 const once = built ? ['test/package/{layering,types}.test.ts'] : []
+
+// HUBWIRE_RUNS=50 gives property tests 50 times as many cases (test/support/runs.ts), and the time for them.
+const timeout = 30_000 * Number(process.env.HUBWIRE_RUNS ?? '1')
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const code = built ? at('dist/') : at('src/')
@@ -27,15 +30,16 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: timeout,
+    hookTimeout: timeout,
     teardownTimeout: 10_000,
     expandSnapshotDiff: true,
     server: { deps: { external: [/\/dist\//] } },
     reporters: ['default', at('test/conformance/reporter.ts'), at('test/support/requirements-reporter.ts')],
     projects: [
-      project('unit', ['test/**/*.test.ts'], ['test/{conformance,interop,package,proxies}/**']),
+      project('unit', ['test/**/*.test.ts'], ['test/{conformance,examples,interop,package,proxies}/**']),
       project('conformance', ['test/conformance/**/*.test.ts']),
+      project('examples', ['test/examples/**/*.test.ts']),
       project('interop', ['test/{interop,proxies}/**/*.test.ts']),
       project('package', ['test/package/**/*.test.ts'], once),
     ],

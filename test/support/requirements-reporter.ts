@@ -1,11 +1,10 @@
 /**
- * Says at the end of a run which tests did not run and why, so that a skipped test is never an unseen one.
- * With CI set, any test that did not run fails the run, but for those that the machine's kernel does not allow: no
- * package installs that.
+ * Lists at the end of a run the tests that did not run, each with the reason. With CI set, any such test fails the run,
+ * except those that need what the operating system does not have or allow: no package installs that.
  */
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node'
 
-/** How the reason begins where a test may not run. */
+/** How the reason begins if the operating system does not allow a test. */
 export const DENIED = 'this machine does not allow'
 
 export default class RequirementsReporter implements Reporter {
@@ -16,7 +15,7 @@ export default class RequirementsReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
-    // Whoever asks for some tests by name (`-t`) knows that the others do not run.
+    // With `-t` the others are meant not to run.
     if (this.#vitest?.config.testNamePattern !== undefined) return
 
     const byReason = new Map<string, string[]>()
@@ -38,10 +37,10 @@ export default class RequirementsReporter implements Reporter {
     }
     const isAnyMissing = [...byReason.keys()].some((reason) => !reason.startsWith(DENIED))
     if (process.env.CI && isAnyMissing) {
-      this.#print('With CI set, what can run must run: the run fails.')
+      this.#print('The run fails, because with CI set every test that can run must run.')
       process.exitCode = 1
     } else if (isAnyMissing) {
-      this.#print('What comes from the system is installed by: bash scripts/install-system-packages.sh')
+      this.#print('To install system packages: bash scripts/install-system-packages.sh')
     }
   }
 
@@ -51,7 +50,8 @@ export default class RequirementsReporter implements Reporter {
 }
 
 function reasonOf(test: TestCase): string {
-  const missing = test.meta().missing ?? []
+  const { denied, missing = [] } = test.meta()
+  if (denied !== undefined) return denied
   if (missing.length > 0) return `not installed: ${missing.join(', ')}`
   const result = test.result()
   if (result.state === 'skipped' && result.note !== undefined) return result.note

@@ -1,5 +1,5 @@
 /**
- * What a test needs that npm does not carry: programs and Python modules, which
+ * What a test needs and npm does not install: programs and Python modules, which
  * scripts/install-system-packages.sh installs under these names.
  *
  * ```ts
@@ -9,22 +9,25 @@
  *   test('...', () => { spawn(programPath('nginx'), [...]) })
  * })
  * test('python autobahn connects', requires('python3-autobahn'), async () => {
- *   spawn(programPath('python3-autobahn'), ['client.py'])   // Debian's interpreter, which knows the module
+ *   spawn(programPath('python3-autobahn'), ['client.py'])   // Debian's interpreter, which has the module
  * })
  * ```
  *
- * Where something is missing, the suite or test is skipped and requirements-reporter.ts names it at the end of the
- * run with the reason. With CI set, the run then fails: a test that did not run has not passed.
+ * If something is missing, the suite or test is skipped, and requirements-reporter.ts lists it with the reason at the
+ * end of the run, which fails if CI is set.
  */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { TestOptions } from 'vitest'
+import { DENIED } from './requirements-reporter.js'
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** The requirements that this machine does not meet, for which the test was skipped. */
+    /** The requirements that are not installed, because of which the test was skipped. */
     missing?: Requirement[]
+    /** Why the operating system does not allow the test. */
+    denied?: string
   }
 }
 
@@ -34,7 +37,7 @@ const requirements = {
   nginx: { program: 'nginx' },
   haproxy: { program: 'haproxy' },
   'redis-server': { program: 'redis-server' },
-  // Not the python3 on PATH, which may be another than Debian's and not see Debian's modules.
+  // Debian's python3: another one on PATH does not find Debian's modules.
   'python3-websockets': { program: '/usr/bin/python3', module: 'websockets' },
   'python3-autobahn': { program: '/usr/bin/python3', module: 'autobahn.twisted.websocket' },
 } satisfies Record<string, { program: string; module?: string }>
@@ -43,13 +46,19 @@ export type Requirement = keyof typeof requirements
 
 const found = new Map<Requirement, string | undefined>()
 
-/** Options for `describe` or `test`: they skip it, and say why, unless everything named is installed. */
+/** Options for `describe` or `test` that skip it if one of these is not installed. */
 export function requires(...names: Requirement[]): TestOptions {
   const missing = names.filter((name) => find(name) === undefined)
   return missing.length === 0 ? { skip: false, meta: {} } : { skip: true, meta: { missing } }
 }
 
-/** The absolute path of the program that answers for a requirement; for a Python module, its interpreter. */
+/** Options for `describe` or `test` that skip it on Windows, which has no unix sockets. */
+export function requiresUnixSockets(): TestOptions {
+  if (process.platform !== 'win32') return { skip: false, meta: {} }
+  return { skip: true, meta: { denied: `${DENIED} unix sockets` } }
+}
+
+/** The absolute path of a required program; for a Python module, of its interpreter. */
 export function programPath(name: Requirement): string {
   const path = find(name)
   if (path === undefined) throw new Error(`${name} is not installed: see scripts/install-system-packages.sh`)
@@ -62,7 +71,7 @@ function find(name: Requirement): string | undefined {
 }
 
 function locate({ program, module }: { program: string; module?: string }): string | undefined {
-  // Daemons live in sbin, which is not on the PATH of an ordinary user.
+  // Daemons are in sbin, which is not on the PATH of an ordinary user.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
   const candidates = program.startsWith('/') ? [program] : folders.map((folder) => join(folder, program))
   const path = candidates.find(isExecutable)
