@@ -12,7 +12,7 @@ export default defineConfig(
       tseslint.configs.stylisticTypeChecked,
     ],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    // An exception is argued here, where everybody reads it, and never in a comment beside the code.
+    // Exceptions are explained in this file. Comments in the code cannot turn a rule off.
     linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' },
     rules: {
       eqeqeq: 'error',
@@ -32,33 +32,33 @@ export default defineConfig(
         },
       ],
 
-      // TypeScript resolves names, with the types of Node; the rule knows no globals.
+      // TypeScript checks names; this rule does not know the globals.
       'no-undef': 'off',
-      // noUncheckedIndexedAccess makes every indexed read possibly undefined. Where the loop's bound has
-      // answered that, `!` says so at no cost; a check would be a branch that no test can reach.
+      // noUncheckedIndexedAccess makes every indexed read possibly undefined. Within the bounds of a loop, `!` costs
+      // nothing; a check would be a branch that no test can reach.
       '@typescript-eslint/no-non-null-assertion': 'off',
-      // `(error) => done(error)` is how a callback is handed on.
+      // Allows `(error) => done(error)`.
       '@typescript-eslint/no-confusing-void-expression': [
         'error',
         { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
       ],
-      // A number prints as one expects, in `WS_ERR_...: code ${code}` and everywhere else.
+      // Numbers in templates need no conversion.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // An empty string from the environment or a zero is meant to be replaced too where `||` is written.
+      // `||` is written where an empty string from the environment or a zero also means the default.
       '@typescript-eslint/prefer-nullish-coalescing': [
         'error',
         { ignorePrimitives: { string: true, number: true, boolean: true } },
       ],
-      // On the hot path a loop by index is a decision: an iterator is an object and two calls a turn.
+      // Hot paths loop by index: an iterator costs an object, and two calls for each element.
       '@typescript-eslint/prefer-for-of': 'off',
-      // A walk along a linked list begins at `this`.
+      // Loops along a linked list start at `this`.
       '@typescript-eslint/no-this-alias': 'off',
-      // A parser's loop ends from within.
+      // Allows `while (true)`: parsers leave their loops with `return`.
       '@typescript-eslint/no-unnecessary-condition': [
         'error',
         { allowConstantLoopConditions: 'only-allowed-literals' },
       ],
-      // A leading underscore marks a parameter that a signature requires and the body does not read.
+      // A leading underscore marks a parameter that the signature requires and the function does not use.
       '@typescript-eslint/no-unused-vars': [
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
@@ -71,32 +71,30 @@ export default defineConfig(
     },
   },
   {
-    // A file holds one thing and a function fits a screen; comments and blank lines are not counted.
+    // A file has one subject and a function fits on a screen. Comments and blank lines are not counted.
     files: ['src/**/*.ts'],
     rules: {
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 25],
-      // Callers in JavaScript hand over what the types exclude, and are told so; and a field may have changed in the
-      // call between two reads of it, which the compiler's narrowing does not see.
+      // Callers in JavaScript may pass what the types exclude, so arguments are checked. And a call can change a field
+      // between two reads, which the compiler's narrowing ignores.
       '@typescript-eslint/no-unnecessary-condition': 'off',
     },
   },
   {
-    // A test may hand over an empty listener, an async function that awaits nothing, or a value of the wrong
-    // type: those are what it tests.
+    // Tests pass empty listeners, async functions without await, and values of the wrong type on purpose.
     files: ['test/**/*.ts', 'bench/**/*.{ts,js,mjs}'],
     rules: {
       '@typescript-eslint/no-empty-function': 'off',
-      // An async listener that rejects fails the run: vitest takes every unhandled rejection for an error.
+      // An async listener that rejects fails the run, because vitest reports every unhandled rejection.
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/unbound-method': 'off',
     },
   },
   {
-    // JavaScript has no annotation for what JSON.parse returns; the compiler's checkJs still finds a misuse of
-    // what has a type.
+    // JSON.parse returns `any`, which JavaScript cannot annotate. checkJs still checks everything that has a type.
     files: ['**/*.{js,mjs}'],
     rules: {
       '@typescript-eslint/no-unsafe-argument': 'off',
@@ -107,7 +105,7 @@ export default defineConfig(
     },
   },
   {
-    // Programs for the terminal speak through the console.
+    // Command-line programs print to the console.
     files: ['scripts/**', 'bench/**', 'autobahn/**', 'examples/**', 'test/support/**'],
     rules: { 'no-console': 'off' },
   },

@@ -1,24 +1,24 @@
 // Type-checks the examples in README.md and docs/ against the built package: every block fenced as ts or js.
 //
-// A block stands alone unless it says otherwise:
+// Each block is compiled by itself, with these exceptions:
 //   ```ts continued      is compiled together with the blocks before it, back to one that is not continued
-//   ```js browser        runs in a page: the DOM's types in place of Node's
-//   <!-- given: ... -->  directly before a block holds TypeScript that is compiled with it and not shown, such as
+//   ```js browser        is for a page: it is compiled with the types of the DOM instead of those of Node.js
+//   <!-- given: ... -->  directly before a block contains TypeScript that is compiled with it and not shown, such as
 //                        `import { type WebSocket } from 'hubwire'; declare const socket: WebSocket`
-// A js block may leave its parameters untyped.
+// Parameters in js blocks need no types.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-// Inside the package, so that `hubwire` resolves to it through its own exports.
+// Inside the package, so that `hubwire` resolves through its own exports.
 const output = join(root, '.cache', 'examples')
 
 /** @typedef {{ language: string, words: string[], start: number, lines: Map<number, string> }} Block */
 
 /**
- * The blocks of one document, each line under its number, so that the compiler's messages point into the document.
+ * The blocks of one document. Lines keep their numbers, so that the compiler's messages point into the document.
  * @param {string} text
  */
 function readBlocks(text) {

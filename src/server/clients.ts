@@ -5,7 +5,7 @@ type CloseListener<User> = (socket: WebSocket<User>, details: CloseDetails) => v
 
 /** The sockets of a server that are not closed yet, and those who are to know when one closes. */
 export class Clients<User> {
-  readonly sockets = new Set<WebSocket<User>>()
+  readonly sockets: Set<WebSocket<User>> = new Set()
   readonly #listeners = new Set<CloseListener<User>>()
   /** One function for all sockets, called on the one that closed: a closure each would cost every idle connection. */
   readonly #onClose: (this: WebSocket<User>, code: number, reason: string, details: CloseDetails) => void
@@ -22,8 +22,7 @@ export class Clients<User> {
 
   add(socket: WebSocket<User>): void {
     this.sockets.add(socket)
-    // The one place where a server's bookkeeping listens for the end of a socket.
-    socket.on('close', this.#onClose)
+    socket.onceClosed(this.#onClose)
   }
 
   /** Calls a listener for each socket that closes from now on. Returns a function that stops that. */

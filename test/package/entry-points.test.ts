@@ -18,7 +18,7 @@ afterAll(() => {
   packed.remove()
 })
 
-/** Runs a program beside the installed package, in a process that has to end by itself. */
+/** Runs a program in the project that has the package installed. The process has to end by itself. */
 async function runProgram(name: string, source: string): Promise<{ stdout: string; stderr: string }> {
   const path = join(packed.project, name)
   await writeFile(path, source)
@@ -26,7 +26,7 @@ async function runProgram(name: string, source: string): Promise<{ stdout: strin
 }
 
 describe('an installed package', () => {
-  test('is imported by an ES module', async () => {
+  test('can be imported by an ES module', async () => {
     const { stdout, stderr } = await runProgram(
       'import.mjs',
       `import WebSocket, * as hubwire from 'hubwire'
@@ -41,7 +41,7 @@ describe('an installed package', () => {
     expect(stderr).toBe('')
   })
 
-  test('is required by a CommonJS module, as the same module and without a warning', async () => {
+  test('can be required by a CommonJS module, as the same module and without a warning', async () => {
     const { stdout, stderr } = await runProgram(
       'require.cjs',
       `const { WebSocketServer, WebSocket, Hub } = require('hubwire')
@@ -61,13 +61,13 @@ describe('an installed package', () => {
     expect(stderr).toBe('')
   })
 
-  test('does nothing when it is loaded: the process ends by itself', async () => {
+  test('does not keep the process running when it is loaded', async () => {
     const output = await runProgram('load.mjs', `import 'hubwire'; import 'hubwire/protocol'`)
     expect(output).toEqual({ stdout: '', stderr: '' })
   })
 
   test.each(['hubwire/dist/index.js', 'hubwire/src/index.ts', 'hubwire/hub'])(
-    'does not give out %s',
+    'does not export %s',
     async (name) => {
       const { stdout } = await runProgram(
         'inner.mjs',
@@ -77,14 +77,14 @@ describe('an installed package', () => {
     },
   )
 
-  test('gives out its package.json', async () => {
+  test('exports its package.json', async () => {
     const { stdout } = await runProgram('manifest.cjs', `console.log(require('hubwire/package.json').name)`)
     expect(stdout.trim()).toBe('hubwire')
   })
 })
 
-describe('within the repository', () => {
-  test('the package resolves to what was built, by its own name', async () => {
+describe('in the repository', () => {
+  test('hubwire resolves to dist/', async () => {
     const program = `console.log(import.meta.resolve('hubwire'), import.meta.resolve('hubwire/protocol'))`
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: root })
     const dist = new URL('../../dist/', import.meta.url)

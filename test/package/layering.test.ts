@@ -8,8 +8,8 @@ import { importsOf } from '../support/imports.js'
 const source = fileURLToPath(new URL('../../src/', import.meta.url))
 
 /**
- * The house: what stands in each part of src/ may import from its own part and from those named here, types
- * included. Arrows run downwards only. The hub stands beside the server, and knows its members by an interface.
+ * The folders of src/: each may import from itself and from those listed here, types included. The hub does not import
+ * the server: it knows its members by an interface.
  */
 const below: Record<string, string[]> = {
   options: [],
@@ -24,7 +24,7 @@ const below: Record<string, string[]> = {
 }
 
 /**
- * src/protocol works on bytes: it may compute with Node's modules, but not speak to the outside through them.
+ * src/protocol does no I/O: it may use these modules of Node.js only.
  * `node:async_hooks` is among them because jobs for zlib's thread pool wait in a queue that connections share, and must
  * run in the async context of the connection that they came from.
  */
@@ -48,24 +48,24 @@ const importedFiles = (file: string): string[] =>
       relative(source, join(source, dirname(file), name.replace(/\.js$/, '.ts'))).replaceAll(sep, '/'),
     )
 
-/** The first circle met from a file downwards, as the path that leads back to its beginning. */
-function findCircle(file: string, path: string[], done: Set<string>): string[] | undefined {
+/** The first import cycle found from a file on, as a path that ends where it began. */
+function findCycle(file: string, path: string[], done: Set<string>): string[] | undefined {
   if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
   if (done.has(file)) return undefined
   for (const imported of importedFiles(file)) {
-    const circle = findCircle(imported, [...path, file], done)
+    const circle = findCycle(imported, [...path, file], done)
     if (circle) return circle
   }
   done.add(file)
   return undefined
 }
 
-describe('the house', () => {
-  test('each part of src/ is a known one', () => {
+describe('src/', () => {
+  test('has only folders that are listed here', () => {
     expect([...new Set(files.map(partOf))].filter((part) => !(part in below))).toEqual([])
   })
 
-  test.each(Object.keys(below))('%s imports from what stands below it only', (part) => {
+  test.each(Object.keys(below))('%s imports only from the folders below it', (part) => {
     const mine = files.filter((file) => partOf(file) === part)
     const upward = mine.flatMap((file) =>
       importedFiles(file)
@@ -75,24 +75,24 @@ describe('the house', () => {
     expect(upward).toEqual([])
   })
 
-  test('there is no circle of imports', () => {
+  test('has no import cycle', () => {
     const done = new Set<string>()
-    expect(files.map((file) => findCircle(file, [], done)).filter((circle) => circle !== undefined)).toEqual(
+    expect(files.map((file) => findCycle(file, [], done)).filter((circle) => circle !== undefined)).toEqual(
       [],
     )
   })
 
-  test('every import is a file of src/ or a module of Node', () => {
+  test('imports only its own files and modules of Node.js', () => {
     const known = new Set(files)
     const builtin = new Set(builtinModules.map((name) => `node:${name}`))
-    const strangers = files.flatMap((file) => [
+    const unknown = files.flatMap((file) => [
       ...importedFiles(file).filter((imported) => !known.has(imported)),
       ...imports.get(file)!.filter((name) => !name.startsWith('.') && !builtin.has(name)),
     ])
-    expect(strangers).toEqual([])
+    expect(unknown).toEqual([])
   })
 
-  test('src/protocol knows no sockets, timers or events', () => {
+  test('protocol/ uses no sockets, timers or events', () => {
     const used = files
       .filter((file) => partOf(file) === 'protocol')
       .flatMap((file) => imports.get(file)!.filter((name) => name.startsWith('node:')))

@@ -29,7 +29,7 @@ afterAll(() => {
   packed.remove()
 })
 
-// Wrong uses are marked as such, so that types which allow everything (an import that resolved to nothing) fail too.
+// The errors are expected, so that types that allow everything (an import that resolved to `any`) fail the test.
 const program = `
 import WebSocket, { Hub, WebSocketServer } from 'hubwire'
 import * as protocol from 'hubwire/protocol'
@@ -72,11 +72,11 @@ async function compile(name: string, compilerOptions: object): Promise<string> {
   )
 }
 
-describe('the declarations serve a strict program that checks them too', () => {
+describe('a strict program that also checks the declarations compiles with', () => {
   test.each([
     ['nodenext', { module: 'NodeNext', types: ['node'], exactOptionalPropertyTypes: true }],
     ['bundler', { module: 'ESNext', moduleResolution: 'Bundler', types: ['node'] }],
-    // TypeScript 6 looks at no @types by itself: the declarations have to ask for Node's.
+    // TypeScript 6 includes no @types by itself, so the declarations have to reference those of Node.js.
     ['no-types', { module: 'NodeNext', types: [] }],
   ])('%s', { timeout: 120_000 }, async (name, compilerOptions) => {
     expect(await compile(name, compilerOptions)).toBe('compiles')
