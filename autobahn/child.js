@@ -2,12 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
-/** How long a process may take to end after it was asked to. */
+/** Milliseconds that a process has to end after SIGTERM. */
 const PATIENCE = 10_000
 
-/**
- * A process of ours. It is ended through its handle, so that nothing else on the machine is touched.
- */
+/** A process that this program has started. */
 export class Child {
   #process
   #lines
@@ -23,7 +21,7 @@ export class Child {
     this.#process = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'], env: environment })
     this.#lines = createInterface({ input: this.#process.stdout })
 
-    /** @type {Promise<void>} rejects when the process ended with anything but 0, or never began */
+    /** @type {Promise<void>} rejects if the process ends with a status other than 0 or cannot be started */
     this.succeeded = new Promise((resolve, reject) => {
       this.#process.once('error', (cause) => reject(new Error(`${program} cannot be run`, { cause })))
       this.#process.once('close', (code, killer) => {
@@ -31,7 +29,7 @@ export class Child {
         else reject(new Error(`${command.join(' ')} ended with ${code ?? killer}`))
       })
     })
-    // Whoever awaits it learns of the failure; that nobody does yet is not an error of its own.
+    // A failure before anything awaits it is not an unhandled rejection.
     this.succeeded.catch(() => undefined)
 
     const end = () => void this.end()
@@ -39,14 +37,14 @@ export class Child {
     this.#process.once('close', () => signal.removeEventListener('abort', end))
   }
 
-  /** @param {(line: string) => void} listener what it says on its standard output */
+  /** @param {(line: string) => void} listener called with each line of the standard output */
   onLine(listener) {
     this.#lines.on('line', listener)
   }
 
   /** @returns {Promise<string>} */
   async firstLine() {
-    const ended = this.succeeded.then(() => Promise.reject(new Error('ended without a word')))
+    const ended = this.succeeded.then(() => Promise.reject(new Error('the process ended without output')))
     const [line] = await Promise.race([once(this.#lines, 'line'), ended])
     return String(line)
   }
@@ -57,7 +55,7 @@ export class Child {
     )
   }
 
-  /** Asks it to end, insists after a while, and resolves when it has ended. */
+  /** Ends it with SIGTERM, after a while with SIGKILL, and resolves when it has ended. */
   async end() {
     if (!this.running) return
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), PATIENCE)

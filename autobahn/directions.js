@@ -7,24 +7,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Child } from './child.js'
 import { suiteCommand } from './suite.js'
 
-/** How often we look whether the fuzzing server listens, in milliseconds, and how many times. */
+/** Milliseconds between attempts to connect to the fuzzing server, and their number. */
 const INTERVAL = 200
 const ATTEMPTS = 300
 
 /**
  * @typedef {object} Run
- * @property {string[]} suite how wstest is called
- * @property {string} directory where specifications and logs go
- * @property {string} outdir where the reports of this direction go
+ * @property {string[]} suite the command that runs wstest
+ * @property {string} directory for specifications and logs
+ * @property {string} outdir for the reports of this direction
  * @property {string[]} cases
- * @property {string[]} peerOptions words for the peer under test
+ * @property {string[]} peerOptions arguments for the peer under test
  * @property {AbortSignal} signal ends every process
  */
 
 /** @typedef {'fuzzingclient' | 'fuzzingserver'} Mode of wstest */
 
 /**
- * Our server against the fuzzing client.
+ * Runs hubwire's server against the fuzzing client.
  *
  * @param {Run} run
  */
@@ -41,7 +41,7 @@ export async function testServer(run) {
 }
 
 /**
- * Our client against the fuzzing server.
+ * Runs hubwire's client against the fuzzing server.
  *
  * @param {Run} run
  */
@@ -73,7 +73,7 @@ function startPeer(file, words, signal) {
 }
 
 /**
- * Starts wstest. All that it says goes to a file; each section that it enters is told here.
+ * Starts wstest. Its output goes to a file; each new section is printed.
  *
  * @param {Mode} mode
  * @param {string} specification
@@ -95,7 +95,7 @@ function startSuite(mode, specification, run) {
 }
 
 /**
- * Writes one of our configurations, completed for this run, where wstest is to find it.
+ * Writes the specification for wstest, completed for this run.
  *
  * @param {string} name
  * @param {Run} run
@@ -109,14 +109,14 @@ async function writeSpecification(name, { directory, outdir, cases }, addresses)
   return path
 }
 
-/** wstest wants to be told its port, so one is asked of the system, and given back. */
+/** wstest needs a port number: the operating system chooses one that is free. */
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   server.close()
   await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('the system gave no port')
+  if (address === null || typeof address === 'string') throw new Error('the operating system gave no port')
   return address.port
 }
 

@@ -1,5 +1,5 @@
-// The client under test, driven by the fuzzing server whose URL is the first argument: asks how many cases there
-// are, echoes through one connection for each, then asks for the reports.
+// The client under test. The first argument is the URL of the fuzzing server. The client asks for the number of cases,
+// echoes through one connection for each, then asks the server to write its reports.
 import { WebSocket } from 'hubwire'
 import { connectionOptions } from './peer-options.js'
 
@@ -12,7 +12,7 @@ const [base = ''] = process.argv.slice(2)
 /**
  * @param {string} path
  * @param {(data: Data, isBinary: boolean, socket: WebSocket) => void} onMessage
- * @returns {Promise<{ opened: boolean }>} when the connection has closed
+ * @returns {Promise<{ opened: boolean }>} resolves when the connection has closed
  */
 function converse(path, onMessage) {
   return new Promise((resolve) => {

@@ -1,8 +1,8 @@
-// The server under test: what comes in goes out. It prints the port on which it listens.
+// The server under test: it echoes every message. It prints the port on which it listens.
 import { WebSocketServer } from 'hubwire'
 import { connectionOptions } from './peer-options.js'
 
-// A ping of our own would be an event that no case expects, so the heartbeat is off.
+// The heartbeat is off, because no case expects its Pings.
 const server = new WebSocketServer({ host: '127.0.0.1', port: 0, heartbeat: false, ...connectionOptions })
 
 server.on('connection', (socket) => {
@@ -11,6 +11,7 @@ server.on('connection', (socket) => {
 
 server.on('listening', () => {
   const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('listens on no TCP port')
+  if (address === null || typeof address === 'string')
+    throw new Error('the server does not listen on a TCP port')
   console.log(address.port)
 })

@@ -9,7 +9,7 @@ import { compareIds } from './report.js'
 
 const FILE = join(import.meta.dirname, 'expected-results.json')
 
-/** @returns {Promise<Report>} what is expected of hubwire, the same in both roles */
+/** @returns {Promise<Report>} the expected results, the same in both roles */
 export async function readExpectation() {
   /** @type {Report} */
   const expectation = JSON.parse(await readFile(FILE, 'utf8').catch(() => '{}'))
@@ -17,7 +17,7 @@ export async function readExpectation() {
 }
 
 /**
- * Each case has a line, as prettier leaves it, so that a change reads well in a diff.
+ * Writes a line for each case, formatted as by prettier, so that diffs are readable.
  *
  * @param {Report} expectation
  */
@@ -30,7 +30,7 @@ export async function writeExpectation(expectation) {
 /**
  * @param {Report} expected
  * @param {Report} found
- * @param {string[]} patterns the cases that were to be run
+ * @param {string[]} patterns patterns of the cases that should run
  * @returns {string[]} a line for each case in which the two differ
  */
 export function differences(expected, found, patterns) {
@@ -43,7 +43,7 @@ export function differences(expected, found, patterns) {
 }
 
 /**
- * As the suite reads a pattern: `*` stands for anything, and with one the rest of the number is free.
+ * Matches like the suite: `*` is any text, and a pattern with `*` also matches longer numbers.
  *
  * @param {string} pattern
  * @param {string} id
@@ -55,7 +55,7 @@ function selects(pattern, id) {
 
 /** @param {Verdict | undefined} verdict */
 function show(verdict) {
-  if (verdict === undefined) return 'nothing'
+  if (verdict === undefined) return 'no result'
   return `${verdict.behavior} / ${verdict.behaviorClose} / ${verdict.remoteCloseCode ?? 'no code'}`
 }
 

@@ -5,8 +5,8 @@ const USAGE = `npm run autobahn -- [--server-only | --client-only] [--cases <pat
   --server-only         only hubwire's server, against the fuzzing client
   --client-only         only hubwire's client, against the fuzzing server
   --cases 6.*,7.1.1     only these cases
-  --context-takeover    with a compression window that outlives the message, on both sides
-  --accept              writes what was found to expected-results.json
+  --context-takeover    with context takeover on both sides
+  --accept              writes the results to expected-results.json
   --help                prints this`
 
 /** @typedef {'server' | 'client'} Direction the role in which hubwire is tested */
@@ -14,14 +14,14 @@ const USAGE = `npm run autobahn -- [--server-only | --client-only] [--cases <pat
 /**
  * @typedef {object} Options
  * @property {Direction[]} directions
- * @property {string[]} cases patterns in the suite's own form
+ * @property {string[]} cases patterns of the suite
  * @property {boolean} contextTakeover
  * @property {boolean} accept
  */
 
 /**
  * @param {string[]} words
- * @returns {Options | string} the options, or what to print instead of running
+ * @returns {Options | string} the options, or the usage if --help is given
  */
 export function readOptions(words) {
   const { values } = parseArgs({
@@ -37,7 +37,7 @@ export function readOptions(words) {
   })
   if (values.help) return USAGE
   if (values['server-only'] && values['client-only']) {
-    throw new TypeError('--server-only and --client-only exclude each other: leave both out to run both')
+    throw new TypeError('--server-only and --client-only exclude each other: omit both to run both')
   }
   /** @type {Direction[]} */
   const directions = ['server', 'client']

@@ -1,4 +1,4 @@
-/** What both peers under test run with: compression as it is by default, but for messages of any length. */
+/** The options of both peers under test: compression with its defaults, but of messages of any length. */
 export const connectionOptions = {
   perMessageDeflate: {
     threshold: 0,
@@ -7,6 +7,6 @@ export const connectionOptions = {
       clientNoContextTakeover: false,
     }),
   },
-  // The longest messages of the suite, those of 9.1.6 and 9.2.6, fit to the byte.
+  // The length of the longest messages of the suite, in 9.1.6 and 9.2.6.
   maxPayload: 16 * 2 ** 20,
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /**
- * What the suite found in one case: `behavior` judges the frames, `behaviorClose` how the connection was closed.
+ * The result of one case: `behavior` is about the frames, `behaviorClose` about how the connection was closed.
  *
  * @typedef {object} Verdict
  * @property {string} behavior
@@ -16,7 +16,7 @@ const GOOD = new Set(['OK', 'INFORMATIONAL'])
 
 /**
  * @param {string} outdir
- * @returns {Promise<Report>} empty when the suite left no report
+ * @returns {Promise<Report>} empty if the suite wrote no report
  */
 export async function readReport(outdir) {
   const text = await readFile(join(outdir, 'index.json'), 'utf8').catch(() => '{}')

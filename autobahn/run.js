@@ -1,5 +1,5 @@
 // Runs the Autobahn test suite against hubwire, as a server and as a client. Options: options.js.
-// It ends with 0 when every case is as it should be, with 1 when one is not, with 2 when the suite could not be run.
+// The exit status is 0 if every case has the expected result, 1 if one has not, 2 if the suite cannot be run.
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { testClient, testServer } from './directions.js'
@@ -17,7 +17,7 @@ import { renderTable } from './table.js'
 
 const REPORTS = join(import.meta.dirname, 'reports')
 
-/** How many differences from the expectation are shown in each direction. */
+/** The number of differences from the expected results that are printed for each direction. */
 const SHOWN = 40
 
 const tests = { server: testServer, client: testClient }
@@ -27,11 +27,11 @@ const tests = { server: testServer, client: testClient }
  * @param {Options} options
  * @param {string[]} suite
  * @param {AbortSignal} signal
- * @returns {Promise<{ report: Report, fault: string | undefined }>} what there is, even when something failed
+ * @returns {Promise<{ report: Report, fault: string | undefined }>} the report, even if something failed
  */
 async function run(direction, options, suite, signal) {
   const outdir = join(REPORTS, direction)
-  // What an earlier run left there must not pass for the result of this one.
+  // The reports of an earlier run must not be taken for those of this one.
   await rm(outdir, { recursive: true, force: true })
   await mkdir(outdir, { recursive: true })
   const peerOptions = options.contextTakeover ? ['--context-takeover'] : []
@@ -50,7 +50,7 @@ async function run(direction, options, suite, signal) {
 /**
  * @param {Map<Direction, Report>} reports
  * @param {Options} options
- * @returns {Promise<string[]>} what is not as it should be
+ * @returns {Promise<string[]>} what differs from the expected results
  */
 async function judge(reports, { accept, cases }) {
   const expectation = await readExpectation()
@@ -62,7 +62,7 @@ async function judge(reports, { accept, cases }) {
     const bad = Object.values(report).filter((verdict) => !isGood(verdict)).length
     const differ = differences(expectation, report, cases)
     return [
-      ...(Object.keys(report).length === 0 ? [`${direction}: no case was run`] : []),
+      ...(Object.keys(report).length === 0 ? [`${direction}: no case ran`] : []),
       ...(bad > 0 ? [`${direction}: ${bad} cases are neither OK nor INFORMATIONAL`] : []),
       ...differ.slice(0, SHOWN).map((difference) => `${direction} ${difference}`),
       ...(differ.length > SHOWN ? [`${direction}: ${differ.length - SHOWN} more differences`] : []),
@@ -103,7 +103,7 @@ async function main() {
   complaints.push(...(await judge(reports, options)))
   for (const complaint of complaints) console.error(complaint)
   console.log(
-    `The suite's own pages: ${options.directions.map((name) => join(REPORTS, name, 'index.html')).join(' ')}`,
+    `Reports of the suite: ${options.directions.map((name) => join(REPORTS, name, 'index.html')).join(' ')}`,
   )
   return complaints.length > 0 ? 1 : 0
 }

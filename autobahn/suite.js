@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process'
 
 const IMAGE = 'crossbario/autobahn-testsuite'
 
-const ADVICE = `The Autobahn test suite is needed. Either
-  - start docker, and the image ${IMAGE} is used, or
-  - name a wstest of your own: WSTEST=/path/to/wstest npm run autobahn`
+const ADVICE = `npm run autobahn needs the Autobahn test suite. Either
+  - start docker, to use the image ${IMAGE}, or
+  - name an installed wstest: WSTEST=/path/to/wstest npm run autobahn`
 
-/** There is no suite to run. */
+/** The suite cannot be run. */
 export class NoSuiteError extends Error {
   /** @param {string} what */
   constructor(what) {
@@ -15,19 +15,18 @@ export class NoSuiteError extends Error {
 }
 
 /**
- * How the suite is run on this machine.
+ * The command that runs the suite on this machine.
  *
- * @param {string} directory where its specifications lie and its reports go
- * @returns {string[]} the words that stand before the options of wstest
+ * @param {string} directory for its specifications and reports
+ * @returns {string[]} the command, without the options of wstest
  */
 export function findSuite(directory) {
   const own = process.env.WSTEST?.trim()
   if (own) return own.split(/\s+/)
-  if (!succeeds(['docker', 'info']))
-    throw new NoSuiteError('WSTEST is not set and docker does not work here.')
+  if (!succeeds(['docker', 'info'])) throw new NoSuiteError('WSTEST is not set and docker is not available.')
   return [
     ...['docker', 'run', '--rm', '--init', '--network', 'host', '--env', 'PYTHONUNBUFFERED=1'],
-    // The directory has the same name within, and what is written there belongs to whoever runs this.
+    // The directory has the same path in the container, and files in it belong to the user who runs this.
     ...[
       '--volume',
       `${directory}:${directory}`,
@@ -39,7 +38,7 @@ export function findSuite(directory) {
 }
 
 /**
- * Tries the suite before anything depends on it. Docker fetches the image at this point.
+ * Checks that the suite can be run. Docker fetches the image for this.
  *
  * @param {string[]} suite
  * @returns {string} its versions
@@ -60,7 +59,7 @@ export function suiteVersion([program = '', ...words]) {
  * @returns {string[]}
  */
 export function suiteCommand(suite, mode, specification) {
-  // Without --webport 0 it would also serve pages on port 8080.
+  // Without --webport 0 it also serves pages on port 8080.
   return [...suite, '--mode', mode, '--spec', specification, '--webport', '0']
 }
 

@@ -6,7 +6,7 @@ import { compareIds, isGood } from './report.js'
  */
 
 /**
- * One table for all directions: how many cases have which verdict, then each case that is not OK.
+ * One table for all directions: the number of cases with each verdict, then each case that is not OK.
  *
  * @param {Map<Direction, Report>} reports
  * @returns {string}
