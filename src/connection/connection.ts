@@ -288,9 +288,7 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
 
   drain(): void {
     this.#sender.drain()
-    if (this.#duePong === undefined || this.#socket.writableNeedDrain) return
-    if (this.#closing?.isSent !== true) this.#sender.sendControl(Opcode.pong, this.#duePong)
-    this.#duePong = undefined
+    if (!this.#socket.writableNeedDrain) this.#sendDuePong()
   }
 
   /** FIN. A reader that holds messages back has the time of the closing handshake to take them. */
@@ -330,8 +328,15 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     return closing
   }
 
+  #sendDuePong(): void {
+    if (this.#duePong === undefined) return
+    this.#sender.sendControl(Opcode.pong, this.#duePong)
+    this.#duePong = undefined
+  }
+
   #sendClose(closing: ClosingHandshake, payload: Buffer): void {
     closing.isSent = true
+    this.#sendDuePong()
     this.#sender.sendControl(Opcode.close, payload, (error) => {
       if (!error) closing.hasLeft = true
     })

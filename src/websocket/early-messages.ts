@@ -2,8 +2,12 @@ import type { EventEmitter } from 'node:events'
 import { type Connection } from '../connection/connection.js'
 import { Hold } from '../connection/inbound.js'
 
-/** The longest time that messages wait for somebody to consume them, in milliseconds. */
-const LONGEST_WAIT = 30_000
+/**
+ * The longest times that messages wait for a consumer, in milliseconds: while a listener is at work, and where there is
+ * none to wait for. The peer's Close frame waits behind them, so that a consumer that never comes must not hold it up.
+ */
+const LONGEST_WORK = 10_000
+const LONGEST_WAIT = 1000
 
 /**
  * Holds the messages that come before the application can have listened for them: while an async `'connection'` listener
@@ -16,16 +20,16 @@ export class EarlyMessages {
   readonly #timer: NodeJS.Timeout
   #pending = 0
 
-  constructor(socket: EventEmitter, inbound: Connection['inbound']) {
+  /** @param isAtWork - whether there is a promise to {@link waitFor} */
+  constructor(socket: EventEmitter, inbound: Connection['inbound'], isAtWork: boolean) {
     this.#socket = socket
     this.#inbound = inbound
     inbound.hold(Hold.early)
     socket.on('newListener', this.#onNewListener)
-    // A consumer that never comes must not keep the peer's Close frame from being read.
-    this.#timer = setTimeout(this.release, LONGEST_WAIT).unref()
+    this.#timer = setTimeout(this.release, isAtWork ? LONGEST_WORK : LONGEST_WAIT).unref()
   }
 
-  /** Waits for a promise that may be followed by a consumer; without one, the consumer alone ends the wait. */
+  /** Waits for a listener's promise too. */
   waitFor(promise: Promise<unknown>): void {
     this.#pending++
     const settle = (): void => {

@@ -353,7 +353,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   #holdUntil(promise: Promise<unknown> | undefined): void {
     const connection = this.#connection
     if (connection === undefined || this.listenerCount('message') > 0) return
-    this.#early ??= new EarlyMessages(this, connection.inbound)
+    this.#early ??= new EarlyMessages(this, connection.inbound, promise !== undefined)
     if (promise !== undefined) this.#early.waitFor(promise)
   }
 

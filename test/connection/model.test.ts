@@ -323,7 +323,7 @@ describe.each(Object.entries(transports))('the state machine of a connection ove
           expect(room.size).toBe(0)
           peer.destroy()
         }),
-        { numRuns: runs(150, 10_000) },
+        { numRuns: runs(200) },
       )
     },
   )
