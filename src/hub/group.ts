@@ -1,105 +1,114 @@
-import type { SlowLimits } from '../sending/slow-limits.js'
-import type { Member } from './member.js'
 import { type Payload, toPayload } from '../sending/payload.js'
 import { PreparedMessage } from '../sending/prepared-message.js'
+import type { SlowLimits } from '../sending/slow-limits.js'
+import {
+  type BroadcastCounts,
+  type BroadcastOptions,
+  type BroadcastResult,
+  checkMember,
+  deliverToAll,
+  toException,
+} from './broadcast.js'
+import type { Member } from './member.js'
 import type { Memberships } from './memberships.js'
 
-/** How a message is broadcast. */
-export interface BroadcastOptions {
-  /** A member that does not get it, as a rule the one that it came from; or several. */
-  except?: Member | ReadonlySet<Member> | undefined
-  /** Sends octets as a binary message (the default for all but strings) or, with `false`, as text. */
-  binary?: boolean
-  /** Compresses it for the members that negotiated compression; `true` by default. */
-  compress?: boolean
+/** What the groups of a hub share. */
+interface GroupContext {
+  readonly memberships: Memberships
+  readonly limits: SlowLimits
+  readonly counts: BroadcastCounts
+  readonly onFailure: (failure: unknown, member: Member) => void
 }
 
-/** How many members got a broadcast. */
-export interface BroadcastResult {
-  /** Members to which it is on its way. */
-  delivered: number
-  /** Members that are closing, or were too slow for it. */
-  skipped: number
-}
+export type { BroadcastOptions, BroadcastResult, GroupContext }
 
-/** Counts over all broadcasts of a hub. */
-export interface BroadcastCounts extends BroadcastResult {
-  /** Messages, each counted once however many got it. */
-  broadcasts: number
-}
+/** Makes the handle of a group: for its hub. */
+export let createGroup: <Socket extends Member>(name: string, context: GroupContext) => Group<Socket>
 
 /**
  * Members under a name. A handle that costs nothing: the group exists while it has members, and every handle of that
- * name is the same group.
+ * name is the same group. Handles come from `hub.group(name)`.
  */
-export class Group {
+export class Group<Socket extends Member = Member> {
   /** The name within the hub. */
   readonly name: string
-  readonly #memberships: Memberships
-  readonly #limits: SlowLimits
-  readonly #counts: BroadcastCounts
+  readonly #context: GroupContext
 
-  /** @internal Groups come from `hub.group(name)`. */
-  constructor(name: string, memberships: Memberships, limits: SlowLimits, counts: BroadcastCounts) {
+  private constructor(name: string, context: GroupContext) {
     this.name = name
-    this.#memberships = memberships
-    this.#limits = limits
-    this.#counts = counts
+    this.#context = context
+  }
+
+  static {
+    createGroup = (name, context) => new Group(name, context)
   }
 
   /** The number of members. */
   get size(): number {
-    return this.#memberships.membersOf(this.name)?.size ?? 0
+    return this.#members?.size ?? 0
   }
 
-  /** Adds a member; it leaves by itself when it closes. One that is closed already is not added. */
-  add(member: Member): this {
-    this.#memberships.add(this.name, member)
+  /**
+   * Adds a member, which leaves by itself when it closes. One that has closed already is not added.
+   *
+   * @throws TypeError when it is no member
+   */
+  add(member: Socket): this {
+    checkMember('group.add()', member)
+    this.#context.memberships.add(this.name, member)
     return this
   }
 
-  /** Removes a member; `false` when it was none. */
+  /** Removes a member. Returns `false` when it was none. */
   delete(member: Member): boolean {
-    return this.#memberships.delete(this.name, member)
+    return this.#context.memberships.delete(this.name, member)
   }
 
+  /** Whether it is a member. */
   has(member: Member): boolean {
-    return this.#memberships.membersOf(this.name)?.has(member) ?? false
+    return this.#members?.has(member) ?? false
   }
 
-  /** The members in the order in which they came. */
-  *[Symbol.iterator](): IterableIterator<Member> {
-    yield* this.#memberships.membersOf(this.name) ?? []
+  /** The members in the order in which they were added. */
+  *[Symbol.iterator](): IterableIterator<Socket> {
+    yield* (this.#members ?? []) as Iterable<Socket>
   }
 
   /**
    * Sends a message to all members: encoded once, and what is broadcast in the same tick leaves in one write for each
-   * member. At most once, and in order for each sender and member. Members may join, leave and close meanwhile.
+   * member. At most once, and in order for each sender and member. Members may join, leave and close meanwhile. A member
+   * whose `deliver` throws counts as skipped, and the hub emits `'error'`.
    *
-   * @throws TypeError when the data is of no type that can be sent
+   * @throws TypeError when the data is of no type that can be sent, or `except` is neither a member nor an iterable of them
    */
-  broadcast(data: Payload, options: BroadcastOptions = {}): BroadcastResult {
-    const { except, binary = typeof data !== 'string' && typeof data !== 'number', compress = true } = options
+  broadcast(data: Payload, options?: BroadcastOptions | null): BroadcastResult {
+    const { limits, counts, onFailure } = this.#context
     const payload = toPayload(data)
-    const result: BroadcastResult = { delivered: 0, skipped: 0 }
-    const members = this.#memberships.membersOf(this.name)
-    if (members !== undefined) {
-      const message = new PreparedMessage(payload, binary, compress)
-      const many = except instanceof Set ? (except as ReadonlySet<Member>) : undefined
-      for (const member of members) {
-        if (member === except || many?.has(member) === true) continue
-        if (member.deliver(message, this.#limits)) result.delivered++
-        else result.skipped++
-      }
-    }
-    this.#counts.broadcasts++
-    this.#counts.delivered += result.delivered
-    this.#counts.skipped += result.skipped
+    const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
+    const except = toException(options?.except)
+    const members = this.#members
+    const result =
+      members === undefined
+        ? { delivered: 0, skipped: 0 }
+        : deliverToAll(
+            members,
+            new PreparedMessage(payload, isBinary, options?.compress ?? true),
+            limits,
+            except,
+            onFailure,
+          )
+    counts.broadcasts++
+    counts.delivered += result.delivered
+    counts.skipped += result.skipped
     return result
   }
 
   /** Begins the closing handshake with every member. @throws what `WebSocket.close` throws */
   close(code?: number, reason?: string): void {
     for (const member of this) member.close(code, reason)
+  }
+
+  get #members(): ReadonlySet<Member> | undefined {
+    return this.#context.memberships.membersOf(this.name)
   }
 }

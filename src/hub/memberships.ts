@@ -1,24 +1,19 @@
 import type { Member } from './member.js'
 
-/** `readyState` of a member whose `'close'` was emitted. */
+/** `readyState` of a member that has closed. */
 const CLOSED = 3
 
 /**
  * Who is in which group, from both sides. A group exists while it has members, and a member is known while it is in a
- * group; whoever closes leaves all of them.
+ * group. A member that closes leaves all of them.
  */
 export class Memberships {
   readonly #members = new Map<string, Set<Member>>()
   readonly #names = new Map<Member, Set<string>>()
-  /** One listener for all members, which is called on the one that closed. */
-  readonly #onClose: (this: Member) => void
-
-  constructor() {
-    const leaveAll = this.leaveAll.bind(this)
-    this.#onClose = function (this: Member): void {
-      leaveAll(this)
-    }
-  }
+  /** Those whose end is listened for: once each, however often they leave and join. */
+  readonly #watched = new WeakSet<Member>()
+  /** What the members hold of a hub: one that is dropped must not live as long as they do. */
+  readonly #self = new WeakRef(this)
 
   /** The number of groups that have members. */
   get groupCount(): number {
@@ -44,17 +39,20 @@ export class Memberships {
     if (members === undefined) this.#members.set(name, new Set([member]))
     else members.add(member)
     const names = this.#names.get(member)
-    if (names !== undefined) names.add(name)
-    else {
-      this.#names.set(member, new Set([name]))
-      member.on('close', this.#onClose)
-    }
+    if (names === undefined) this.#names.set(member, new Set([name]))
+    else names.add(name)
+    if (this.#watched.has(member)) return
+    this.#watched.add(member)
+    const self = this.#self
+    member.onceClosed(() => {
+      self.deref()?.leaveAll(member)
+    })
   }
 
   delete(name: string, member: Member): boolean {
     const names = this.#names.get(member)
     if (!names?.delete(name)) return false
-    if (names.size === 0) this.#forget(member)
+    if (names.size === 0) this.#names.delete(member)
     this.#remove(name, member)
     return true
   }
@@ -62,13 +60,8 @@ export class Memberships {
   leaveAll(member: Member): void {
     const names = this.#names.get(member)
     if (names === undefined) return
-    this.#forget(member)
-    for (const name of names) this.#remove(name, member)
-  }
-
-  #forget(member: Member): void {
     this.#names.delete(member)
-    member.off('close', this.#onClose)
+    for (const name of names) this.#remove(name, member)
   }
 
   #remove(name: string, member: Member): void {

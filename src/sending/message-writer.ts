@@ -18,7 +18,7 @@ export interface MessageOptions {
 export interface WriterOwner extends CallbackOwner {
   /** Nothing waits for a compression or a Blob any more. */
   onWriterIdle(): void
-  /** A compression or a Blob failed. Without it the order of what follows would be a lie. */
+  /** A compression or a Blob failed: a message would be missing, or a part of one. */
   onWriterFailed(cause: Error): void
 }
 
@@ -29,7 +29,8 @@ interface Job {
   /** The bytes of a message among them; 0 for a control frame. */
   readonly payload: number
   readonly callback: SendCallback | undefined
-  readonly send: () => void
+  /** Makes the frame of one that waited. */
+  readonly send?: () => void
 }
 
 /**
@@ -165,7 +166,7 @@ export class MessageWriter {
     }
     const job = this.#start(length, callback)
     deflater.deflateLater(keep(payload), first >= FIN, (error, compressed) => {
-      this.#finish(job, error ?? undefined, () => {
+      this.#finish(job, error, () => {
         this.#outbox.addBytes(first, compressed, length, callback)
       })
     })
@@ -175,15 +176,14 @@ export class MessageWriter {
     const job = this.#start(blob.size, callback)
     blob.arrayBuffer().then(
       (bytes) => {
-        this.#finish(job, undefined, () => {
+        this.#finish(job, null, () => {
           this.#writeMessage(Buffer.from(bytes), options, callback)
         })
       },
       (error: unknown) => {
-        this.#finish(
-          job,
-          error instanceof Error ? error : new Error(String(error), { cause: error }),
-          () => {},
+        if (this.#hasFailed) return
+        this.#owner.onWriterFailed(
+          error instanceof Error ? error : new Error(`A Blob could not be read: ${String(error)}`),
         )
       },
     )
@@ -236,7 +236,7 @@ export class MessageWriter {
 
   /** Makes all that follows wait. */
   #start(length: number, callback: SendCallback | undefined): Job {
-    const job: Job = { length, payload: length, callback, send: () => {} }
+    const job: Job = { length, payload: length, callback }
     this.#running = job
     this.length += length
     this.payload += length
@@ -251,15 +251,15 @@ export class MessageWriter {
   }
 
   /** Sends what was waited for, and then what waited behind it, up to the next that must be waited for. */
-  #finish(job: Job, error: Error | undefined, send: () => void): void {
+  #finish(job: Job, error: Error | null, send: () => void): void {
     if (this.#hasFailed) return
-    if (error !== undefined) {
+    if (error !== null) {
       this.#owner.onWriterFailed(error)
       return
     }
     this.#running = undefined
     this.#leave(job, send)
-    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#leave(next, next.send)
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#leave(next, next.send!)
     if (this.#running === undefined) this.#owner.onWriterIdle()
   }
 

@@ -15,6 +15,9 @@ import { type Flushable, flushAfterTurn } from './turn.js'
  */
 export const COPIED_BELOW: number = 16 * 1024
 
+/** Longer copies get memory of their own: they would fill slabs faster than they save writes. */
+const LONGEST_IN_SLAB = 8 * 1024
+
 /** Text of up to this many UTF-16 units is written where there is room for the worst case, and measured afterwards. */
 const SHORT_TEXT = 4096
 
@@ -128,8 +131,9 @@ export class Outbox implements Flushable {
    */
   addBytes(first: number, bytes: Buffer, payload: number, callback?: SendCallback): void {
     const length = bytes.byteLength
-    if (length >= COPIED_BELOW) {
-      this.#addLongBytes(first, bytes, payload, callback)
+    if (length > LONGEST_IN_SLAB) {
+      if (length < COPIED_BELOW) this.#addCopy(first, bytes, payload, callback)
+      else this.#addLongBytes(first, bytes, payload, callback)
       return
     }
     const slab = this.#open(length)
@@ -230,10 +234,29 @@ export class Outbox implements Flushable {
       frame = Buffer.allocUnsafeSlow(start + length)
       frame.write(text, start)
     }
-    this.#writeHead(frame, 0, first, start, length)
+    this.#addOwn(frame, first, start, length, callback)
+  }
+
+  /** Bytes that are copied, but too long for the slab. */
+  #addCopy(first: number, bytes: Buffer, payload: number, callback: SendCallback | undefined): void {
+    const start = headerLength(bytes.length) + this.#keyLength
+    const frame = Buffer.allocUnsafeSlow(start + bytes.length)
+    frame.set(bytes, start)
+    this.#addOwn(frame, first, start, payload, callback)
+  }
+
+  /** Adds a frame in memory of its own, in which the payload stands already. */
+  #addOwn(
+    frame: Buffer,
+    first: number,
+    start: number,
+    payload: number,
+    callback: SendCallback | undefined,
+  ): void {
+    this.#writeHead(frame, 0, first, start, frame.length - start)
     this.beginTurn()
     this.#seal()
-    this.#feed.add(frame, length, callback && [callback])
+    this.#feed.add(frame, payload, callback && [callback])
   }
 
   /** A payload that leaves from where it is; its header leaves with the small frames before it. */

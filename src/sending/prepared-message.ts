@@ -4,13 +4,13 @@ import { Opcode } from '../protocol/opcodes.js'
 import { FrameSequence } from './frame-sequence.js'
 
 /** Called with the compressed frame, or with the reason why there is none. */
-type Receiver = (error: Error | undefined, frame: FrameSequence) => void
+type Receiver = (error: Error | null, frame: FrameSequence) => void
 
 /** A message compressed for one kind of window. */
 interface Variant {
   readonly settings: DeflaterSettings
   frame: FrameSequence | undefined
-  error: Error | undefined
+  error: Error | null
   /** Those who wait for the thread pool. */
   receivers: Receiver[]
 }
@@ -51,7 +51,7 @@ export class PreparedMessage {
   /** Compresses the message on the thread pool, once for all who ask. `receiver` is never called synchronously. */
   deflateLater(settings: DeflaterSettings, receiver: Receiver): void {
     const variant = this.#variantFor(settings)
-    if (variant.frame !== undefined || variant.error !== undefined) {
+    if (variant.frame !== undefined || variant.error !== null) {
       process.nextTick(receiver, variant.error, variant.frame ?? this.plain)
       return
     }
@@ -73,7 +73,7 @@ export class PreparedMessage {
 
   #variantFor(settings: DeflaterSettings): Variant {
     for (const variant of this.#variants) if (isSame(variant.settings, settings)) return variant
-    const variant: Variant = { settings, frame: undefined, error: undefined, receivers: [] }
+    const variant: Variant = { settings, frame: undefined, error: null, receivers: [] }
     this.#variants.push(variant)
     return variant
   }

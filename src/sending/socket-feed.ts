@@ -2,8 +2,11 @@ import type { Duplex } from 'node:stream'
 import { Queue } from './queue.js'
 import { type CallbackOwner, runLater, type SendCallback } from './send-callback.js'
 
-/** The most bytes that are handed to the socket in one write, so that a slow peer's progress can be seen. */
-const SLICE = 256 * 1024
+/**
+ * Longer pieces are handed to the socket in slices, so that the progress of a slow peer can be seen. A write of 1 MiB takes
+ * 96 µs whole, 112 µs in slices of this size and 125 µs in slices of 256 KiB; its echo takes 700 µs and more.
+ */
+const SLICE = 512 * 1024
 
 const NOTHING = Buffer.alloc(0)
 
@@ -25,9 +28,9 @@ interface Piece {
 
 /** What the socket was given and has not taken. */
 interface Flight {
-  readonly length: number
-  readonly payload: number
-  readonly callbacks: SendCallback[] | undefined
+  length: number
+  payload: number
+  callbacks: SendCallback[] | undefined
 }
 
 /**
@@ -49,7 +52,6 @@ export class SocketFeed {
   readonly #owner: FeedOwner
   #waiting: Queue<Piece> | undefined
   #flight: Flight | undefined
-  #onWritten: (() => void) | undefined
   /** Whether the next write is expected to complete later, as the last one did. Then it gets a callback. */
   #expectsWait = true
   #isWriting = false
@@ -90,8 +92,9 @@ export class SocketFeed {
       this.length += bytes.length
       this.payload += payload
       this.#isWriting = true
-      this.#write(bytes, true)
-      this.#conclude(bytes.length, payload, callbacks)
+      const flight = this.#expectsWait ? emptyFlight() : undefined
+      this.#write(bytes, flight)
+      this.#conclude(bytes.length, payload, callbacks, flight)
       this.#isWriting = false
     } else {
       this.add(bytes, payload, callbacks)
@@ -116,12 +119,7 @@ export class SocketFeed {
 
   /** The socket may have taken what it was given. */
   drain(): void {
-    const flight = this.#flight
-    if (flight === undefined || !this.#hasTakenAll()) return
-    this.#flight = undefined
-    this.#take(flight.length, flight.payload, flight.callbacks)
-    this.pump()
-    this.#owner.onTaken()
+    if (this.#flight !== undefined && this.#hasTakenAll()) this.#land(this.#flight)
   }
 
   /** Gives up what was not taken: its callbacks get the cause. The amounts stay as they are. */
@@ -145,15 +143,15 @@ export class SocketFeed {
     let length = 0
     let payload = 0
     const callbacks: SendCallback[] = []
+    const flight = this.#expectsWait ? emptyFlight() : undefined
     const isCorked = waiting.length > 1 && waiting.first!.bytes.length < SLICE
     if (isCorked) this.#socket.cork()
     for (let piece = waiting.first; piece !== undefined && length < SLICE; piece = waiting.first) {
-      const room = SLICE - length
       let bytes = piece.bytes
       let taken = piece.payload
-      if (bytes.length > room) {
-        bytes = piece.bytes.subarray(0, room)
-        piece.bytes = piece.bytes.subarray(room)
+      if (bytes.length > SLICE) {
+        bytes = piece.bytes.subarray(0, SLICE)
+        piece.bytes = piece.bytes.subarray(SLICE)
         // A header stands in front of its payload.
         taken -= Math.min(taken, piece.bytes.length)
         piece.payload -= taken
@@ -163,16 +161,21 @@ export class SocketFeed {
       }
       length += bytes.length
       payload += taken
-      this.#write(bytes, length === SLICE || this.#isEmpty)
+      this.#write(bytes, length >= SLICE || this.#isEmpty ? flight : undefined)
     }
     if (isCorked) this.#socket.uncork()
-    this.#conclude(length, payload, callbacks.length > 0 ? callbacks : undefined)
+    this.#conclude(length, payload, callbacks.length > 0 ? callbacks : undefined, flight)
   }
 
-  #write(bytes: Buffer, isLast: boolean): void {
+  /** @param flight - what has landed when these bytes are taken, unless that is known at once */
+  #write(bytes: Buffer, flight: Flight | undefined): void {
     try {
-      if (isLast && this.#expectsWait) this.#socket.write(bytes, this.#writtenCallback())
-      else this.#socket.write(bytes)
+      if (flight === undefined) this.#socket.write(bytes)
+      else {
+        this.#socket.write(bytes, (error) => {
+          if (!error && this.#flight === flight && this.#isIntact()) this.#land(flight)
+        })
+      }
     } catch (failure) {
       this.#isBroken = true
       process.nextTick(() => {
@@ -182,27 +185,45 @@ export class SocketFeed {
   }
 
   /** Counts what was just written as taken or in flight. */
-  #conclude(length: number, payload: number, callbacks: SendCallback[] | undefined): void {
+  #conclude(
+    length: number,
+    payload: number,
+    callbacks: SendCallback[] | undefined,
+    expected: Flight | undefined,
+  ): void {
     if (this.#cause !== undefined) {
       // The write, of an in-process stream, came back here.
       if (callbacks !== undefined) runLater(callbacks, this.#cause, this.#owner)
       return
     }
-    if (this.#hasTakenAll()) {
-      this.#expectsWait = false
+    this.#expectsWait = !this.#hasTakenAll()
+    if (!this.#expectsWait) {
       this.#take(length, payload, callbacks)
       return
     }
-    this.#flight = { length, payload, callbacks }
-    if (this.#expectsWait) return
-    this.#expectsWait = true
+    const flight = expected ?? emptyFlight()
+    flight.length = length
+    flight.payload = payload
+    flight.callbacks = callbacks
+    this.#flight = flight
     // Below the mark no 'drain' follows: an empty write behind it tells when it is taken.
-    if (!this.#socket.writableNeedDrain && this.isOpen) this.#socket.write(NOTHING, this.#writtenCallback())
+    if (expected === undefined && !this.#socket.writableNeedDrain && this.isOpen) this.#write(NOTHING, flight)
+  }
+
+  /** The operating system has taken what had to wait. */
+  #land(flight: Flight): void {
+    this.#flight = undefined
+    this.#take(flight.length, flight.payload, flight.callbacks)
+    this.pump()
+    this.#owner.onTaken()
   }
 
   #hasTakenAll(): boolean {
-    const socket = this.#socket
-    return socket.writableLength === 0 && !socket.destroyed && !socket.errored && !this.#isBroken
+    return this.#socket.writableLength === 0 && this.#isIntact()
+  }
+
+  #isIntact(): boolean {
+    return !this.#socket.destroyed && !this.#socket.errored && !this.#isBroken
   }
 
   #take(length: number, payload: number, callbacks: SendCallback[] | undefined): void {
@@ -211,10 +232,8 @@ export class SocketFeed {
     this.taken += length
     if (callbacks !== undefined) runLater(callbacks, undefined, this.#owner)
   }
+}
 
-  #writtenCallback(): () => void {
-    return (this.#onWritten ??= () => {
-      this.drain()
-    })
-  }
+function emptyFlight(): Flight {
+  return { length: 0, payload: 0, callbacks: undefined }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Memberships } from '#src/hub/memberships.js'
 import { FakeMember } from '../support/fake-member.js'
+import { isCollected } from '../support/garbage-collection.js'
 
 describe('memberships', () => {
   test('a group is there while it has members', () => {
@@ -24,36 +25,32 @@ describe('memberships', () => {
     expect([...memberships.groupNames()]).toEqual(['h'])
   })
 
-  test('one listener a member, for as long as it is in a group', () => {
+  test('listens for the end of a member once, however often it joins and leaves', () => {
     const memberships = new Memberships()
     const member = new FakeMember()
     for (let count = 0; count < 100; count++) memberships.add(`group ${count}`, member)
     memberships.add('group 0', member)
-    expect(member.listenerCount('close')).toBe(1)
-    for (let count = 1; count < 100; count++) memberships.delete(`group ${count}`, member)
-    expect(member.listenerCount('close')).toBe(1)
-    memberships.delete('group 0', member)
-    expect(member.listenerCount('close')).toBe(0)
+    expect(member.watchers).toBe(1)
+    for (let count = 0; count < 100; count++) memberships.delete(`group ${count}`, member)
     expect([memberships.groupCount, memberships.memberCount]).toEqual([0, 0])
-
     memberships.add('again', member)
-    expect(member.listenerCount('close')).toBe(1)
-    memberships.leaveAll(member)
-    expect(member.listenerCount('close')).toBe(0)
-    memberships.leaveAll(member)
+    expect(member.watchers).toBe(1)
+    member.end()
+    expect([memberships.groupCount, memberships.memberCount]).toEqual([0, 0])
   })
 
-  test('all members share that listener', () => {
-    const memberships = new Memberships()
-    const [one, other] = [new FakeMember(), new FakeMember()]
-    memberships.add('g', one)
-    memberships.add('g', other)
-    expect(one.listeners('close')).toEqual(other.listeners('close'))
-    one.end()
-    expect([...(memberships.membersOf('g') ?? [])]).toEqual([other])
+  test('is not kept alive by its members', async () => {
+    const member = new FakeMember()
+    const reference = (() => {
+      const memberships = new Memberships()
+      memberships.add('g', member)
+      return new WeakRef(memberships)
+    })()
+    expect(await isCollected(reference)).toBe(true)
+    member.end()
   })
 
-  test('whoever closes leaves all groups, and cannot join one after it', () => {
+  test('a member that closes leaves all groups, and cannot join one afterwards', () => {
     const memberships = new Memberships()
     const [one, other] = [new FakeMember(), new FakeMember()]
     for (const name of ['g', 'h', 'i']) memberships.add(name, one)
@@ -61,9 +58,9 @@ describe('memberships', () => {
     one.end()
     expect([...memberships.groupNames()]).toEqual(['h'])
     expect(memberships.memberCount).toBe(1)
-    expect(one.listenerCount('close')).toBe(0)
+    expect(one.watchers).toBe(0)
     memberships.add('g', one)
     expect(memberships.membersOf('g')).toBeUndefined()
-    expect(one.listenerCount('close')).toBe(0)
+    expect(one.watchers).toBe(0)
   })
 })

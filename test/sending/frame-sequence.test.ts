@@ -3,37 +3,42 @@ import { describe, expect, test } from 'vitest'
 import { FrameSequence } from '#src/sending/frame-sequence.js'
 
 function frame(text: string): FrameSequence {
-  return new FrameSequence(Buffer.from(text))
+  return new FrameSequence(Buffer.from(text), text.length)
 }
 
 describe('a sequence of frames', () => {
+  test('is no thenable (F37)', async () => {
+    const sequence = frame('awaited')
+    expect(await (sequence as unknown as Promise<FrameSequence>)).toBe(sequence)
+  })
+
   test('of one is that frame, uncopied', () => {
-    const octets = Buffer.from('frame')
-    expect(new FrameSequence(octets).join()).toBe(octets)
+    const bytes = Buffer.from('frame')
+    expect(new FrameSequence(bytes, 5).join()).toBe(bytes)
   })
 
   test('is the same for all who take the same steps', () => {
     const [one, two, three] = [frame('one '), frame('two '), frame('three')]
-    const first = one.then(two).then(three)
-    const second = one.then(two).then(three)
+    const first = one.followedBy(two).followedBy(three)
+    const second = one.followedBy(two).followedBy(three)
     expect(second).toBe(first)
     expect(second.join()).toBe(first.join())
     expect(first.join().toString()).toBe('one two three')
     expect(first.length).toBe(13)
-    expect(one.then(two).join().toString()).toBe('one two ')
+    expect(one.followedBy(two).join().toString()).toBe('one two ')
   })
 
   test('is another for who takes another step', () => {
     const [one, two, three] = [frame('1'), frame('2'), frame('3')]
-    const paths = [one.then(two), one.then(three), one.then(two).then(two), one.then(one), two.then(one)]
+    const paths = [one.followedBy(two), one.followedBy(three), one.followedBy(two).followedBy(two), one.followedBy(one), two.followedBy(one)]
     expect(paths.map((path) => path.join().toString())).toEqual(['12', '13', '122', '11', '21'])
     // A message may be the first of one path and in the middle of another.
     expect(one.join().toString()).toBe('1')
-    expect(two.then(three).join().toString()).toBe('23')
+    expect(two.followedBy(three).join().toString()).toBe('23')
   })
 })
 
-test('any paths through any frames have their own octets', () => {
+test('any paths through any frames have their own bytes', () => {
   const paths = fc.array(fc.array(fc.nat(5), { minLength: 1, maxLength: 12 }), {
     minLength: 1,
     maxLength: 10,
@@ -47,7 +52,7 @@ test('any paths through any frames have their own octets', () => {
       for (let step = 0; step < 12; step++) {
         for (const [index, sequence] of sequences.entries()) {
           const next = frames[sequence[step] ?? -1]
-          if (next !== undefined) nodes[index] = nodes[index]?.then(next) ?? next
+          if (next !== undefined) nodes[index] = nodes[index]?.followedBy(next) ?? next
         }
       }
       for (const [index, sequence] of sequences.entries()) {

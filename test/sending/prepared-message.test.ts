@@ -1,5 +1,7 @@
 import { inflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { MessageDeflater } from '#src/protocol/message-deflater.js'
+import type { FrameSequence } from '#src/sending/frame-sequence.js'
 import { PreparedMessage } from '#src/sending/prepared-message.js'
 import { FrameReader } from '../support/raw-frame.js'
 import { records } from '../support/sample-messages.js'
@@ -8,13 +10,18 @@ import { FLUSH_TAIL } from '../support/zlib-peer.js'
 const settings = { windowBits: 15, contextTakeover: false, threshold: 1024, level: 6, memLevel: 8 }
 const long = records(20)
 
-function read(octets: Buffer) {
-  return new FrameReader().push(octets)
+/** What a member with these settings sends. */
+function deflated(message: PreparedMessage, of: typeof settings): FrameSequence {
+  return message.deflated(new MessageDeflater(of))!
+}
+
+function read(bytes: Buffer) {
+  return new FrameReader().push(bytes)
 }
 
 describe('plain', () => {
   test.each([0, 125, 126, 65_535, 65_536])(
-    '%i octets are one whole frame, and the payload its end',
+    '%i bytes are one whole frame, and the payload its end',
     (length) => {
       const message = new PreparedMessage('x'.repeat(length), false, true)
       expect(read(message.plain.join())).toMatchObject([
@@ -25,7 +32,7 @@ describe('plain', () => {
     },
   )
 
-  test('octets are copied, once', () => {
+  test('bytes are copied, once', () => {
     const data = Buffer.from('before')
     const message = new PreparedMessage(data, true, true)
     data.fill('x')
@@ -38,42 +45,42 @@ describe('plain', () => {
 describe('compressed', () => {
   test('once for each kind of window', () => {
     const message = new PreparedMessage(long, true, true)
-    const frame = message.deflated(settings)
-    expect(message.deflated(settings)).toBe(frame)
-    expect(message.deflated({ ...settings })).toBe(frame)
+    const frame = deflated(message, settings)
+    expect(deflated(message, settings)).toBe(frame)
+    expect(deflated(message, { ...settings })).toBe(frame)
     // From an empty window, so context takeover makes no difference.
-    expect(message.deflated({ ...settings, contextTakeover: true })).toBe(frame)
+    expect(deflated(message, { ...settings, contextTakeover: true })).toBe(frame)
     const others = [{ windowBits: 9 }, { level: 1 }, { memLevel: 1 }].map((other) =>
-      message.deflated({ ...settings, ...other }),
+      deflated(message, { ...settings, ...other }),
     )
     expect(new Set([frame, ...others]).size).toBe(4)
     for (const other of [frame, ...others]) {
       const [found] = read(other.join())
       expect(found).toMatchObject({ opcode: 2, fin: true, rsv: 4 })
-      const octets = Buffer.concat([found!.payload, FLUSH_TAIL, Buffer.of(3, 0)])
-      expect(inflateRawSync(octets).equals(long)).toBe(true)
+      const bytes = Buffer.concat([found!.payload, FLUSH_TAIL, Buffer.of(3, 0)])
+      expect(inflateRawSync(bytes).equals(long)).toBe(true)
     }
     for (const windowBits of [9, 15])
-      expect(message.deflated({ ...settings, windowBits })).not.toBe(message.plain)
+      expect(deflated(message, { ...settings, windowBits })).not.toBe(message.plain)
   })
 
   test('text as text', () => {
     const message = new PreparedMessage(long.toString(), false, true)
-    expect(read(message.deflated(settings).join())).toMatchObject([{ opcode: 1, rsv: 4 }])
+    expect(read(deflated(message, settings).join())).toMatchObject([{ opcode: 1, rsv: 4 }])
   })
 
   test('not when it is short, by each receiver’s own threshold, or not to be', () => {
     const message = new PreparedMessage('x'.repeat(1023), false, true)
-    expect(message.deflated(settings)).toBe(message.plain)
-    expect(message.deflated({ ...settings, threshold: 1023 })).not.toBe(message.plain)
-    expect(message.deflated(settings)).toBe(message.plain)
+    expect(deflated(message, settings)).toBe(message.plain)
+    expect(deflated(message, { ...settings, threshold: 1023 })).not.toBe(message.plain)
+    expect(deflated(message, settings)).toBe(message.plain)
     const secret = new PreparedMessage(long, true, false)
-    expect(secret.deflated({ ...settings, threshold: 0 })).toBe(secret.plain)
+    expect(deflated(secret, { ...settings, threshold: 0 })).toBe(secret.plain)
   })
 
   test('an empty message, where the threshold is 0', () => {
     const message = new PreparedMessage('', false, true)
-    const [found] = read(message.deflated({ ...settings, threshold: 0 }).join())
+    const [found] = read(deflated(message, { ...settings, threshold: 0 }).join())
     expect(found).toMatchObject({ opcode: 1, fin: true, rsv: 4 })
     expect(inflateRawSync(Buffer.concat([found!.payload, FLUSH_TAIL, Buffer.of(3, 0)])).length).toBe(0)
   })

@@ -1,17 +1,16 @@
-import { EventEmitter } from 'node:events'
 import type { Member } from '#src/hub/member.js'
 import type { PreparedMessage } from '#src/sending/prepared-message.js'
 
-/** A member without a connection: it keeps what it is given, and answers as it is told. */
-export class FakeMember extends EventEmitter implements Member {
+/** A member without a connection: it keeps what it is given and answers as it is told. */
+export class FakeMember implements Member {
   readyState = 1
   readonly delivered: string[] = []
   readonly closedWith: unknown[][] = []
+  readonly #closed: (() => void)[] = []
   readonly #answer: (text: string) => boolean
 
   /** @param answer - what happens within a delivery, and whether it is one */
   constructor(answer: (text: string) => boolean = () => true) {
-    super()
     this.#answer = answer
   }
 
@@ -26,9 +25,18 @@ export class FakeMember extends EventEmitter implements Member {
     this.closedWith.push(values)
   }
 
-  /** What a socket does at its end. */
+  onceClosed(listener: () => void): void {
+    this.#closed.push(listener)
+  }
+
+  /** The listeners that wait for its end. */
+  get watchers(): number {
+    return this.#closed.length
+  }
+
+  /** What a socket does when it closes. */
   end(): void {
     this.readyState = 3
-    this.emit('close')
+    for (const listener of this.#closed.splice(0)) listener()
   }
 }
