@@ -1,5 +1,4 @@
 import type { IncomingMessage, Server } from 'node:http'
-import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 
@@ -9,10 +8,9 @@ import { Server as TlsServer } from 'node:tls'
  * server. Listeners of the server's `'connection'` event (`'secureConnection'` with TLS) run a second time for it.
  */
 export function giveBack(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const plain = Buffer.concat([headOf(request), head])
   let stream = socket
-  if (socket instanceof Socket) socket.unshift(plain)
-  else stream = new BodyFirst(plain, request, socket)
+  if (request.complete) socket.unshift(Buffer.concat([headOf(request), parsedBody(request), head]))
+  else stream = new BodyFirst(Buffer.concat([headOf(request), head]), request, socket)
   const before = REPEATED.map((event) => stream.rawListeners(event))
   server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', stream)
   // Node.js adds these listeners each time, and keeps them over an upgrade: on a connection that upgrades again and
@@ -38,9 +36,35 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buff
   return Buffer.from(`${text}\r\n`, 'latin1')
 }
 
+/** From Node.js 26 on it parses the body of an upgrade; before, the body comes as `head` and from the socket. */
+const PARSES_BODIES = Number.parseInt(process.versions.node, 10) >= 26
+
+/** The body of a request that has been parsed completely, as it was on the wire. */
+function parsedBody(request: IncomingMessage): Buffer {
+  const chunks: Buffer[] = []
+  for (let chunk = read(request); chunk !== null; chunk = read(request)) chunks.push(chunk)
+  const body = Buffer.concat(chunks)
+  if (!isChunked(request) || !(PARSES_BODIES || body.length > 0)) return body
+  return body.length === 0 ? LAST_CHUNK : Buffer.concat([chunkOf(body), LAST_CHUNK])
+}
+
+function read(request: IncomingMessage): Buffer | null {
+  return request.read() as Buffer | null
+}
+
+function isChunked(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] !== undefined
+}
+
+function chunkOf(data: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from('\r\n')])
+}
+
+const LAST_CHUNK = Buffer.from('0\r\n\r\n')
+
 /**
- * From Node.js 26 on an upgrade with a body comes with a stream in place of its socket, which has the bytes behind the
- * body. This stream has the request in front of them, as it was on the wire.
+ * While the body of an upgrade has not been parsed completely, Node.js gives a stream in place of the socket, which
+ * has the bytes after the body. This stream has the request in front of them, as it was on the wire.
  */
 class BodyFirst extends Duplex {
   readonly #rest: Duplex
@@ -92,16 +116,13 @@ class BodyFirst extends Duplex {
 
   async *#read(head: Buffer): AsyncGenerator<Buffer, void, undefined> {
     yield head
-    const isChunked = this.#request.headers['transfer-encoding'] !== undefined
-    for await (const chunk of this.#request as AsyncIterable<Buffer>) {
-      yield isChunked ? Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, CRLF]) : chunk
-    }
-    if (isChunked) yield Buffer.from('0\r\n\r\n')
+    const chunked = isChunked(this.#request)
+    for await (const data of this.#request as AsyncIterable<Buffer>) yield chunked ? chunkOf(data) : data
+    if (chunked) yield LAST_CHUNK
     yield* this.#rest as AsyncIterable<Buffer>
   }
 }
 
-const CRLF = Buffer.from('\r\n')
 const SOCKET_PROPERTIES = [
   'remoteAddress',
   'remotePort',

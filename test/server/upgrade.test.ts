@@ -230,7 +230,7 @@ describe.each([
     const lost = uncaught()
     const { port, server } = await runningServer({
       ...options,
-      WebSocket: Broken as typeof WebSocket<undefined>,
+      WebSocket: Broken,
     })
     const failed = once(server, 'error') as Promise<[Error]>
     expect((await refused(port)).status).toBe(500)
