@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { connect, routes, type WebSocket, WebSocketServer } from 'hubwire'
+import { describe, expect, test, vi } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { endWithTest, runningServer } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
+
+const failure = new Error('a bug')
+
+function raise(): never {
+  throw failure
+}
+
+describe("a handler of a connection that fails reaches 'error' of its server, with the socket", () => {
+  test.each<[string, (server: WebSocketServer, socket: WebSocket<undefined>) => unknown]>([
+    ["throws in 'connection'", raise],
+    ["rejects in 'connection'", () => Promise.reject(failure)],
+  ])('that %s', async (_name, listener) => {
+    const lost = uncaught()
+    const { server, url } = await runningServer()
+    server.on('connection', (socket) => listener(server, socket))
+    const failed = once(server, 'error') as Promise<[Error, WebSocket<undefined>]>
+    const client = await connect(url)
+    const [error, socket] = await failed
+    expect(error).toBe(failure)
+    expect([...(server.clients ?? [])]).toEqual([socket])
+    expect(await closeOf(client)).toMatchObject({ code: 1011 })
+    expect(server.stats().failedHandlers).toBe(1)
+    expect(lost).toEqual([])
+  })
+
+  test('a route', async () => {
+    const server = routes({ '/': raise }, { port: 0, host: '127.0.0.1' })
+    endWithTest(server)
+    await once(server, 'listening')
+    const failed = once(server, 'error') as Promise<[Error, WebSocket<undefined>]>
+    const { port } = server.address() as { port: number }
+    const client = await connect(`ws://127.0.0.1:${port}`)
+    expect((await failed)[0]).toBe(failure)
+    expect(await closeOf(client)).toMatchObject({ code: 1011 })
+    expect(server.stats().failedHandlers).toBe(1)
+  })
+})
+
+test('without a listener it is a warning with the stack', async () => {
+  const { server, url } = await runningServer()
+  server.on('connection', raise)
+  const warned = once(process, 'warning') as Promise<[Error & { code?: string; detail?: string }]>
+  const client = await connect(url)
+  expect(await closeOf(client)).toMatchObject({ code: 1011 })
+  const [warning] = await warned
+  expect(warning).toMatchObject({ name: 'HubwireWarning', code: 'HUBWIRE_HANDLER_FAILED' })
+  expect(warning.message).toContain('a bug')
+  expect(warning.detail).toContain('failing-handlers.test')
+})
+
+test("an 'error' listener that throws is a warning, and is not called for that", async () => {
+  const lost = uncaught()
+  const { server, url } = await runningServer()
+  server.on('connection', raise)
+  const listener = vi.fn(() => {
+    throw new Error('another bug')
+  })
+  server.on('error', listener)
+  const warned = once(process, 'warning') as Promise<[Error]>
+  const client = await connect(url)
+  expect(await closeOf(client)).toMatchObject({ code: 1011 })
+  expect((await warned)[0].message).toContain('another bug')
+  expect(listener).toHaveBeenCalledTimes(1)
+  expect(lost).toEqual([])
+})
