@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import { connect, WebSocket, WebSocketServer } from 'hubwire'
@@ -7,10 +8,12 @@ import { settled } from '../support/event-loop.js'
 import { handshakeText, readAnswer } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { openPair } from '../support/open-pair.js'
-import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, pausedClient } from '../support/paused-client.js'
 import { Queue } from '../support/queue.js'
+import { opcode } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
 
 describe('shutdown()', () => {
   test('closes everybody with 1001, takes nobody new, and says how it went', async () => {
@@ -129,6 +132,85 @@ describe('shutdown()', () => {
     expect(http.listening).toBe(true)
     expect(plain.destroyed).toBe(false)
     plain.destroy()
+  })
+})
+
+describe('F42: shutdown()', () => {
+  test('resolves after all send callbacks have run', async () => {
+    const { server, port, next } = await runningServer({ perMessageDeflate: true })
+    const offers = [{}, { 'Sec-WebSocket-Extensions': 'permessage-deflate' }]
+    const stalled = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => pausedClient(port, offers[index % 2])),
+    )
+    let sent = 0
+    let called = 0
+    const message = randomBytes(100_000)
+    for (let index = 0; index < stalled.length; index++) {
+      const { socket } = await next()
+      for (let count = 0; count < 100; count++) {
+        sent++
+        socket.send(message, () => called++)
+      }
+      socket.send(new Blob([message]), () => called++)
+      sent++
+    }
+    expect(await server.shutdown({ timeout: 20 })).toEqual({ closed: 0, terminated: 20 })
+    expect(called).toBe(sent)
+    for (const raw of stalled) raw.destroy()
+  })
+})
+
+describe('F11: the times of shutdown()', () => {
+  test('timeout: Infinity waits for the slowest', async () => {
+    const { server, port, next } = await runningServer()
+    const { peer } = await openAsClient(port)
+    const { socket } = await next()
+    const shutdown = server.shutdown({ timeout: Infinity })
+    expect((await peer.next())?.opcode).toBe(opcode.close)
+    // More than the millisecond that setTimeout makes of Infinity.
+    const clock = await runningServer({ heartbeat: { interval: 50, timeout: 1000 } })
+    const [witness] = await Promise.all([connect(clock.url), clock.next()])
+    await once(witness, 'ping')
+    expect(socket.readyState).toBe(WebSocket.CLOSING)
+    peer.write(clientFrame('close', Buffer.of(0x03, 0xe9)))
+    expect(await shutdown).toEqual({ closed: 1, terminated: 0 })
+  })
+
+  test.each([
+    { timeout: 2 ** 31 },
+    { timeout: '1' as unknown as number },
+    { spread: Infinity, timeout: Infinity },
+  ])('%j is a RangeError', async (options) => {
+    const server = new WebSocketServer({ noServer: true })
+    await expect(server.shutdown(options)).rejects.toThrow(RangeError)
+  })
+})
+
+describe('F41: the bookkeeping of a server', () => {
+  test('does not depend on the listeners of its sockets', async () => {
+    const { server, url, next } = await runningServer()
+    const [client, { socket }] = await Promise.all([connect(url), next()])
+    socket.removeAllListeners()
+    const closed = new Promise((resolve) => {
+      server.close(resolve)
+    })
+    client.close()
+    expect(await closed).toBeUndefined()
+    expect(server.clients?.size).toBe(0)
+    expect(server.stats()).toMatchObject({ connections: 0, terminated: {} })
+  })
+
+  test("does not depend on the listeners of its own 'close'", async () => {
+    const lost = uncaught()
+    const server = new WebSocketServer({ noServer: true })
+    const failed = once(server, 'error')
+    server.on('close', () => {
+      throw new Error('a bug')
+    })
+    server.close()
+    expect(await failed).toEqual([new Error('a bug')])
+    expect(await new Promise((resolve) => server.close(resolve))).toBeInstanceOf(Error)
+    expect(lost).toEqual([])
   })
 })
 
