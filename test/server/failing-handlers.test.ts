@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, routes, type WebSocket, WebSocketServer } from 'hubwire'
+import { connect, routes, type WebSocket, type WebSocketServer } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
