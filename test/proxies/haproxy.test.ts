@@ -40,7 +40,7 @@ describe('haproxy', requires('haproxy'), () => {
     await passesBothWays(`ws://127.0.0.1:${port}/path`, running)
   })
 
-  test('compression and a subprotocol are agreed on through it', async () => {
+  test('compression and a subprotocol are negotiated through it', async () => {
     const running = await runningServer({ perMessageDeflate: true })
     const port = await haproxy(running.port)
     const [client, { socket }] = await Promise.all([
@@ -56,7 +56,7 @@ describe('haproxy', requires('haproxy'), () => {
     client.terminate()
   })
 
-  test('the address and the host are those that the client came with, whatever it says itself', async () => {
+  test('the address and the host are those of the client, whatever headers it sends', async () => {
     const { server, port: upstream } = await runningServer({ trustProxy: 1 })
     server.on('connection', (socket) => socket.send(JSON.stringify({ address: socket.remoteAddress })))
     const port = await haproxy(upstream)
@@ -73,7 +73,7 @@ describe('haproxy', requires('haproxy'), () => {
     }
   })
 
-  test('X-Forwarded-Proto is its own word', async () => {
+  test('X-Forwarded-Proto is set by HAProxy itself', async () => {
     const seen: boolean[] = []
     const { port: upstream } = await runningServer({
       trustProxy: 1,
@@ -85,14 +85,14 @@ describe('haproxy', requires('haproxy'), () => {
     expect(seen).toEqual([false])
   })
 
-  test('a request that is no upgrade gets its answer', async () => {
+  test('a plain request gets its response', async () => {
     const { port: upstream } = await runningServer()
     const port = await haproxy(upstream)
     const answer = await exchange(port, 'GET / HTTP/1.1\r\nHost: example\r\nConnection: close\r\n\r\n')
     expect(answer.status).toBe(426)
   })
 
-  test('a worker that stops says 1001 through it', async () => {
+  test('a worker that stops closes with 1001 through it', async () => {
     const upstream = await freePort()
     const worker = await startWorker(String(upstream))
     const visitor = await visit(`ws://127.0.0.1:${await haproxy(upstream)}`)
@@ -103,7 +103,7 @@ describe('haproxy', requires('haproxy'), () => {
     expect(await closed).toMatchObject({ code: 1001, reason: 'The worker stops', wasClean: true })
   })
 
-  describe('a connection on which nobody speaks for longer than `timeout tunnel`', () => {
+  describe('a connection that is silent for longer than `timeout tunnel`', () => {
     const shortened = { 'timeout tunnel 60s': `timeout tunnel ${PROXY_TIMEOUT}` }
 
     test('is kept by the heartbeat', async () => {

@@ -65,12 +65,12 @@ describe('nginx ends TLS', requires('nginx'), () => {
     }
   })
 
-  test('without trustProxy nothing of it is believed', async () => {
+  test('without trustProxy the headers have no effect', async () => {
     const { host, ca } = await secureSite({})
     expect((await visit(`wss://${host}`, { ca })).address).toBeUndefined()
   })
 
-  test('with trustProxy the connection is known to be secure, whatever the client says', async () => {
+  test('with trustProxy the connection is secure, whatever headers the client sends', async () => {
     const seen: boolean[] = []
     const verifyClient = ({ secure }: ClientInfo): boolean => seen.push(secure) > 0
     const headers = { 'X-Forwarded-Proto': 'http' }
@@ -82,7 +82,7 @@ describe('nginx ends TLS', requires('nginx'), () => {
   })
 
   describe('a page of the same site may connect', () => {
-    test('and one of another may not, whatever host a client says it came to', async () => {
+    test('and a page of another site may not, whatever host the client names', async () => {
       const { host, ca } = await secureSite({ trustProxy: 1 })
       await visit(`wss://${host}`, { ca, origin: `https://${host}` })
       const forged = { 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'https' }
@@ -92,7 +92,7 @@ describe('nginx ends TLS', requires('nginx'), () => {
       }
     })
 
-    test('by X-Forwarded-Host, where nginx puts its own name for us into Host', async () => {
+    test('by X-Forwarded-Host, if nginx sends its own name for the server as Host', async () => {
       const instead = { 'proxy_set_header Host $http_host;': '' }
       const trusting = await secureSite({ trustProxy: 1 }, instead)
       await visit(`wss://${trusting.host}`, { ca: trusting.ca, origin: `https://${trusting.host}` })

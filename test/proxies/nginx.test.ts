@@ -33,7 +33,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     await passesBothWays(`ws://${host}/path`, running)
   })
 
-  test('the address is that of the client, whatever it says itself', async () => {
+  test('the address is that of the client, whatever headers it sends', async () => {
     const { server, url, port } = await runningServer({ trustProxy: 1 })
     server.on('connection', (socket) => socket.send(JSON.stringify({ address: socket.remoteAddress })))
     const host = await nginx('tcp.conf', toPort(port))
@@ -45,7 +45,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     expect(await visit(url, { headers })).toMatchObject({ address: '203.0.113.7' })
   })
 
-  test('a request that is no upgrade gets its answer, and the connection to us ends', async () => {
+  test('a plain request gets its response, and the connection to the server ends', async () => {
     const { port, server } = await runningServer()
     const host = await nginx('tcp.conf', toPort(port))
     const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
@@ -55,7 +55,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     expect(server.clients?.size).toBe(0)
   })
 
-  test('a refusal passes whole', async () => {
+  test('a refusal arrives whole', async () => {
     const { port } = await runningServer()
     const host = await nginx('tcp.conf', toPort(port))
     await expect(connect(`ws://${host}`, { origin: 'https://other.example' })).rejects.toThrow('403')
@@ -67,13 +67,13 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     'proxy_http_version 1.1;',
     'proxy_set_header Upgrade $http_upgrade;',
     'proxy_set_header Connection $connection_upgrade;',
-  ])('without `%s` nobody gets in', async (line) => {
+  ])('without `%s` no client can connect', async (line) => {
     const { port } = await runningServer()
     const host = await nginx('tcp.conf', { ...toPort(port), [line]: '' })
     await expect(connect(`ws://${host}`)).rejects.toThrow(/\b4\d\d\b/)
   })
 
-  describe('a connection on which nobody speaks for longer than proxy_read_timeout', () => {
+  describe('a connection that is silent for longer than proxy_read_timeout', () => {
     const shortened = { 'proxy_read_timeout 60s;': `proxy_read_timeout ${PROXY_TIMEOUT};` }
 
     test('is kept by the heartbeat', async () => {
@@ -104,7 +104,7 @@ describe('nginx in front of a unix socket', requires('nginx'), () => {
     'server unix:/run/hubwire/worker.sock;': `server unix:${path};`,
   })
 
-  test('a worker that was killed leaves its socket behind, which the next one removes', async () => {
+  test('a killed worker leaves its socket behind, which the next one removes', async () => {
     const path = join(temporaryFolder(), 'worker.sock')
     const first = await startWorker(path)
     const host = await nginx('unix-socket.conf', toSocket(path))
@@ -160,7 +160,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
 
   const sortedWorkers = (all: readonly Visitor[]): string[] => all.map(({ worker }) => worker).sort()
 
-  test('the connections are shared out evenly, and a group is that of its process', async () => {
+  test('the connections are distributed evenly, and each process has its own groups', async () => {
     const { paths, url } = await site()
     const all = await visitors(url, 6)
     expect(sortedWorkers(all)).toEqual(paths.flatMap((path) => [path, path]))
@@ -176,7 +176,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
     }
   })
 
-  test('one that stops says so to its own, the rest go on, and it comes back', async () => {
+  test('a worker that stops closes its connections, the others keep serving, and it can restart', async () => {
     const { paths, workers, url } = await site()
     const all = await visitors(url, 6)
     const [gone, stay] = [paths[1]!, [paths[0]!, paths[2]!]]
@@ -193,7 +193,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
     expect(sortedWorkers(await visitors(url, 4))).toEqual([gone, gone, gone, gone])
   })
 
-  test('one that is killed is passed over until it is there again', async () => {
+  test('a killed worker is skipped until it is back', async () => {
     const { paths, workers, url } = await site()
     const all = await visitors(url, 3)
     const victim = all.find(({ worker }) => worker === paths[0])!
@@ -205,7 +205,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
     expect(await visit(url)).toMatchObject({ worker: paths[0] })
   })
 
-  test('one that is full is passed over; when all are, the client hears of it', async () => {
+  test('a full worker is skipped, and if all are full, the client gets a 503', async () => {
     const folder = temporaryFolder()
     const paths = numbers.map((number) => join(folder, `${number}.sock`))
     for (const unixPath of paths) {
@@ -221,7 +221,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
     await expect(connect(url)).rejects.toThrow('503')
   })
 
-  test('with `hash $uri consistent;` a path has its worker', async () => {
+  test('with `hash $uri consistent;` each path has its worker', async () => {
     const { paths, url } = await site({ 'least_conn;': 'hash $uri consistent;' })
     const used = new Set<string>()
     for (let room = 0; room < 20; room++) {

@@ -61,7 +61,7 @@ async function goesOn({ http, port, server, accepted }: Target, errors: unknown[
   expect(errors).toEqual([])
 }
 
-test('a proxy that resets within the request', async () => {
+test('a proxy that resets during the request', async () => {
   const errors = uncaught()
   const to = await target()
   const proxy = await resettingProxy(to.port, { request: 40 })
@@ -78,7 +78,7 @@ test('a proxy that resets within the request', async () => {
 })
 
 test.each(['never answers', 'admits it', 'fails'])(
-  'a proxy that resets behind the request, while a check is at work that %s',
+  'a proxy that resets after the request, during a check that %s',
   async (what) => {
     const errors = uncaught()
     const reported = vi.fn()
@@ -114,7 +114,7 @@ test.each(['never answers', 'admits it', 'fails'])(
 /** Half of the answer that a handshake of ours gets. */
 const HALF = 70
 
-test('a proxy that resets within the answer', async () => {
+test('a proxy that resets during the response', async () => {
   const errors = uncaught()
   const to = await target()
   const proxy = await resettingProxy(to.port, { response: HALF })
@@ -133,7 +133,7 @@ test('a proxy that resets within the answer', async () => {
   await goesOn(to, errors)
 })
 
-test('a proxy that resets just behind the answer', async () => {
+test('a proxy that resets just after the response', async () => {
   const errors = uncaught()
   const to = await target()
   const proxy = await resettingProxy(to.port)
@@ -159,7 +159,7 @@ test('a proxy that resets just behind the answer', async () => {
   await goesOn(to, errors)
 })
 
-test('a proxy that passes the request on and resets at once', async () => {
+test('a proxy that forwards the request and resets at once', async () => {
   const errors = uncaught()
   const to = await target()
   // What is written in answer meets a connection that is no more.

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** How many octets pass, from the client and from the server; all by default. */
+/** How many bytes pass, from the client and from the server; all by default. */
 export interface Passed {
   readonly request?: number
   readonly response?: number
@@ -11,7 +11,7 @@ export interface Passed {
 /** A proxy for one connection. It passes on what it is told to, and resets both sides when it is told to. */
 export interface ResettingProxy {
   readonly url: string
-  /** When the last octet that may pass is on its way. */
+  /** When the last byte that may pass is on its way. */
   readonly reached: Promise<void>
   reset(): void
 }

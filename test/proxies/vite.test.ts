@@ -55,7 +55,7 @@ describe('the chat page through vite', requires('chromium'), () => {
     return page
   }
 
-  test('two tabs talk, and come back without noise when the server does', async () => {
+  test('two tabs talk, and reconnect without errors when the server restarts', async () => {
     const demo = await startDemo()
     const vite = await startVite(demo)
     const { context, complaints } = await browse()
@@ -84,7 +84,7 @@ describe('the chat page through vite', requires('chromium'), () => {
   }, 60_000)
 })
 
-test('a client of another origin is refused through vite too', async () => {
+test('refuses a client of another origin through vite too', async () => {
   const vite = await startVite(await startDemo())
   const url = `${vite.url.replace('http', 'ws')}ws/echo`
   const own = await connect(url, { origin: new URL(vite.url).origin })
@@ -92,7 +92,7 @@ test('a client of another origin is refused through vite too', async () => {
   await expect(connect(url, { origin: 'https://evil.example' })).rejects.toThrow('403')
 })
 
-test('with changeOrigin vite hides the host that the page came from, and its own page is refused', async () => {
+test('refuses its own page with changeOrigin, since vite hides the host that the page came from', async () => {
   const demo = await startDemo()
   const vite = await createServer({
     configFile: configuration,

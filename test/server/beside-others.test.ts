@@ -58,7 +58,7 @@ describe('`ws` beside us on an http.Server', () => {
   test.each([
     ['added before us', false],
     ['added after us', true],
-  ])('%s: each has its paths, and HTTP has the rest', async (_name, oursFirst) => {
+  ])('%s: each serves its own paths, and HTTP the rest', async (_name, oursFirst) => {
     const { http, port } = await startHttp((request, response) => response.end(`plain ${request.url ?? ''}`))
     if (oursFirst) startOurs(http, '/ours')
     const theirs = startTheirs(http, '/theirs')
@@ -81,7 +81,7 @@ describe('`ws` beside us on an http.Server', () => {
     expect(theirs.clients.size).toBeGreaterThan(0)
   })
 
-  test('a thousand messages each way on both do not mix', async () => {
+  test('does not mix with us over a thousand messages each way on both', async () => {
     const { http, port } = await startHttp()
     startOurs(http, '/ours')
     startTheirs(http, '/theirs')
@@ -103,8 +103,8 @@ describe('`ws` beside us on an http.Server', () => {
   })
 })
 
-describe('an upgrade to something else', () => {
-  test('reaches its own listener, with what was sent behind it, whichever comes first', async () => {
+describe('an upgrade to another protocol', () => {
+  test('reaches its own listener, with the bytes that follow the request', async () => {
     const { http, port } = await startHttp()
     const other = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       if (request.headers.upgrade !== 'shout/1') return
@@ -128,7 +128,7 @@ describe('an upgrade to something else', () => {
     expect(await talk(port, '/')).toEqual(['ours', 'there and back'])
   })
 
-  test('where Node lets the http.Server choose, is the plain request that it wants it to be', async () => {
+  test('is a plain request where shouldUpgradeCallback of the http.Server says so', async () => {
     // Before Node.js 24.9 there is no such option, and the request comes to us as an upgrade, which is given back.
     const options: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
       shouldUpgradeCallback: (request) => request.headers.upgrade === 'websocket',

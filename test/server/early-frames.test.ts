@@ -141,8 +141,8 @@ async function framesOf(socket: Socket): Promise<ReceivedFrame[]> {
   return frames
 }
 
-describe.each(places)('frames that come over %s while authenticate runs', (_place, start) => {
-  test('are held, and come behind the connection, in order and all', async () => {
+describe.each(places)('frames that arrive over %s while authenticate runs', (_place, start) => {
+  test('are held, and delivered after the connection event, all of them and in order', async () => {
     const watched = new Watched()
     // The first come with the request, and in part.
     const first = Buffer.concat([clientFrame('text', 'at once'), clientFrame('text', 'in two chunks')])
@@ -163,7 +163,7 @@ describe.each(places)('frames that come over %s while authenticate runs', (_plac
     expect(frames[0]?.payload.toString()).toBe('are you there?')
   })
 
-  test('with a Close behind them, and the end of its side, are heard still', async () => {
+  test('are delivered even if a Close and a FIN follow them', async () => {
     const watched = new Watched()
     const socket = open(await start(watched))
     const admit = await watched.check()
@@ -175,7 +175,7 @@ describe.each(places)('frames that come over %s while authenticate runs', (_plac
     expect(watched.events).toEqual(['connection of ada', 'and goodbye', 'close 1000 clean'])
   })
 
-  test('of one that is refused with a Close frame reach nobody', async () => {
+  test('are not delivered if a Close frame refuses the connection', async () => {
     const watched = new Watched()
     const socket = open(await start(watched))
     const decide = await watched.check()
@@ -192,7 +192,7 @@ describe.each(places)('frames that come over %s while authenticate runs', (_plac
     expect(watched.events).toEqual([])
   })
 
-  test('of one that is refused do not cost it the answer', async () => {
+  test('do not keep the refusal from arriving', async () => {
     const watched = new Watched()
     const socket = open(await start(watched))
     const decide = await watched.check()
@@ -203,7 +203,7 @@ describe.each(places)('frames that come over %s while authenticate runs', (_plac
     expect(watched.events).toEqual([])
   })
 
-  test('and are malformed end their connection only', async () => {
+  test('end only their own connection if they are malformed', async () => {
     const lost = uncaught()
     const watched = new Watched()
     const connect = await start(watched)
@@ -221,30 +221,34 @@ describe.each(places)('frames that come over %s while authenticate runs', (_plac
     expect(lost).toEqual([])
   })
 
-  test.each(['before', 'after'])('and a loss of the connection just %s it is admitted', async (when) => {
-    const lost = uncaught()
-    const watched = new Watched()
-    const connect = await start(watched)
-    const socket = open(connect)
-    const admit = await watched.check()
-    socket.write(Buffer.concat(early))
-    await settled()
-    if (when === 'after') admit('ada')
-    // A unix socket has no reset.
-    if (_place === 'TCP') socket.resetAndDestroy()
-    else socket.destroy()
-    await settled()
-    if (when === 'before') admit('ada')
-    // Whether it was still a connection is for the system to say; if so, it has ended.
-    const next = open(connect)
-    const admitNext = await watched.check()
-    admitNext('grace')
-    next.write(CLOSE)
-    await framesOf(next)
-    while (!watched.events.some((event, index) => event === 'close 1000 clean' && index > 0)) await settled()
-    const connections = watched.events.filter((event) => event.startsWith('connection of ada'))
-    const ends = watched.events.filter((event) => event.startsWith('close'))
-    expect(ends).toHaveLength(connections.length + 1)
-    expect(lost).toEqual([])
-  })
+  test.each(['before', 'after'])(
+    'are dropped without an error if the connection is lost just %s it is admitted',
+    async (when) => {
+      const lost = uncaught()
+      const watched = new Watched()
+      const connect = await start(watched)
+      const socket = open(connect)
+      const admit = await watched.check()
+      socket.write(Buffer.concat(early))
+      await settled()
+      if (when === 'after') admit('ada')
+      // A unix socket has no reset.
+      if (_place === 'TCP') socket.resetAndDestroy()
+      else socket.destroy()
+      await settled()
+      if (when === 'before') admit('ada')
+      // Whether it was still a connection is for the system to say; if so, it has ended.
+      const next = open(connect)
+      const admitNext = await watched.check()
+      admitNext('grace')
+      next.write(CLOSE)
+      await framesOf(next)
+      while (!watched.events.some((event, index) => event === 'close 1000 clean' && index > 0))
+        await settled()
+      const connections = watched.events.filter((event) => event.startsWith('connection of ada'))
+      const ends = watched.events.filter((event) => event.startsWith('close'))
+      expect(ends).toHaveLength(connections.length + 1)
+      expect(lost).toEqual([])
+    },
+  )
 })

@@ -70,7 +70,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     vi.useRealTimers()
   })
 
-  test('share one timer, which ends with the last', async () => {
+  test('share one timer, which ends with the last of them', async () => {
     const { server, port } = await runningServer()
     expect(vi.getTimerCount()).toBe(0)
     const clients = await openAll(port, CONNECTIONS)
@@ -84,7 +84,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('cost nothing but one Ping each in 25 seconds, and are kept while they answer', async () => {
+  test('get one Ping each in 25 seconds and nothing else, and stay while they answer', async () => {
     const { server, port } = await runningServer()
     const clients = await openAll(port, CONNECTIONS)
     const before = server.stats().bytes
@@ -102,7 +102,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     expect(server.stats()).toMatchObject({ connections: CONNECTIONS, terminated: {} })
   })
 
-  test('those that do not answer are gone 20 seconds later, all of them and none of the others', async () => {
+  test('are terminated 20 seconds after a Ping that they do not answer, and the others stay', async () => {
     const { server, port } = await runningServer()
     const clients = await openAll(port, CONNECTIONS)
     for (const [index, client] of clients.entries()) client.answers = index % 4 !== 0
@@ -125,7 +125,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     expect(living.every(({ socket }) => !socket.destroyed)).toBe(true)
   })
 
-  test('heartbeat: false sends nothing and has no timer', async () => {
+  test('get nothing and need no timer with heartbeat: false', async () => {
     const { server, port } = await runningServer({ heartbeat: false })
     const clients = await openAll(port, 100)
     const { sent } = server.stats().bytes

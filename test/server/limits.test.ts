@@ -15,7 +15,7 @@ import { runningServer } from '../support/running-server.js'
 const KIBI = 1024
 const MEBI = 1024 * KIBI
 
-/** Sends bytes as they are to a server, and tells what it heard and how it closed. */
+/** Sends bytes as they are to a server, and tells what it received and how it closed. */
 async function afterSending(
   ...bytes: Buffer[]
 ): Promise<{ heard: number[]; closed: Promise<Closed>; socket: WebSocket<undefined> }> {
@@ -68,7 +68,7 @@ describe('by default', () => {
     expect(heard).toEqual([1])
   })
 
-  test('maxBufferedAmount is 16 MiB, and beyond it a peer is ended', async () => {
+  test('maxBufferedAmount is 16 MiB, beyond which a peer is terminated', async () => {
     const { port, next } = await runningServer()
     const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
     const closed = closeOf(socket)
@@ -84,13 +84,13 @@ describe('by default', () => {
     raw.destroy()
   })
 
-  test('there is no limit to the number of connections, from one address or from all', async () => {
+  test('the number of connections is not limited, per address or altogether', async () => {
     const { server, url } = await runningServer()
     await Promise.all(Array.from({ length: 300 }, () => connect(url)))
     expect(server.stats()).toMatchObject({ connections: 300, refused: {} })
   })
 
-  test('a check has 10 seconds', async () => {
+  test('handshakeTimeout is 10 seconds', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const signals: AbortSignal[] = []
     const { server, port } = await runningServer({
@@ -112,7 +112,7 @@ describe('by default', () => {
     expect(server.stats().refused).toEqual({ handshakeTimeout: 1 })
   })
 
-  test('a closing handshake has 30 seconds, and those of a shutdown 10', async () => {
+  test('closeTimeout is 30 seconds, and the timeout of a shutdown 10', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { server, port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
@@ -136,7 +136,7 @@ describe('by default', () => {
 })
 
 describe("slowPolicy 'skip' never skips control frames", () => {
-  test('Ping, Pong and Close go to a peer beyond the limit, between whole messages', async () => {
+  test('sends Ping, Pong and Close to a peer beyond the limit, between whole messages', async () => {
     const { port, next } = await runningServer({ slowPolicy: 'skip', maxBufferedAmount: 100 * KIBI })
     const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
     const message = Buffer.alloc(50 * KIBI, 'x')
@@ -183,7 +183,7 @@ describe("slowPolicy 'skip' never skips control frames", () => {
     expect(messages).toHaveLength(delivered)
   })
 
-  test('nor the Pings of the heartbeat: a peer that does not read is found out', async () => {
+  test('sends the Pings of the heartbeat, so a peer that does not read is detected', async () => {
     const { port, next } = await runningServer({
       slowPolicy: 'skip',
       maxBufferedAmount: 10 * KIBI,
@@ -200,7 +200,7 @@ describe("slowPolicy 'skip' never skips control frames", () => {
   })
 })
 
-test('each limit is held by itself: one connection that exceeds its own costs no other', async () => {
+test('a connection that exceeds a limit does not affect the others', async () => {
   const { running, client, socket } = await openPair()
   const received = inbox(socket)
   for (const bytes of [

@@ -25,7 +25,7 @@ async function listeningAt(unixPath: string, unixMode?: number): Promise<WebSock
 }
 
 describe('unixPath', () => {
-  test('serves at a unix socket, and removes it when it closes', async () => {
+  test('listens on a unix socket, and removes it when it closes', async () => {
     const path = join(folder(), 'socket')
     const server = await listeningAt(path)
     expect(server.address()).toBe(path)
@@ -39,13 +39,13 @@ describe('unixPath', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('unixMode says who may connect', async () => {
+  test('gives the unix socket the mode unixMode', async () => {
     const path = join(folder(), 'socket')
     await listeningAt(path, 0o660)
     expect(statSync(path).mode & 0o777).toBe(0o660)
   })
 
-  test('a stale socket, left by a process that was killed, is removed', async () => {
+  test('removes a stale socket that a killed process left behind', async () => {
     const path = join(folder(), 'socket')
     const program = new Program(process.execPath, [
       '--eval',
@@ -59,7 +59,7 @@ describe('unixPath', () => {
     client.terminate()
   })
 
-  test("a socket on which somebody listens is an 'error', and stays", async () => {
+  test("emits 'error' for a socket on which another process listens, and leaves it in place", async () => {
     const path = join(folder(), 'socket')
     await listeningAt(path)
     const late = new WebSocketServer({ unixPath: path })
@@ -69,7 +69,7 @@ describe('unixPath', () => {
     client.terminate()
   })
 
-  test("a file of another kind is an 'error', and stays as it is", async () => {
+  test("emits 'error' for a file of another kind, and does not change it", async () => {
     const path = join(folder(), 'file')
     writeFileSync(path, 'precious')
     const server = new WebSocketServer({ unixPath: path })
@@ -78,13 +78,13 @@ describe('unixPath', () => {
     expect(readFileSync(path, 'utf8')).toBe('precious')
   })
 
-  test("a folder that does not exist is an 'error'", async () => {
+  test("emits 'error' for a folder that does not exist", async () => {
     const server = new WebSocketServer({ unixPath: join(folder(), 'nowhere', 'socket') })
     const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
     expect(error.syscall).toBe('listen')
   })
 
-  test('close() before it listens is the end of it', async () => {
+  test('does not listen if close() is called before', async () => {
     const path = join(folder(), 'socket')
     const server = new WebSocketServer({ unixPath: path })
     server.close()
@@ -97,7 +97,7 @@ describe('unixPath', () => {
 })
 
 describe('a server with a port of its own', () => {
-  test('gives a request that dribbles in no more time than handshakeTimeout', async () => {
+  test('gives a request that arrives slowly no more time than handshakeTimeout', async () => {
     const { port } = await runningServer({ handshakeTimeout: 60 })
     const socket = connectSocket(port, '127.0.0.1')
     socket.write('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso')
@@ -112,7 +112,7 @@ describe('a server with a port of its own', () => {
     expect(answer.fields.get('content-length')).toBe(String(answer.body.length))
   })
 
-  test('ends on a port that closes while it is being opened', async () => {
+  test('closes while it starts to listen', async () => {
     const blocker = createServer().listen(0, '127.0.0.1')
     await once(blocker, 'listening')
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })

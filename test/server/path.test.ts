@@ -29,17 +29,17 @@ describe('pathnameOf', () => {
 })
 
 describe('matchPath', () => {
-  test('without a path everything is owned', () => {
+  test('matches every request without a path', () => {
     expect(matchPath(undefined, requestWith({ url: '/any' }))).toEqual({})
   })
 
-  test('a string is the whole path', () => {
+  test('compares a string with the whole path', () => {
     expect(matchPath('/chat', requestWith({ url: '/chat?token=1' }))).toEqual({})
     expect(matchPath('/chat', requestWith({ url: '/chat/' }))).toBeUndefined()
     expect(matchPath('/chat', requestWith({ url: '/Chat' }))).toBeUndefined()
   })
 
-  test('the groups of a pattern are params, decoded where they are encoded', () => {
+  test('takes the params from the groups of a pattern, and decodes them', () => {
     const path = /^\/chat\/(?<room>[^/]+)\/(?<thread>\d+)?$/
     expect(matchPath(path, requestWith({ url: '/chat/caf%C3%A9/7' }))).toEqual({ room: 'café', thread: '7' })
     expect(matchPath(path, requestWith({ url: '/chat/a%2Fb/' }))).toEqual({ room: 'a/b' })
@@ -48,12 +48,12 @@ describe('matchPath', () => {
     expect(matchPath(/^\/x/, requestWith({ url: '/xyz' }))).toEqual({})
   })
 
-  test.each(['g', 'y'])('a pattern with the flag %s matches each time', (flags) => {
+  test.each(['g', 'y'])('matches a pattern with the flag %s each time', (flags) => {
     const path = new RegExp('^/a$', flags)
     for (let time = 0; time < 3; time++) expect(matchPath(path, requestWith({ url: '/a' }))).toEqual({})
   })
 
-  test('a function tells by path and request', () => {
+  test('calls a function with the path and the request', () => {
     const path = vi.fn((pathname: string) => pathname === '/yes' || (pathname === '/with' && { id: '1' }))
     const request = requestWith({ url: '/yes?no' })
     expect(matchPath(path, request)).toEqual({})
@@ -118,7 +118,7 @@ test.each([
 })
 
 describe('at a server', () => {
-  test('params reach the socket; other paths are a 404', async () => {
+  test('params reach the socket, and other paths get a 404', async () => {
     const running = await runningServer({ path: /^\/room\/(?<room>\w+)$/ })
     const [client, { socket }] = await Promise.all([connect(`${running.url}/room/tea?x=1`), running.next()])
     expect(socket.params).toEqual({ room: 'tea' })
@@ -127,7 +127,7 @@ describe('at a server', () => {
     expect([status, body]).toEqual([404, 'No websocket is served at this path\n'])
   })
 
-  test('a function that throws is a 500, told to the server', async () => {
+  test("a function that throws is a 500, and an 'error' of the server", async () => {
     const { server, port } = await runningServer({
       path: () => {
         throw new Error('no idea')

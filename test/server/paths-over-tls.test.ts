@@ -10,7 +10,7 @@ import { inbox } from '../support/inbox.js'
 import { expectComplete } from '../support/refused.js'
 import { endWithTest } from '../support/running-server.js'
 
-test('several servers share an https.Server by string, pattern and predicate; HTTP and what nobody owns are answered', async () => {
+test('several servers share an https.Server by string, pattern and function, and everything else is answered', async () => {
   const certificate = makeCertificate()
   const https = createServer(certificate, (request, response) => {
     response.end(`page ${request.url ?? ''}`)

@@ -23,7 +23,7 @@ describe('routes()', () => {
     '/ws/a.b(c)/': (socket) => socket.send('literal'),
   }
 
-  test('gives each path to its handler, with its params', async () => {
+  test('calls the handler of each path, with its params', async () => {
     const port = await portOf(routes(table, { port: 0, host: '127.0.0.1' }))
     const first = async (path: string): Promise<unknown> => {
       const client = await connect(`ws://127.0.0.1:${port}${path}`)
@@ -58,7 +58,7 @@ describe('routes()', () => {
     expect((await refused(port, {}, 'GET /a/b HTTP/1.1')).status).toBe(404)
   })
 
-  test('a path that is in none is refused with 404', async () => {
+  test('refuses a path that matches no pattern with 404', async () => {
     const server = routes(table, { port: 0, host: '127.0.0.1' })
     const port = await portOf(server)
     for (const path of ['/', '/ws/chat/', '/ws/chat/a/b/', '/ws/chat//', '/ws/aXb(c)/']) {
@@ -67,7 +67,7 @@ describe('routes()', () => {
     expect(server.stats()).toMatchObject({ connections: 0, accepted: 0 })
   })
 
-  test('has the request and the user as a server has, and shares an http.Server', async () => {
+  test('passes the request and the user on, and shares an http.Server', async () => {
     const { http, port } = await startHttp()
     const seen: [string, IncomingMessage['url']][] = []
     const server = routes<string>(
@@ -79,7 +79,7 @@ describe('routes()', () => {
     expect(seen).toEqual([['somebody', '/anything?x=1']])
   })
 
-  test('a handler that rejects closes its connection with 1011', async () => {
+  test('closes the connection of a handler that rejects with 1011', async () => {
     const server = routes(
       { '/fails': (socket) => (socket.on('error', () => {}), Promise.reject(new Error('a bug'))) },
       { port: 0, host: '127.0.0.1' },
@@ -88,7 +88,10 @@ describe('routes()', () => {
     expect(await closeOf(client)).toMatchObject({ code: 1011 })
   })
 
-  test.each(['ws/echo', '', '/ws/:', '/ws/:1', '/:a-b'])('%j is no pattern', (pattern) => {
-    expect(() => routes({ [pattern]: () => {} }, { noServer: true })).toThrow(TypeError)
-  })
+  test.each(['ws/echo', '', '/ws/:', '/ws/:1', '/:a-b'])(
+    'throws a TypeError for the pattern %j',
+    (pattern) => {
+      expect(() => routes({ [pattern]: () => {} }, { noServer: true })).toThrow(TypeError)
+    },
+  )
 })

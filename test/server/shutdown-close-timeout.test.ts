@@ -5,7 +5,7 @@ import { FrameReader, opcode } from '../support/raw-frame.js'
 import { clientFrame, pausedClient } from '../support/paused-client.js'
 import { runningServer } from '../support/running-server.js'
 
-test('a shutdown waits for its own timeout, not for closeTimeout', async () => {
+test('a shutdown waits for its own timeout instead of closeTimeout', async () => {
   const { server, port, next } = await runningServer({ closeTimeout: 100 })
   const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
   const clock = await runningServer({ heartbeat: { interval: 150, timeout: 5000 } })

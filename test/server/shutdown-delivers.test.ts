@@ -64,7 +64,7 @@ const senders: [string, WebSocketServerOptions, Sender][] = [
 describe.each(senders)(
   '1,000 messages of 10 KiB that were %s just before the shutdown',
   (_name, options, send) => {
-    test('all reach a peer that reads, and 1001 behind them', async () => {
+    test('all reach a peer that reads, followed by 1001', async () => {
       const { server, url, next } = await runningServer(options)
       const [client, { socket }] = await Promise.all([
         connect(url, options.perMessageDeflate ? { perMessageDeflate: true } : {}),
@@ -100,7 +100,7 @@ describe.each(senders)(
   },
 )
 
-test('a peer that begins to read only when the server is shutting down misses nothing', async () => {
+test('a peer that starts to read during the shutdown misses nothing', async () => {
   const { server, port, next } = await runningServer()
   const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
   const callbacks: (Error | null | undefined)[] = []
@@ -129,7 +129,7 @@ async function framesOf(raw: Socket): Promise<ReceivedFrame[]> {
   return frames
 }
 
-test('what a peer is still sending is heard, and its own Close is waited for', async () => {
+test('a shutdown delivers what a peer is still sending, and waits for its Close', async () => {
   const { server, port, next } = await runningServer()
   const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
   const heard = inbox(socket)
@@ -144,7 +144,7 @@ test('what a peer is still sending is heard, and its own Close is waited for', a
 })
 
 describe('a peer that does not complete the closing handshake', () => {
-  test('is ended at the timeout and counted, whatever it does instead', async () => {
+  test('is terminated at the timeout and counted, whatever it does instead', async () => {
     const { server, port, url, next } = await runningServer()
     const ignores = await openAsClient(port)
     const sendsOn = await openAsClient(port)
@@ -174,7 +174,7 @@ describe('a peer that does not complete the closing handshake', () => {
     expect(server.stats()).toMatchObject({ connections: 0, accepted: 5, bufferedAmount: 0 })
   })
 
-  test('is ended even if it is we who do not listen', async () => {
+  test('is terminated even if its socket is paused here', async () => {
     const { server, url, next } = await runningServer()
     const [client, { socket }] = await Promise.all([connect(url), next()])
     socket.pause()
@@ -183,7 +183,7 @@ describe('a peer that does not complete the closing handshake', () => {
   })
 })
 
-describe('a new upgrade while a server shuts down', () => {
+describe('a new upgrade during a shutdown', () => {
   const UNAVAILABLE = { status: 503, body: 'The server is shutting down\n' }
 
   /** Begins a shutdown that lasts until its peer is told to answer. */
@@ -203,7 +203,7 @@ describe('a new upgrade while a server shuts down', () => {
     return { server, finish }
   }
 
-  test('is answered 503 on a shared http.Server, whose other servers and requests go on', async () => {
+  test('gets a 503 on a shared http.Server, whose other servers and requests are served', async () => {
     const { http, port } = await startHttp((_request, response) => response.end('plain'))
     const other = new WebSocketServer({ server: http, path: '/staying' })
     const { server, finish } = await shuttingDown({ server: http, path: '/going' }, port)
@@ -220,7 +220,7 @@ describe('a new upgrade while a server shuts down', () => {
     await other.shutdown()
   })
 
-  test('is answered 503 with noServer', async () => {
+  test('gets a 503 with noServer', async () => {
     const { http, port } = await startHttp()
     const held: { server?: WebSocketServer } = {}
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -235,7 +235,7 @@ describe('a new upgrade while a server shuts down', () => {
     expect(await result).toEqual({ closed: 0, terminated: 1 })
   })
 
-  test('is answered 503 on a port of its own where it came in time, and finds nobody where it did not', async () => {
+  test('gets a 503 on a port of its own if its TCP connection is older, and no connection otherwise', async () => {
     const { server, port } = await runningServer()
     const early = connectSocket(port, '127.0.0.1')
     await once(early, 'connect')

@@ -16,7 +16,7 @@ import { runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 
 describe('shutdown()', () => {
-  test('closes everybody with 1001, takes nobody new, and says how it went', async () => {
+  test('closes all connections with 1001, accepts no new ones, and returns the counts', async () => {
     const { server, url } = await runningServer()
     const clients = await Promise.all([1, 2, 3].map(() => connect(url)))
     const closes = clients.map(closeOf)
@@ -30,14 +30,14 @@ describe('shutdown()', () => {
     expect(server.address()).toBeNull()
   })
 
-  test('with a code and a reason', async () => {
+  test('closes with a code and a reason', async () => {
     const { client, running } = await openPair()
     const close = closeOf(client)
     await running.server.shutdown({ code: 1012, reason: 'be right back' })
     expect(await close).toMatchObject({ code: 1012, reason: 'be right back' })
   })
 
-  test('refuses a code that may not be sent, and goes on', async () => {
+  test('rejects a code that must not be sent, and keeps serving', async () => {
     const { client, running } = await openPair()
     await expect(running.server.shutdown({ code: 1005 })).rejects.toThrow(TypeError)
     await expect(running.server.shutdown({ reason: 'x'.repeat(124) })).rejects.toThrow(RangeError)
@@ -45,7 +45,7 @@ describe('shutdown()', () => {
     expect(client.readyState).toBe(WebSocket.OPEN)
   })
 
-  test('ends peers that never answer, or never read, when the time is over', async () => {
+  test('terminates peers that never answer or never read after the timeout', async () => {
     const { server, port, next } = await runningServer()
     const silent = await openAsClient(port)
     const stalled = await pausedClient(port)
@@ -59,7 +59,7 @@ describe('shutdown()', () => {
     stalled.destroy()
   })
 
-  test('ends half-open handshakes and silent TCP connections when the time is over', async () => {
+  test('ends incomplete handshakes and silent TCP connections after the timeout', async () => {
     const { server, port } = await runningServer()
     const half = connectSocket(port, '127.0.0.1')
     const mute = connectSocket(port, '127.0.0.1')
@@ -75,7 +75,7 @@ describe('shutdown()', () => {
     await Promise.all(ends)
   })
 
-  test('does not wait for checks of handshakes beyond its time, and aborts them', async () => {
+  test('aborts the checks of handshakes after the timeout', async () => {
     const checks = new Queue<AbortSignal>()
     const { server, port } = await runningServer({
       authenticate: (_request, { signal }) => {
@@ -92,7 +92,7 @@ describe('shutdown()', () => {
     raw.destroy()
   })
 
-  test('answers 503 to a handshake whose check ends meanwhile', async () => {
+  test('responds with 503 to a handshake whose check finishes meanwhile', async () => {
     const checks = new Queue<(user: undefined) => void>()
     const { server, port } = await runningServer({
       authenticate: () =>
@@ -111,7 +111,7 @@ describe('shutdown()', () => {
     await shutdown
   })
 
-  test('counts also those that were closing already, and can be asked for twice', async () => {
+  test('counts connections that were closing before, and can be called twice', async () => {
     const { client, socket, running } = await openPair()
     socket.close(4000)
     const [first, second] = await Promise.all([running.server.shutdown(), running.server.shutdown()])
@@ -121,7 +121,7 @@ describe('shutdown()', () => {
     expect(await running.server.shutdown()).toEqual({ closed: 0, terminated: 0 })
   })
 
-  test('leaves a shared http.Server and its own connections alone', async () => {
+  test('leaves a shared http.Server and its other connections alone', async () => {
     const { http, port } = await startHttp()
     const server = new WebSocketServer({ server: http })
     const plain = connectSocket(port, '127.0.0.1')
@@ -215,7 +215,7 @@ describe('F41: the bookkeeping of a server', () => {
 })
 
 describe('shutdown({ spread })', () => {
-  test('closes a few at a time, in no order, and all in the end', async () => {
+  test('closes all, a few at a time and in random order', async () => {
     const { server, url, next } = await runningServer()
     const clients = await Promise.all(Array.from({ length: 60 }, () => connect(url)))
     const sockets = []
@@ -232,7 +232,7 @@ describe('shutdown({ spread })', () => {
     expect(order).not.toEqual(order.toSorted((one, other) => one - other))
   })
 
-  test('counts those who leave before their turn', async () => {
+  test('counts connections that close before their turn', async () => {
     const { server, url, next } = await runningServer()
     const [first, second] = await Promise.all([connect(url), connect(url)])
     await next()
@@ -243,7 +243,7 @@ describe('shutdown({ spread })', () => {
     expect(await shutdown).toEqual({ closed: 2, terminated: 0 })
   })
 
-  test('without anybody there is nothing to wait for', async () => {
+  test('resolves at once without connections', async () => {
     const { server } = await runningServer()
     expect(await server.shutdown({ spread: 9000 })).toEqual({ closed: 0, terminated: 0 })
   })

@@ -11,7 +11,7 @@ import { refused } from '../support/refused.js'
 import { runningServer } from '../support/running-server.js'
 
 describe('stats()', () => {
-  test('is all zero at first', async () => {
+  test('starts at zero', async () => {
     const { server } = await runningServer()
     expect(server.stats()).toEqual({
       connections: 0,
@@ -25,7 +25,7 @@ describe('stats()', () => {
     })
   })
 
-  test('counts connections that are open, and those that were', async () => {
+  test('counts open connections and accepted ones', async () => {
     const { server, url, next } = await runningServer()
     const clients = await Promise.all([1, 2, 3].map(() => connect(url)))
     const { socket } = await next()
@@ -36,7 +36,7 @@ describe('stats()', () => {
     expect(server.stats()).toMatchObject({ connections: 2, accepted: 3, terminated: {} })
   })
 
-  test('counts whole messages each way, broadcasts once a member', async () => {
+  test('counts whole messages each way, and broadcasts once for each member', async () => {
     const { server, url, next } = await runningServer()
     const hub = new Hub()
     const clients = await Promise.all([connect(url), connect(url)])
@@ -56,7 +56,7 @@ describe('stats()', () => {
     expect(server.stats().messages).toEqual({ received: 3, sent: 4 })
   })
 
-  test('counts the bytes of the sockets, also of those that are closed', async () => {
+  test('counts the bytes of the sockets, including those that have closed', async () => {
     const { server, port, next } = await runningServer()
     const { peer } = await openAsClient(port)
     const { socket } = await next()
@@ -76,7 +76,7 @@ describe('stats()', () => {
     expect(server.stats().bytes).toEqual({ received: between.received + 6, sent: between.sent + 2 })
   })
 
-  test('tells what waits for slow peers', async () => {
+  test('adds up the bytes that wait for slow peers', async () => {
     const { server, port, next } = await runningServer()
     const stalled = await pausedClient(port)
     const { socket } = await next()
@@ -86,7 +86,7 @@ describe('stats()', () => {
     stalled.destroy()
   })
 
-  test('counts refusals by their reasons', async () => {
+  test('counts refusals by reason', async () => {
     const { server, port, url } = await runningServer<string>({
       path: '/',
       maxConnections: 2,
@@ -128,7 +128,7 @@ describe('stats()', () => {
     })
   })
 
-  test('counts those beyond maxConnections, and those during the shutdown', async () => {
+  test('counts refusals beyond maxConnections', async () => {
     const { server, port, url } = await runningServer({ maxConnections: 1 })
     const { peer } = await openAsClient(port)
     await expect(connect(url)).rejects.toThrow('503')
@@ -139,7 +139,7 @@ describe('stats()', () => {
     await shutdown
   })
 
-  test('counts what ended without a closing handshake by the cause', async () => {
+  test('counts connections that ended without a closing handshake by cause', async () => {
     const { server, port, next } = await runningServer({ closeTimeout: 20, maxBufferedAmount: 100_000 })
     const open = async (): ReturnType<typeof openAsClient> => {
       return openAsClient(port)
@@ -180,7 +180,7 @@ describe('stats()', () => {
     })
   })
 
-  test('goes on with clientTracking off', async () => {
+  test('counts with clientTracking off too', async () => {
     const { running, client, socket } = await openPair({ server: { clientTracking: false } })
     const heard = inbox(socket)
     client.send('a')

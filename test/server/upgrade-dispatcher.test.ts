@@ -27,7 +27,7 @@ function ownerOf(path: string, upgrades: string[]): UpgradeOwner {
   }
 }
 
-test('there is one for an http.Server, with one listener while there are owners', async () => {
+test('an http.Server has one dispatcher, with one listener while there are owners', async () => {
   const { http } = await startHttp()
   const dispatcher = UpgradeDispatcher.of(http)
   expect(UpgradeDispatcher.of(http)).toBe(dispatcher)
@@ -56,7 +56,7 @@ test('there is one for an http.Server, with one listener while there are owners'
   expect(counts).toEqual([0, 1, 1, 1, 0, 0])
 })
 
-test('the first that owns a request takes it', async () => {
+test('the first owner of a request takes it', async () => {
   const { http, port } = await startHttp()
   const upgrades: string[] = []
   const others: string[] = []
@@ -68,7 +68,7 @@ test('the first that owns a request takes it', async () => {
   expect([upgrades, others]).toEqual([['/b', '/a'], []])
 })
 
-test('what nobody of ours owns is left to others who listen, websocket or not', async () => {
+test('an upgrade without an owner is left to other listeners, to websocket or not', async () => {
   const { http, port } = await startHttp()
   UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
   http.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
@@ -115,23 +115,26 @@ test('a path function that throws in handleUpgrade() is a 500 as well', async ()
 })
 
 test.each([
-  ['nobody owns', 'websocket'],
+  ['has no owner', 'websocket'],
   ['is not to websocket', 'h2c'],
-])('a client that resets while it is told that its upgrade %s ends nothing', async (_name, upgrade) => {
-  const lost = uncaught()
-  const { http } = await startHttp()
-  UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
-  const { here } = await socketPair()
-  const closed = new Promise((resolve) => here.once('close', resolve))
-  http.emit('upgrade', requestWith({ url: '/', headers: { upgrade } }), here, Buffer.alloc(0))
-  here.destroy(new Error('read ECONNRESET'))
-  await closed
-  await settled()
-  expect(here.errored).toEqual(new Error('read ECONNRESET'))
-  expect(lost).toEqual([])
-})
+])(
+  'a client that resets during the answer to an upgrade that %s causes no uncaught error',
+  async (_name, upgrade) => {
+    const lost = uncaught()
+    const { http } = await startHttp()
+    UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
+    const { here } = await socketPair()
+    const closed = new Promise((resolve) => here.once('close', resolve))
+    http.emit('upgrade', requestWith({ url: '/', headers: { upgrade } }), here, Buffer.alloc(0))
+    here.destroy(new Error('read ECONNRESET'))
+    await closed
+    await settled()
+    expect(here.errored).toEqual(new Error('read ECONNRESET'))
+    expect(lost).toEqual([])
+  },
+)
 
-test('an http.Server that closes and listens again has its websockets again', async () => {
+test('an http.Server that closes and listens again serves websockets again', async () => {
   const { http, port } = await startHttp()
   const server = new WebSocketServer({ server: http })
   endWithTest(server)
@@ -147,7 +150,7 @@ test('an http.Server that closes and listens again has its websockets again', as
   expect([second.readyState, listening.mock.calls.length]).toEqual([1, 1])
 })
 
-test("whoever wraps the server's emit in between, and leaves or stays, changes nothing", async () => {
+test('F32: upgrades pass through an emit that somebody else has put in front of ours', async () => {
   const { http, port } = await startHttp()
   const upgrades: string[] = []
   const dispatcher = UpgradeDispatcher.of(http)
@@ -168,7 +171,7 @@ test("whoever wraps the server's emit in between, and leaves or stays, changes n
   http.emit = before
 })
 
-test('a server that nobody of ours is on any more emits as before', async () => {
+test('F32: a server emits as before once the last of our servers has left', async () => {
   const { http } = await startHttp()
   const before: unknown = Reflect.get(http, 'emit')
   const owner = ownerOf('/ours', [])

@@ -15,9 +15,9 @@ interface User {
   readonly name: string
 }
 
-// What is expected of types is checked by `npm run typecheck`.
+// `npm run typecheck` checks the expectations about types.
 
-test('the type of socket.user is what authenticate returns, refusals aside, or what the type parameter says', async () => {
+test('the type of socket.user is what authenticate returns besides refusals', async () => {
   const inferred = new WebSocketServer({
     port: 0,
     host: '127.0.0.1',
@@ -55,7 +55,7 @@ test('F33: a user that is never undefined needs authenticate', () => {
   new WebSocketServer(options).close()
 })
 
-test('by default there is no user', () => {
+test('the type of socket.user is undefined by default, and the type parameter otherwise', () => {
   const server = new WebSocketServer({ noServer: true })
   server.on('connection', (socket) => {
     expectTypeOf(socket.user).toEqualTypeOf<undefined>()

@@ -29,7 +29,7 @@ function summary({ status, fields, body }: HttpAnswer): [number, string | undefi
 describe('maxConnections', () => {
   const FULL = [503, '5', 'The server has reached its limit of connections\n']
 
-  test('more are told to come later, until one leaves', async () => {
+  test('refuses further connections with 503 until one closes', async () => {
     const { server, port, url } = await runningServer({ maxConnections: 2 })
     await Promise.all([connect(url), connect(url)])
     expect(summary(await refused(port))).toEqual(FULL)
@@ -39,7 +39,7 @@ describe('maxConnections', () => {
     expect(summary(await refused(port))).toEqual(FULL)
   })
 
-  test('a handshake that is looked at counts', async () => {
+  test('counts handshakes that are being checked', async () => {
     let admit: (user: undefined) => void = () => {}
     const { server, port } = await runningServer({
       maxConnections: 1,
@@ -58,7 +58,7 @@ describe('maxConnections', () => {
     expect(summary(await refused(port))).toEqual(FULL)
   })
 
-  test('those that were refused do not count', async () => {
+  test('does not count refused connections', async () => {
     const { port, url } = await runningServer({
       maxConnections: 1,
       authenticate: (request) => (request.url === '/no' ? refuse(401) : undefined),
@@ -77,7 +77,7 @@ describe('maxConnections', () => {
 describe('maxConnectionsPerAddress', () => {
   const TOO_MANY = [429, '5', 'There are too many connections from this address\n']
 
-  test('more from one address are refused, others are not', async () => {
+  test('refuses further connections from one address, and not those from others', async () => {
     const { server, port } = await runningServer({ maxConnectionsPerAddress: 2, trustProxy: 1 })
     const from = (address: string): Record<string, string> => ({ 'X-Forwarded-For': address })
     await openAsClient(port, from('1.1.1.1'))
@@ -91,13 +91,13 @@ describe('maxConnectionsPerAddress', () => {
     expect(server.clients?.size).toBe(1)
   })
 
-  test('counts by the connection where no proxy is trusted', async () => {
+  test('counts by the address of the socket if no proxy is trusted', async () => {
     const { port } = await runningServer({ maxConnectionsPerAddress: 1 })
     await openAsClient(port, { 'X-Forwarded-For': '1.1.1.1' })
     expect(summary(await refused(port, { 'X-Forwarded-For': '2.2.2.2' }))).toEqual(TOO_MANY)
   })
 
-  test('where there are no addresses, at a unix socket, there is nothing to count', async () => {
+  test('counts nothing on a unix socket, where there are no addresses', async () => {
     const unixPath = join(temporaryFolder(), 'socket')
     const server = new WebSocketServer({ unixPath, maxConnectionsPerAddress: 1 })
     await once(server, 'listening')
@@ -106,14 +106,14 @@ describe('maxConnectionsPerAddress', () => {
     await server.shutdown()
   })
 
-  test('maxConnections goes first', async () => {
+  test('is checked after maxConnections', async () => {
     const { port, url } = await runningServer({ maxConnections: 1, maxConnectionsPerAddress: 1 })
     await connect(url)
     expect((await refused(port)).status).toBe(503)
   })
 })
 
-test('the checks go from the cheap to the dear: limits, origin, verifyClient, authenticate', async () => {
+test('runs the cheapest checks first: limits, origin, verifyClient, authenticate', async () => {
   const asked: string[] = []
   const { port } = await runningServer({
     maxConnections: 1,

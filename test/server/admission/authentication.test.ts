@@ -36,13 +36,13 @@ async function waitingServer(
 
 function handshake(port: number): Socket {
   const socket = connectSocket(port, '127.0.0.1')
-  // It may be reset, which is for the test to look at.
+  // The test checks whether it is reset.
   socket.on('error', () => {})
   socket.write(handshakeText())
   return socket
 }
 
-describe('the outcome', () => {
+describe('the outcome of authenticate', () => {
   test('is the user of the socket', async () => {
     const running = await runningServer<{ name: string }>({
       authenticate: (request) => ({ name: request.url ?? '' }),
@@ -63,7 +63,7 @@ describe('the outcome', () => {
       'a rejection',
       () => Promise.reject(refuse(401, { headers: { 'WWW-Authenticate': 'Bearer' }, body: 'who?' })),
     ],
-  ])('is a refusal, %s: that answer, and no connection', async (_name, authenticate) => {
+  ])('is a refusal if it is %s: that response, and no connection', async (_name, authenticate) => {
     const { server, port } = await runningServer({ authenticate })
     const connections = vi.fn()
     const errors = vi.fn()
@@ -74,7 +74,7 @@ describe('the outcome', () => {
     expect(errors).not.toHaveBeenCalled()
   })
 
-  test("is a Close frame, which a browser's page gets to see", async () => {
+  test("is a Close frame, which a browser's page can see", async () => {
     const { server, url } = await runningServer({ authenticate: () => refuse.close(4401, 'who?') })
     const connections = vi.fn()
     server.on('connection', connections)
@@ -88,7 +88,7 @@ describe('the outcome', () => {
   test.each<[string, unknown, string]>([
     ['an Error', new Error('the database is down'), 'the database is down'],
     ['anything', 'the database is down', 'the database is down'],
-  ])("is a failure, %s: 500, which tells the client nothing, and 'error'", async (_name, thrown, message) => {
+  ])("is a 500 without details and an 'error' if it is %s", async (_name, thrown, message) => {
     const { server, port } = await runningServer({
       authenticate: () => Promise.reject(thrown as Error),
     })
@@ -99,7 +99,7 @@ describe('the outcome', () => {
     expect(errors.map((error) => error.message)).toEqual([message])
   })
 
-  test('a failure that nobody listens to is a warning of the process', async () => {
+  test("is a warning of the process if 'error' has no listener", async () => {
     const { port } = await runningServer({
       authenticate: () => {
         throw new Error('nobody hears this')
@@ -110,7 +110,7 @@ describe('the outcome', () => {
     expect((await warned)[0].message).toBe('A listener failed: nobody hears this')
   })
 
-  test("an async listener for 'error' that fails itself is heard once, and then is a warning", async () => {
+  test("is a warning if an async listener of 'error' rejects, which is called once", async () => {
     const lost = uncaught()
     const { server, port } = await runningServer({
       authenticate: () => {
@@ -127,7 +127,7 @@ describe('the outcome', () => {
     expect(lost).toEqual([])
   })
 
-  test('comes too late: 503, and the signal is aborted', async () => {
+  test('is a 503 and an aborted signal after handshakeTimeout', async () => {
     const { port, checks, server } = await waitingServer({ handshakeTimeout: 30 })
     const errors = vi.fn()
     server.on('error', errors)
@@ -152,8 +152,8 @@ describe('the outcome', () => {
   }
 })
 
-describe('meanwhile', () => {
-  test('what the client sends is kept, and delivered behind the connection', async () => {
+describe('while authenticate runs', () => {
+  test('what the client sends is kept, and delivered after the connection event', async () => {
     const { port, checks, next } = await waitingServer()
     const raw = handshake(port)
     raw.write(clientFrame('text', 'early'))
@@ -177,7 +177,7 @@ describe('meanwhile', () => {
     await answer
   }
 
-  test('the client sends no more than a bounded amount', async () => {
+  test('the client can send only a bounded amount', async () => {
     const { port, checks, next } = await waitingServer()
     const raw = handshake(port)
     const { finish } = await checks.next()
@@ -202,7 +202,7 @@ describe('meanwhile', () => {
     ['ends its side', (raw) => raw.end()],
     ['leaves', (raw) => raw.destroy()],
     ['resets the connection', (raw) => raw.resetAndDestroy()],
-  ])('a client that %s aborts the signal, and is no connection', async (_name, leave) => {
+  ])('a client that %s aborts the signal, and does not become a connection', async (_name, leave) => {
     const lost = uncaught()
     const { server, port, checks } = await waitingServer({ maxConnections: 1 })
     const heard = vi.fn()
@@ -230,7 +230,7 @@ describe('meanwhile', () => {
     expect(lost).toEqual([])
   })
 
-  test('a client that resets while the check fails costs nothing but the report', async () => {
+  test('a client that resets while the check fails has no effect but the report', async () => {
     const lost = uncaught()
     const { server, port, checks } = await waitingServer()
     const raw = handshake(port)
@@ -246,7 +246,7 @@ describe('meanwhile', () => {
     expect(lost).toEqual([])
   })
 
-  test('a check that heeds the signal may throw its reason: the 503 stands', async () => {
+  test('a check may throw the reason of its signal, and the response is still a 503', async () => {
     const { server, port } = await runningServer({
       handshakeTimeout: 20,
       authenticate: async (_request, { signal }) => {
@@ -260,7 +260,7 @@ describe('meanwhile', () => {
     expect(errors).not.toHaveBeenCalled()
   })
 
-  test('nothing is left on the socket once it is open', async () => {
+  test('no listener is left on the socket once it is open', async () => {
     const { port, checks, next } = await waitingServer()
     const opening = openAsClient(port)
     const { finish, signal } = await checks.next()
@@ -277,7 +277,7 @@ describe('meanwhile', () => {
     expect(signal.aborted).toBe(false)
   })
 
-  test("what came early waits while the 'connection' listener pauses the socket", async () => {
+  test("early messages wait while the 'connection' listener pauses the socket", async () => {
     const { server, port, checks } = await waitingServer()
     const seen = new Queue<string>()
     server.on('connection', (socket) => {

@@ -45,7 +45,7 @@ test.each([
   expect(queryToken(requestWith({ url }), name)).toBe(token)
 })
 
-test('the parameter is token by default, and a request needs no target', () => {
+test('queryToken reads the parameter token by default, and takes a request without a target', () => {
   expect(queryToken(requestWith({ url: '/?token=t' }))).toBe('t')
   const request = requestWith({})
   delete request.url
@@ -79,7 +79,7 @@ describe('subprotocolToken', () => {
     expect(subprotocolToken(request, 'token.')).toBe(token)
   })
 
-  test('takes what carried one off the offer, and every one that was asked for', () => {
+  test('takes every subprotocol that contains a requested token out of the offer', () => {
     const request = requestWith({ headers: { 'sec-websocket-protocol': 'a.1, chat, b.2' } })
     const offered = new Set(['a.1', 'chat', 'b.2'])
     expect(withoutSecrets(offered, request)).toBe(offered)
@@ -92,7 +92,7 @@ describe('subprotocolToken', () => {
     authenticate: (request) => subprotocolToken(request, 'token.') ?? refuse(401),
   }
 
-  test('a token is never sent back', async () => {
+  test('is never sent back', async () => {
     const running = await runningServer(options)
     const [client, { socket }] = await Promise.all([
       connect(running.url, ['token.secret', 'chat']),
@@ -104,7 +104,7 @@ describe('subprotocolToken', () => {
     expect(response.fields.has('sec-websocket-protocol')).toBe(false)
   })
 
-  test('handleProtocols is not offered it', async () => {
+  test('is not passed to handleProtocols', async () => {
     const offers: string[][] = []
     const running = await runningServer({
       ...options,

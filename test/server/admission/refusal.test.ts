@@ -12,13 +12,13 @@ async function written(refusal: Refusal): Promise<HttpAnswer> {
   return readAnswer(there)
 }
 
-test('a refusal is a complete answer with the words of its status', async () => {
+test('a refusal is a complete response with the words of its status', async () => {
   const { line, body } = expectComplete(await written(refuse(401)))
   expect(line).toBe('HTTP/1.1 401 Unauthorized')
   expect(body).toBe('Unauthorized\n')
 })
 
-test('its headers replace ours but for those that frame it', async () => {
+test('its headers replace the default ones, except those that frame it', async () => {
   const { fields, body } = await written(
     refuse(403, {
       headers: {
@@ -58,12 +58,12 @@ test('F22: a peer that does not read loses its socket after closeTimeout', async
   expect(here.writableFinished).toBe(false)
 })
 
-test('a status without words of its own has some', async () => {
+test('a status without standard words gets some', async () => {
   const { line, body } = await written(refuse(499))
   expect([line, body]).toEqual(['HTTP/1.1 499 Refused', 'Refused\n'])
 })
 
-test('a peer that keeps its side open does not keep the socket', async () => {
+test('a peer that keeps its side open does not keep the socket open', async () => {
   const { here, there } = await socketPair({ allowHalfOpen: true })
   const closed = new Promise((resolve) => here.once('close', resolve))
   there.resume()
@@ -72,7 +72,7 @@ test('a peer that keeps its side open does not keep the socket', async () => {
   expect(here.destroyed).toBe(true)
 })
 
-test('it is an error with what it answers', () => {
+test('a refusal is an error with the contents of its response', () => {
   const options: RefusalOptions = { headers: { 'Retry-After': '1' }, body: 'later' }
   const refusal = refuse(503, options)
   expect(refusal).toBeInstanceOf(Error)
@@ -95,7 +95,7 @@ test('it is an error with what it answers', () => {
   expect(refuse.close(4000).closeReason).toBe('')
 })
 
-test.each([200, 302, 399, 600, 400.5, NaN])('%d refuses nobody', (status) => {
+test.each([200, 302, 399, 600, 400.5, NaN])('refuse(%d) throws a RangeError', (status) => {
   expect(() => refuse(status)).toThrow(
     new RangeError(`The status of a refusal must be an integer from 400 to 599; it is ${status}`),
   )
@@ -114,7 +114,7 @@ test.each([
   expect(() => refuse(401, { headers })).toThrow(message)
 })
 
-test('a code that may not be sent and a reason that is too long close nothing', () => {
+test('refuse.close() throws for a code that must not be sent and a reason that is too long', () => {
   expect(() => refuse.close(1006)).toThrow(TypeError)
   expect(() => refuse.close(4000, 'x'.repeat(124))).toThrow(RangeError)
 })

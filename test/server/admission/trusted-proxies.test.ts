@@ -47,7 +47,7 @@ test.each<[TrustProxy | undefined, remoteAddress: string | undefined, address: s
   [['fd00::1', '0.0.0.0/0'], 'fd00::1', '6.6.6.6'],
   [['10.0.0.2'], undefined, '5.5.5.5'],
   [[], undefined, '10.0.0.2'],
-])('who trusts %j believes what %j says: %s', (trust, remoteAddress, address) => {
+])('trustProxy: %j trusts the peer %j, and finds the address %s', (trust, remoteAddress, address) => {
   expect(client(trust, remoteAddress, FORWARDED)).toEqual([address, 'outside.example', true])
 })
 
@@ -58,18 +58,18 @@ test.each<[TrustProxy | undefined, remoteAddress: string | undefined]>([
   [['10.0.0.0/8'], '11.0.0.1'],
   [['10.0.0.1'], 'fd00::1'],
   [['fd00::/8'], '10.0.0.1'],
-])('who trusts %j believes nothing of what %j says', (trust, remoteAddress) => {
+])('trustProxy: %j ignores the headers of the peer %j', (trust, remoteAddress) => {
   expect(client(trust, remoteAddress, FORWARDED)).toEqual([undefined, 'inside', false])
   expect(client(trust, remoteAddress, FORWARDED, true)).toEqual([undefined, 'inside', true])
 })
 
-test('a proxy that says nothing leaves what the connection tells', () => {
+test('a trusted proxy without headers leaves what the socket tells', () => {
   expect(client(1, '10.0.0.1', {})).toEqual(['10.0.0.1', 'inside', false])
   expect(client(1, '10.0.0.1', {}, true)).toEqual(['10.0.0.1', 'inside', true])
   expect(client(1, '10.0.0.1', { 'x-forwarded-proto': 'http' }, true)).toEqual(['10.0.0.1', 'inside', false])
 })
 
-test('headers that stood several times are one list', () => {
+test('repeated headers are one list', () => {
   expect(client(2, '10.0.0.1', { 'x-forwarded-for': ['1.1.1.1', '2.2.2.2'] })).toEqual([
     '1.1.1.1',
     'inside',
@@ -130,7 +130,7 @@ test('F8: a peer without an address is not trusted by a list unless the server l
   ])
 })
 
-test('F8: a client that has reset its connection over TCP is not believed', async () => {
+test('F8: the headers of a client that has reset its TCP connection have no effect', async () => {
   const { http, port } = await startHttp()
   const hosts: boolean[] = []
   const server = new WebSocketServer({
@@ -170,7 +170,7 @@ test('F23: connections of one address count together, whatever its spelling and 
 })
 
 test.each(['proxy.example', '10.0.0.0/33', '10.0.0.0/x', '10.0.0.0/', ''])(
-  'trusting %j is an error of the constructor',
+  'trustProxy: [%j] is a TypeError of the constructor',
   (entry) => {
     expect(() => new WebSocketServer({ noServer: true, trustProxy: [entry] })).toThrow(
       new TypeError(
@@ -180,14 +180,14 @@ test.each(['proxy.example', '10.0.0.0/33', '10.0.0.0/x', '10.0.0.0/', ''])(
   },
 )
 
-test('the socket of a connection through a proxy has the address of the client', async () => {
+test('the socket of a connection through a trusted proxy has the address of the client', async () => {
   const running = await runningServer({ trustProxy: 1 })
   const headers = { 'X-Forwarded-For': '6.6.6.6, 5.5.5.5' }
   const [, { socket }] = await Promise.all([connect(running.url, { headers }), running.next()])
   expect(socket.remoteAddress).toBe('5.5.5.5')
 })
 
-test('a spoofed header from a peer that is not trusted changes nothing', async () => {
+test('headers of a peer that is not trusted have no effect', async () => {
   const seen: ClientInfo[] = []
   const running = await runningServer({
     trustProxy: ['10.0.0.0/8'],
@@ -201,7 +201,7 @@ test('a spoofed header from a peer that is not trusted changes nothing', async (
   expect(await refused(running.port, fields)).toMatchObject({ status: 403 })
 })
 
-test('the origin is compared with the host in front of a trusted proxy', async () => {
+test('the origin is compared with the host that a trusted proxy was asked for', async () => {
   const { port } = await runningServer({ trustProxy: ['127.0.0.1'] })
   await openAsClient(port, { Origin: 'https://outside.example', 'X-Forwarded-Host': 'outside.example' })
   const fields = { Origin: 'http://127.0.0.1', 'X-Forwarded-Host': 'outside.example' }

@@ -5,7 +5,7 @@ import { refused } from '../../support/refused.js'
 import { runningServer } from '../../support/running-server.js'
 import { uncaught } from '../../support/uncaught.js'
 
-test('it is told the origin, whether it came over TLS, and the request', async () => {
+test('verifyClient is called with the origin, whether TLS was used, and the request', async () => {
   const seen: ClientInfo[] = []
   const { port } = await runningServer({ origins: '*', verifyClient: (info) => seen.push(info) > 0 })
   await openAsClient(port, { Origin: 'https://a.example' }, '/first')
@@ -16,7 +16,7 @@ test('it is told the origin, whether it came over TLS, and the request', async (
   ])
 })
 
-test('TLS that a trusted proxy ended counts', async () => {
+test('verifyClient sees TLS that a trusted proxy terminated', async () => {
   const seen: boolean[] = []
   const { port } = await runningServer({
     trustProxy: 1,
@@ -28,21 +28,21 @@ test('TLS that a trusted proxy ended counts', async () => {
 
 test.each<[string, VerifyClient]>([
   ['false', () => false],
-  // A promise is true: one of false must not let everybody in.
+  // A promise is truthy: one of false must not admit everybody.
   ['a promise of false', () => Promise.resolve(false)],
   ['nothing', () => {}],
-])('%s is a 401', async (_name, verifyClient) => {
+])('verifyClient that returns %s is a 401', async (_name, verifyClient) => {
   const { port } = await runningServer({ verifyClient })
   expect(await refused(port)).toMatchObject({ status: 401, body: 'Unauthorized\n' })
 })
 
-test('a promise of true accepts', async () => {
+test('verifyClient accepts by a promise of true', async () => {
   const { port } = await runningServer({ verifyClient: () => Promise.resolve(true) })
   const { response } = await openAsClient(port)
   expect(response.line).toBe('HTTP/1.1 101 Switching Protocols')
 })
 
-test('a callback accepts', async () => {
+test('verifyClient accepts by the callback', async () => {
   const { port } = await runningServer({
     verifyClient: (_info, callback) => {
       setImmediate(callback, true)
@@ -52,7 +52,7 @@ test('a callback accepts', async () => {
   expect(response.line).toBe('HTTP/1.1 101 Switching Protocols')
 })
 
-test('a callback refuses with a status, a body and headers of its own', async () => {
+test('verifyClient refuses by the callback, with a status, a body and headers', async () => {
   const { port } = await runningServer({
     verifyClient: ({ req }, callback) => {
       if (req.url === '/plain') callback(false)
@@ -85,7 +85,7 @@ test.each<[string, VerifyClient]>([
     },
   ],
   [
-    'answers with a header that breaks out of its line',
+    'answers with a header that contains a line break',
     (_info, callback) => {
       setImmediate(callback, false, 401, 'no', { 'X-Name': 'a\r\nSet-Cookie: b' })
     },
@@ -96,13 +96,16 @@ test.each<[string, VerifyClient]>([
       setImmediate(callback, false, 200)
     },
   ],
-])('one that %s is a 500, told to the server, and no more than that', async (_name, verifyClient) => {
-  const lost = uncaught()
-  const { server, port } = await runningServer({ verifyClient })
-  const errors: Error[] = []
-  server.on('error', (error) => errors.push(error))
-  const { status, fields } = await refused(port)
-  expect([status, fields.has('set-cookie')]).toEqual([500, false])
-  expect(errors).toHaveLength(1)
-  expect(lost).toEqual([])
-})
+])(
+  "verifyClient that %s is a 500 and an 'error' of the server, and nothing else",
+  async (_name, verifyClient) => {
+    const lost = uncaught()
+    const { server, port } = await runningServer({ verifyClient })
+    const errors: Error[] = []
+    server.on('error', (error) => errors.push(error))
+    const { status, fields } = await refused(port)
+    expect([status, fields.has('set-cookie')]).toEqual([500, false])
+    expect(errors).toHaveLength(1)
+    expect(lost).toEqual([])
+  },
+)
