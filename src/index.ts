@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { ConnectError, type ConnectErrorCode } from './client/connect-error.js'
 export type { Subprotocols } from './client/subprotocols.js'
 export type { WebSocketOptions } from './websocket/attempt.js'
 export { connect } from './websocket/connect.js'
@@ -29,7 +30,7 @@ export type { Rate } from './options/checks.js'
 export { type BroadcastOptions, type BroadcastResult, Group } from './hub/group.js'
 export { Hub, type HubOptions, type HubStats } from './hub/hub.js'
 export { ProtocolError, type ProtocolErrorCode } from './protocol/errors.js'
-export { HandshakeError } from './protocol/handshake.js'
+export { HandshakeError, type HandshakeErrorCode } from './protocol/handshake.js'
 export type { PerMessageDeflateOptions } from './protocol/permessage-deflate.js'
 export { createWebSocketStream } from './websocket/stream.js'
 export { type Diagnostics, type SendOptions, WebSocket, WebSocket as default } from './websocket/websocket.js'

@@ -1,105 +1,111 @@
-import {
-  type ClientRequest,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  request as httpRequest,
-  type RequestOptions,
-} from 'node:http'
-import { request as httpsRequest, type RequestOptions as HttpsRequestOptions } from 'node:https'
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { generateKey, HandshakeError, readResponse, VERSION } from '../protocol/handshake.js'
-import { formatOffer, type PerMessageDeflateOptions, readAnswer } from '../protocol/permessage-deflate.js'
+import { withoutNulls } from '../options/checks.js'
 import {
-  type Compression,
-  compressionFor,
-  type ConnectionSettings,
-  type Established,
-} from '../connection/settings.js'
-import type { Extension } from '../protocol/header-grammar.js'
-import { type Address, decode, parseAddress } from './address.js'
+  generateKey,
+  type HandshakeError,
+  invalidResponse,
+  readResponse,
+  refused,
+} from '../protocol/handshake.js'
+import {
+  type DeflateParameters,
+  formatOffer,
+  type PerMessageDeflateOptions,
+  readAnswer,
+} from '../protocol/permessage-deflate.js'
+import { type Address, parseAddress } from './address.js'
+import { ConnectError } from './connect-error.js'
+import {
+  checkOpeningOptions,
+  DEFAULT_HANDSHAKE_TIMEOUT,
+  DEFAULT_MAX_REDIRECTS,
+  type OpeningOptions,
+} from './opening-options.js'
+import { hasCredentials, isSameOrigin, makeRequest } from './opening-request.js'
 
-/** How a client opens a connection; TLS options and those of `http.request` are passed on. */
-export interface OpeningOptions extends HttpsRequestOptions {
-  /** The Origin header. */
-  origin?: string
-  /** Milliseconds for the whole handshake, redirects included; 10,000 by default. */
-  handshakeTimeout?: number
-  /** Whether redirects are followed; `false` by default. */
-  followRedirects?: boolean
-  /** The most redirects followed; 10 by default. */
-  maxRedirects?: number
+/** What the server agreed to. */
+export interface Opened {
+  readonly socket: Duplex
+  /** The bytes that came behind the answer's header. */
+  readonly head: Buffer
+  readonly url: URL
+  readonly protocol: string
+  readonly deflate: DeflateParameters | undefined
 }
 
-/** Who hears how the handshake goes. */
+/** Is told how the handshake goes. */
 export interface OpeningListener {
-  onOpen(established: Established): void
+  onOpen(opened: Opened): void
   /** The server's 101 answer, before it is checked. */
   onUpgrade(response: IncomingMessage): void
   /** A redirect that is about to be followed. */
   onRedirect(url: string, request: ClientRequest): void
-  /** Another answer; `true` says that the listener deals with it. */
+  /** An answer that does not accept; returns whether the application handles it. */
   onUnexpectedResponse(request: ClientRequest, response: IncomingMessage): boolean
-  /** @param isHandled - whether the application has taken the server's answer, so that it is no error */
+  /** @param isHandled - whether the application handles the answer that the attempt failed with */
   onFailure(error: Error, isHandled: boolean): void
 }
 
-export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
-const DEFAULT_MAX_REDIRECTS = 10
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
-/** What speaks for the user, and is meant for the server that it was given for. */
-const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization'])
 
 /** A client's opening handshake (RFC 6455 section 4.1), over as many redirects as are followed. */
 export class OpeningHandshake {
   readonly #options: OpeningOptions
   readonly #protocols: ReadonlySet<string>
   readonly #deflate: PerMessageDeflateOptions | undefined
-  readonly #settings: ConnectionSettings
   readonly #listener: OpeningListener
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
 
   #address: Address
   #key = ''
   #redirects = 0
-  #mayIdentify = true
+  /** Whether no redirect has led to another origin, which headers and credentials were not given for. */
+  #isTrusted = true
   #request: ClientRequest | undefined
+  /** Whether the application handles an answer that does not accept. */
+  #isHandled = false
   #isOver = false
 
+  /**
+   * @throws RangeError when a number in the options is out of its range
+   * @throws TypeError when a header or another option is not valid
+   */
   constructor(
     address: Address,
     protocols: ReadonlySet<string>,
     deflate: PerMessageDeflateOptions | undefined,
-    settings: ConnectionSettings,
     options: OpeningOptions,
     listener: OpeningListener,
   ) {
     this.#address = address
     this.#protocols = protocols
     this.#deflate = deflate
-    this.#settings = settings
-    this.#options = options
+    this.#options = withoutNulls(options)
     this.#listener = listener
-    const timeout = options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT
-    this.#timer = setTimeout(() => {
-      this.fail(
-        new Error(`Opening handshake has timed out: no answer within handshakeTimeout (${timeout} ms)`),
-      )
-    }, timeout)
-    try {
-      this.#send()
-    } catch (error) {
-      // A header or an option that node:http does not take; nothing is left behind.
-      this.#finish()
-      throw error
-    }
+    checkOpeningOptions(this.#options)
+    this.#send(this.#makeRequest())
+    const { handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = this.#options
+    if (handshakeTimeout !== 0 && handshakeTimeout !== Infinity) this.#startTimer(handshakeTimeout)
   }
 
-  /** Ends it; the listener hears of the error unless the handshake is over. */
-  fail(error: Error, isHandled = false): void {
+  /** Ends it; the listener is told the error unless the handshake is over. */
+  fail(error: Error): void {
     if (this.#isOver) return
     this.#finish()
     this.#request?.destroy()
-    this.#listener.onFailure(error, isHandled)
+    this.#listener.onFailure(error, this.#isHandled)
+  }
+
+  #startTimer(timeout: number): void {
+    this.#timer = setTimeout(() => {
+      this.fail(
+        new ConnectError(
+          'WS_ERR_HANDSHAKE_TIMEOUT',
+          `Opening handshake has timed out: no answer within handshakeTimeout (${timeout} ms)`,
+        ),
+      )
+    }, timeout)
   }
 
   #finish(): void {
@@ -107,8 +113,15 @@ export class OpeningHandshake {
     clearTimeout(this.#timer)
   }
 
-  #send(redirect?: string): void {
-    const request = this.#makeRequest()
+  #makeRequest(): ClientRequest {
+    this.#key = generateKey()
+    const headers: OutgoingHttpHeaders = { 'Sec-WebSocket-Key': this.#key }
+    if (this.#protocols.size > 0) headers['Sec-WebSocket-Protocol'] = [...this.#protocols].join(', ')
+    if (this.#deflate !== undefined) headers['Sec-WebSocket-Extensions'] = formatOffer(this.#deflate)
+    return makeRequest(this.#address, this.#options, this.#isTrusted, headers)
+  }
+
+  #send(request: ClientRequest, redirect?: string): void {
     this.#request = request
     request.on('error', (error) => {
       this.fail(error)
@@ -123,54 +136,6 @@ export class OpeningHandshake {
     if (!this.#isOver) request.end()
   }
 
-  #makeRequest(): ClientRequest {
-    const { url, isSecure, path, socketPath } = this.#address
-    this.#key = generateKey()
-    const {
-      origin,
-      handshakeTimeout: _,
-      followRedirects: __,
-      maxRedirects: ___,
-      signal: ____,
-      ...passedOn
-    } = this.#options
-    const options: RequestOptions = {
-      ...passedOn,
-      method: 'GET',
-      // No pool: the connection never goes back to one. An agent of any kind would pass `createConnection` over.
-      agent: passedOn.agent ?? (passedOn.createConnection === undefined ? false : undefined),
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port || (isSecure ? 443 : 80),
-      // Which goes without saying in the Host header, where an agent would know it.
-      defaultPort: isSecure ? 443 : 80,
-      path,
-      headers: this.#headers(origin),
-      ...(socketPath === undefined ? undefined : { socketPath, host: 'localhost' }),
-    }
-    if (!this.#mayIdentify) delete options.auth
-    else if (url.username !== '' || url.password !== '') {
-      options.auth = `${decode(url.username)}:${decode(url.password)}`
-    }
-    return isSecure ? httpsRequest(options) : httpRequest(options)
-  }
-
-  #headers(origin: string | undefined): OutgoingHttpHeaders {
-    const headers: OutgoingHttpHeaders = {}
-    for (const [name, value] of Object.entries((this.#options.headers ?? {}) as OutgoingHttpHeaders)) {
-      const mayPass =
-        this.#mayIdentify || !(CREDENTIALS.has(name.toLowerCase()) || name.toLowerCase() === 'host')
-      if (value !== undefined && mayPass) headers[name] = value
-    }
-    headers.Connection = 'Upgrade'
-    headers.Upgrade = 'websocket'
-    headers['Sec-WebSocket-Key'] = this.#key
-    headers['Sec-WebSocket-Version'] = VERSION
-    if (origin !== undefined) headers.Origin = origin
-    if (this.#protocols.size > 0) headers['Sec-WebSocket-Protocol'] = [...this.#protocols].join(', ')
-    if (this.#deflate !== undefined) headers['Sec-WebSocket-Extensions'] = formatOffer(this.#deflate)
-    return headers
-  }
-
   #upgraded(response: IncomingMessage, socket: Duplex, head: Buffer): void {
     // From here on the socket is ours, and so are its errors.
     socket.on('error', ignore)
@@ -179,33 +144,32 @@ export class OpeningHandshake {
       socket.destroy()
       return
     }
+    let opened: Opened
     try {
-      const established = this.#check(response, socket, head)
-      this.#finish()
-      socket.off('error', ignore)
-      this.#listener.onOpen(established)
+      opened = this.#check(response, socket, head)
     } catch (error) {
-      if (!(error instanceof HandshakeError)) throw error
       socket.destroy()
-      this.fail(error)
+      this.fail(error as HandshakeError)
+      return
     }
+    this.#finish()
+    socket.off('error', ignore)
+    this.#listener.onOpen(opened)
   }
 
-  #check(response: IncomingMessage, socket: Duplex, head: Buffer): Established {
+  /** @throws HandshakeError when the answer breaks the rules */
+  #check(response: IncomingMessage, socket: Duplex, head: Buffer): Opened {
     const { protocol, extensions } = readResponse(response, { key: this.#key, protocols: this.#protocols })
-    return { socket, head, protocol, compression: this.#compression(extensions), settings: this.#settings }
-  }
-
-  #compression(extensions: readonly Extension[]): Compression | undefined {
-    if (extensions.length === 0) return undefined
+    const opened = { socket, head, url: this.#address.url, protocol }
+    if (extensions.length === 0) return { ...opened, deflate: undefined }
     const deflate =
       this.#deflate === undefined
         ? 'the server accepted one, but none was offered'
         : readAnswer(extensions, this.#deflate)
     if (typeof deflate === 'string') {
-      throw new HandshakeError(101, `Invalid Sec-WebSocket-Extensions header: ${deflate}`)
+      throw invalidResponse(101, `Invalid Sec-WebSocket-Extensions header: ${deflate}`)
     }
-    return compressionFor(deflate, 'client', this.#deflate ?? {})
+    return { ...opened, deflate }
   }
 
   #answered(request: ClientRequest, response: IncomingMessage): void {
@@ -215,50 +179,76 @@ export class OpeningHandshake {
       request.destroy()
       this.#redirect(location)
     } else if (status === 101) {
-      // Node takes it for an upgrade when both headers say so.
+      // Node takes it for an upgrade if both headers say so.
       const why =
         response.headers.upgrade === undefined
           ? 'Invalid Upgrade header: the server did not name websocket'
           : 'Invalid Connection header: the server did not name Upgrade'
-      this.fail(new HandshakeError(status, why))
-    } else if (this.#listener.onUnexpectedResponse(request, response)) {
-      // The listener reads the answer in its own time; then, or when it ends the request, the attempt has failed.
+      this.fail(invalidResponse(status, why))
+    } else if (this.#isHandledBy(request, response)) {
+      // The application reads the answer in its own time; the attempt is over when it has, or ends the request.
       clearTimeout(this.#timer)
       response.once('close', () => {
-        this.fail(unexpected(status), true)
+        this.fail(refused(response))
       })
     } else {
-      this.fail(unexpected(status))
+      this.fail(refused(response))
     }
+  }
+
+  #isHandledBy(request: ClientRequest, response: IncomingMessage): boolean {
+    // Also while the listener runs, which may give up the attempt.
+    this.#isHandled = true
+    this.#isHandled = this.#listener.onUnexpectedResponse(request, response)
+    return this.#isHandled
   }
 
   #redirect(location: string): void {
-    if (++this.#redirects > (this.#options.maxRedirects ?? DEFAULT_MAX_REDIRECTS)) {
-      this.fail(new Error('Maximum redirects exceeded'))
+    const { maxRedirects = DEFAULT_MAX_REDIRECTS } = this.#options
+    if (++this.#redirects > maxRedirects) {
+      this.fail(
+        new ConnectError(
+          'WS_ERR_TOO_MANY_REDIRECTS',
+          `Maximum redirects exceeded: maxRedirects is ${maxRedirects}`,
+        ),
+      )
       return
     }
-    let next: Address
+    let request: ClientRequest
     try {
-      next = parseAddress(location, this.#address.url)
+      this.#moveTo(parseAddress(location, this.#address.url))
+      request = this.#makeRequest()
     } catch (error) {
-      this.fail(error as Error)
+      // The server chose the URL: what is wrong with it must not be thrown into the process.
+      this.fail(error instanceof ConnectError ? error : invalidRedirect(error as Error))
       return
     }
+    this.#send(request, this.#address.url.href)
+  }
+
+  /** @throws ConnectError when the redirect must not be followed */
+  #moveTo(next: Address): void {
+    const { href, protocol } = next.url
     if (this.#address.isSecure && !next.isSecure) {
-      this.fail(new Error(`Refused a redirect from wss: to ${next.url.protocol} (${next.url.href})`))
-    } else if (next.socketPath !== undefined) {
-      this.fail(new Error(`Refused a redirect to a unix socket (${next.url.href})`))
-    } else {
-      if (next.url.host !== this.#address.url.host || this.#address.socketPath !== undefined)
-        this.#mayIdentify = false
-      this.#address = next
-      this.#send(next.url.href)
+      throw refusedRedirect(`Refused a redirect from wss: to ${protocol} (${href})`)
     }
+    if (next.socketPath !== undefined) throw refusedRedirect(`Refused a redirect to a unix socket (${href})`)
+    if (!isSameOrigin(next.url, this.#address.url)) this.#isTrusted = false
+    if (!this.#isTrusted && hasCredentials(this.#options.agent)) {
+      throw refusedRedirect(
+        `Refused a redirect to another origin: the agent has a client certificate (${href})`,
+      )
+    }
+    this.#address = next
   }
 }
 
-function unexpected(status: number): HandshakeError {
-  return new HandshakeError(status, `Unexpected server response: ${status}`)
+function refusedRedirect(message: string): ConnectError {
+  return new ConnectError('WS_ERR_REDIRECT_REFUSED', message)
+}
+
+function invalidRedirect(cause: Error): ConnectError {
+  return new ConnectError('WS_ERR_INVALID_REDIRECT', `Invalid redirect: ${cause.message}`, { cause })
 }
 
 function ignore(): void {

@@ -15,21 +15,42 @@ export const VERSION = '13'
 /** What every server appends to the key before it hashes it (RFC 6455 section 1.3). */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
-/** Sixteen octets in base64: 22 characters and the padding. */
+/** 16 bytes in base64: 22 characters and the padding. */
 const KEY_LENGTH = 24
 
-/** An opening handshake that cannot be accepted, as an HTTP answer. */
+/** What went wrong in an opening handshake: what the client asked, what the server answered, or that it refused. */
+export type HandshakeErrorCode =
+  'WS_ERR_INVALID_HANDSHAKE_REQUEST' | 'WS_ERR_INVALID_HANDSHAKE_RESPONSE' | 'WS_ERR_HANDSHAKE_REFUSED'
+
+/** What a {@link HandshakeError} has beside its status, message and headers. */
+export interface HandshakeErrorDetails {
+  code?: HandshakeErrorCode
+  body?: string
+}
+
+/** An opening handshake that failed: at a server as the HTTP answer to send, at a client as the answer that it got. */
 export class HandshakeError extends Error {
+  /** Names the kind of failure; `'WS_ERR_INVALID_HANDSHAKE_REQUEST'` by default. */
+  readonly code: HandshakeErrorCode
   /** The HTTP status code of the answer. */
   readonly status: number
-  /** Header fields which that status demands. */
+  /** At a server the header fields that the status demands; at a client those of the answer, with names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** The body of the answer, as far as it was read. */
+  readonly body: string | undefined
 
-  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    status: number,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+    { code = 'WS_ERR_INVALID_HANDSHAKE_REQUEST', body }: HandshakeErrorDetails = {},
+  ) {
     super(message)
     this.name = 'HandshakeError'
+    this.code = code
     this.status = status
     this.headers = headers
+    this.body = body
   }
 }
 
@@ -52,7 +73,7 @@ export interface Opening {
   extensions: Extension[]
 }
 
-/** Headers of which a second one is an attempt to be read in two ways. */
+/** Headers that must not be repeated: two servers could read such a request in two ways. */
 const SINGLE = new Set(['host', 'sec-websocket-key', 'sec-websocket-version', 'origin', 'content-length'])
 
 /**
@@ -79,7 +100,7 @@ export function readRequest(request: OpeningRequest): Opening {
   }
   const key = field(request, 'sec-websocket-key')
   if (key === undefined || !isKey(key)) {
-    throw new HandshakeError(400, 'The Sec-WebSocket-Key header must be 16 octets in base64')
+    throw new HandshakeError(400, 'The Sec-WebSocket-Key header must be 16 bytes in base64')
   }
   const protocols = field(request, 'sec-websocket-protocol')
   const extensions = field(request, 'sec-websocket-extensions')
@@ -106,19 +127,19 @@ function refuseDuplicates(rawHeaders: readonly string[]): void {
     const name = rawHeaders[index]!.toLowerCase()
     if (!SINGLE.has(name)) continue
     seen ??= new Set()
-    if (seen.has(name)) throw new HandshakeError(400, `The ${name} header stands twice`)
+    if (seen.has(name)) throw new HandshakeError(400, `The ${name} header is repeated`)
     seen.add(name)
   }
 }
 
-/** Whether this is the one base64 form of some 16 octets: 22 digits, the last with its 4 spare bits clear, and `==`. */
+/** Whether this is the canonical base64 of 16 bytes: 22 digits, the last with its 4 spare bits clear, and `==`. */
 function isKey(key: string): boolean {
   return (
     key.length === KEY_LENGTH && key.endsWith('==') && Buffer.from(key, 'base64').toString('base64') === key
   )
 }
 
-/** A new Sec-WebSocket-Key: 16 octets from the system's random source, in base64 (RFC 6455 section 4.1). */
+/** A new Sec-WebSocket-Key: 16 bytes from the system's random source, in base64 (RFC 6455 section 4.1). */
 export function generateKey(): string {
   return randomBytes(16).toString('base64')
 }
@@ -155,7 +176,7 @@ export function acceptanceLines({ key, protocol = '', extensions = '' }: Accepta
 }
 
 /**
- * Joins header lines to the octets of an answer.
+ * Joins header lines to the header of an answer.
  *
  * @throws TypeError when a line holds what would break out of it (CR, LF, NUL) or, being empty, would end the header
  */
@@ -196,13 +217,13 @@ export function readResponse(
 ): { protocol: string; extensions: Extension[] } {
   const status = response.statusCode ?? 0
   const refuse = (message: string): never => {
-    throw new HandshakeError(status, message)
+    throw invalidResponse(status, message)
   }
   const value = (name: string): string | undefined => {
     const found = response.headers[name]
     return typeof found === 'string' ? found : undefined
   }
-  if (status !== 101) refuse(`Unexpected server response: ${status}`)
+  if (status !== 101) throw refused(response)
   if (value('upgrade')?.toLowerCase() !== 'websocket')
     refuse('Invalid Upgrade header: the server did not name websocket')
   if (!listHas(value('connection'), 'upgrade'))
@@ -227,4 +248,20 @@ export function readResponse(
   } catch (error) {
     return refuse(`Invalid Sec-WebSocket-Extensions header: ${(error as Error).message}`)
   }
+}
+
+/** The error for an answer that claims to accept, but breaks the rules. */
+export function invalidResponse(status: number, message: string): HandshakeError {
+  return new HandshakeError(status, message, {}, { code: 'WS_ERR_INVALID_HANDSHAKE_RESPONSE' })
+}
+
+/** The error for an answer that does not accept. */
+export function refused(response: OpeningResponse): HandshakeError {
+  const status = response.statusCode ?? 0
+  const headers = Object.entries(response.headers).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, typeof value === 'string' ? value : value.join(', ')]],
+  )
+  return new HandshakeError(status, `Unexpected server response: ${status}`, Object.fromEntries(headers), {
+    code: 'WS_ERR_HANDSHAKE_REFUSED',
+  })
 }

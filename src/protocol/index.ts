@@ -1,7 +1,7 @@
 /// <reference types="node" preserve="true" />
 /**
- * RFC 6455 and RFC 7692 over octets, with no socket, timer or event emitter: octets in, messages and control frames
- * out, octets back.
+ * RFC 6455 and RFC 7692 without sockets, timers or event emitters: bytes in, messages and control frames out, bytes
+ * back.
  *
  * @packageDocumentation
  */
@@ -15,6 +15,8 @@ export {
   acceptKey,
   generateKey,
   HandshakeError,
+  type HandshakeErrorCode,
+  type HandshakeErrorDetails,
   joinLines,
   type Offered,
   type Opening,

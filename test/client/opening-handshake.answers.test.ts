@@ -1,16 +1,28 @@
 import { once } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { connect, HandshakeError, WebSocket } from 'hubwire'
+import {
+  connect,
+  HandshakeError,
+  type PerMessageDeflateOptions,
+  WebSocket,
+  type WebSocketOptions,
+} from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { settled } from '../support/event-loop.js'
 import { failedAttempt } from '../support/failed-attempt.js'
 import type { HttpHead } from '../support/raw-handshake.js'
 import { acceptance, scriptedServer } from '../support/scripted-server.js'
 import { encodeFrame, opcode } from '../support/raw-frame.js'
+import { noise } from '../support/sample-messages.js'
 import { uncaught } from '../support/uncaught.js'
+import { DeflatingPeer } from '../support/zlib-peer.js'
 
 type Answer = (request: HttpHead, socket: Socket) => unknown
+
+const EXPECTED_HEADERS =
+  "headers must be an object such as { Authorization: 'Bearer ...' }; for a list of names and values, a Map or " +
+  'Headers use Object.fromEntries()'
 
 const accept: Answer = (request, socket) => socket.write(acceptance(request))
 
@@ -70,6 +82,16 @@ describe('the request', () => {
     const { url, requests } = await scriptedServer(accept)
     await connect(url, { auth: 'ada:pass' })
     expect(requests[0]?.fields.get('authorization')).toBe('Basic YWRhOnBhc3M=')
+  })
+
+  test('refuses headers that are not names and values (F33)', () => {
+    const connectWith = (options: unknown): WebSocket => new WebSocket('ws://127.0.0.1:1', options as never)
+    for (const headers of [['Authorization', 'Bearer token'], new Map(), new Headers(), 'a: b', 1]) {
+      expect(() => connectWith({ headers })).toThrow(new TypeError(EXPECTED_HEADERS))
+    }
+    // @ts-expect-error a list would be sent as `0: Authorization`
+    const options: WebSocketOptions = { headers: ['Authorization', 'Bearer token'] }
+    expect(() => connectWith(options)).toThrow(TypeError)
   })
 
   test('a header that would break out of its line throws, and leaves nothing behind', () => {
@@ -155,7 +177,7 @@ describe('the answer', () => {
     )
     const cause = await failedAttempt(new WebSocket(url, ['a', 'b']))
     expect(cause).toBeInstanceOf(HandshakeError)
-    expect(cause.status).toBe(101)
+    expect(cause).toMatchObject({ status: 101, code: 'WS_ERR_INVALID_HANDSHAKE_RESPONSE' })
     expect(cause.message.slice(0, message.length)).toBe(message)
   })
 
@@ -196,7 +218,12 @@ describe('the answer', () => {
     })
     const cause = await failedAttempt(new WebSocket(url))
     expect(cause).toBeInstanceOf(HandshakeError)
-    expect([cause.message, cause.status]).toEqual([`Unexpected server response: ${status}`, status])
+    expect(cause).toMatchObject({
+      message: `Unexpected server response: ${status}`,
+      code: 'WS_ERR_HANDSHAKE_REFUSED',
+      status,
+      headers: { 'content-length': '4' },
+    })
     await expect(connect(url)).rejects.toThrow(`Unexpected server response: ${status}`)
   })
 
@@ -210,44 +237,107 @@ describe('the answer', () => {
   })
 })
 
+/** What a client emits from now on until its attempt is over. */
+async function eventsOf(client: WebSocket): Promise<unknown[][]> {
+  const events: unknown[][] = []
+  client.on('error', (error) => events.push(['error', error]))
+  await new Promise<void>((resolve) => {
+    client.on('close', (code, reason, details) => {
+      events.push(['close', code, reason, details.cause?.message])
+      resolve()
+    })
+  })
+  await settled()
+  return events
+}
+
+// Section W of the findings.
 describe("'unexpected-response'", () => {
   const NO: Answer = (_request, socket) => socket.write('HTTP/1.1 401 No\r\nContent-Length: 4\r\n\r\nwhy?')
+  const REFUSED = [['close', 1006, '', 'Unexpected server response: 401']]
+  const GIVEN_UP = [['close', 1006, '', 'WebSocket was closed before the connection was established']]
 
-  test('its listener reads the answer; then the attempt has failed', async () => {
+  test("is followed by 'close' alone, once its listener has read the answer", async () => {
     const { url } = await scriptedServer(NO)
     const client = new WebSocket(url, { handshakeTimeout: 60_000 })
     const bodies: string[] = []
     client.on('unexpected-response', (_request: ClientRequest, response: IncomingMessage) => {
       response.on('data', (chunk: Buffer) => bodies.push(chunk.toString()))
     })
-    expect((await failedAttempt(client)).message).toBe('Unexpected server response: 401')
+    expect(await eventsOf(client)).toEqual(REFUSED)
     expect(bodies).toEqual(['why?'])
   })
 
-  test.each<[string, (client: WebSocket, request: ClientRequest) => void, string]>([
-    ['destroys the request', (_client, request) => request.destroy(), 'Unexpected server response: 401'],
-    [
-      'closes the socket',
-      (client) => {
-        client.close()
-      },
-      'WebSocket was closed before the connection was established',
-    ],
-    [
-      'terminates the socket',
-      (client) => {
-        client.terminate()
-      },
-      'WebSocket was closed before the connection was established',
-    ],
-  ])('its listener %s', async (_name, listener, message) => {
+  test.each<[string, (client: WebSocket, request: ClientRequest) => unknown, unknown[][]]>([
+    ['destroys the request', (_client, request) => request.destroy(), REFUSED],
+    ['closes the socket', (client) => client.close(), GIVEN_UP],
+    ['terminates the socket', (client) => client.terminate(), GIVEN_UP],
+  ])("is followed by 'close' alone if its listener %s", async (_name, listener, events) => {
     const { url } = await scriptedServer(NO)
     const client = new WebSocket(url)
     client.on('unexpected-response', (request) => {
       listener(client, request)
     })
-    expect((await failedAttempt(client)).message).toBe(message)
+    expect(await eventsOf(client)).toEqual(events)
   })
+})
+
+describe('a server that ignores part of the compression offer (F35, F50)', () => {
+  test.each<[string, string, PerMessageDeflateOptions]>([
+    ['server_no_context_takeover', 'permessage-deflate', {}],
+    ['server_max_window_bits', 'permessage-deflate; server_no_context_takeover', { serverMaxWindowBits: 9 }],
+    ['both', 'permessage-deflate; server_max_window_bits=15', { serverMaxWindowBits: 9 }],
+  ])('is understood: %s', async (_name, extensions, perMessageDeflate) => {
+    const { url } = await scriptedServer((request, socket) => {
+      socket.write(acceptance(request, { 'Sec-WebSocket-Extensions': extensions }))
+      void sendCompressed(socket, extensions.includes('no_context_takeover'))
+    })
+    const client = new WebSocket(url, { perMessageDeflate })
+    const received: unknown[] = []
+    client.on('message', (data) => received.push(data))
+    await once(client, 'open')
+    while (received.length < 3) await once(client, 'message')
+    expect(received.map((data) => TEXT === data)).toEqual([true, true, true])
+    client.terminate()
+  })
+
+  /** Text that refers to itself over a distance of 20 KiB. */
+  const TEXT = noise(10 * 1024)
+    .toString('hex')
+    .repeat(2)
+
+  async function sendCompressed(socket: Socket, isAlone: boolean): Promise<void> {
+    let peer = new DeflatingPeer(15)
+    for (let count = 0; count < 3; count++) {
+      if (isAlone) peer = new DeflatingPeer(15)
+      const payload = await peer.compress(Buffer.from(TEXT))
+      socket.write(encodeFrame({ opcode: opcode.text, payload, fin: true, rsv: 4 }, false))
+    }
+  }
+
+  test('is offered client_max_window_bits without a value for `true`', async () => {
+    const { url, requests } = await scriptedServer(accept)
+    await connect(url, { perMessageDeflate: { clientMaxWindowBits: true } })
+    expect(requests[0]?.fields.get('sec-websocket-extensions')).toMatch(/; client_max_window_bits$/)
+  })
+})
+
+test('takes options that are null for the defaults', async () => {
+  const { url, requests } = await scriptedServer(accept)
+  const nothing = {
+    handshakeTimeout: null,
+    headers: null,
+    maxRedirects: null,
+    origin: null,
+    perMessageDeflate: null,
+    signal: null,
+    generateMask: null,
+    auth: null,
+  } as unknown as WebSocketOptions
+  const client = await connect(url, nothing)
+  expect(requests[0]?.fields.has('sec-websocket-extensions')).toBe(false)
+  expect(requests[0]?.fields.has('origin')).toBe(false)
+  client.terminate()
 })
 
 test('a failure without a listener for it is in the close alone', async () => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
-import { connect, WebSocket } from 'hubwire'
-import { describe, expect, test } from 'vitest'
+import { connect, ConnectError, WebSocket } from 'hubwire'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { failedAttempt } from '../support/failed-attempt.js'
 import { freePort } from '../support/free-port.js'
@@ -11,7 +11,11 @@ import { runningServer } from '../support/running-server.js'
 import { scriptedServer } from '../support/scripted-server.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 
-const GIVEN_UP = 'WebSocket was closed before the connection was established'
+const GIVEN_UP = {
+  name: 'ConnectError',
+  code: 'WS_ERR_ABORTED',
+  message: 'WebSocket was closed before the connection was established',
+}
 
 describe('nobody to talk to', () => {
   test('a name that does not exist', async () => {
@@ -37,9 +41,11 @@ describe('nobody to talk to', () => {
 
   test('a server that does not speak in time', async () => {
     const { url } = await scriptedServer(() => {})
-    expect((await failedAttempt(new WebSocket(url, { handshakeTimeout: 20 }))).message).toBe(
-      'Opening handshake has timed out: no answer within handshakeTimeout (20 ms)',
-    )
+    expect(await failedAttempt(new WebSocket(url, { handshakeTimeout: 20 }))).toMatchObject({
+      name: 'ConnectError',
+      code: 'WS_ERR_HANDSHAKE_TIMEOUT',
+      message: 'Opening handshake has timed out: no answer within handshakeTimeout (20 ms)',
+    })
   })
 
   test('a server that dribbles its answer has no more time', async () => {
@@ -86,12 +92,12 @@ describe('given up while connecting', () => {
     const atOnce = new WebSocket((await silentServer()).url)
     giveUp(atOnce)
     expect(atOnce.readyState).toBe(WebSocket.CLOSING)
-    expect((await failedAttempt(atOnce)).message).toBe(GIVEN_UP)
+    expect(await failedAttempt(atOnce)).toMatchObject(GIVEN_UP)
     const { url, requested } = await silentServer()
     const later = new WebSocket(url)
     await requested
     giveUp(later)
-    expect((await failedAttempt(later)).message).toBe(GIVEN_UP)
+    expect(await failedAttempt(later)).toMatchObject(GIVEN_UP)
     giveUp(later)
     expect(later.readyState).toBe(WebSocket.CLOSED)
   })
@@ -132,13 +138,45 @@ async function silentServer(): Promise<{ url: string; requested: Promise<void>; 
   return { url, requested, ended }
 }
 
-describe('a signal', () => {
+describe('handshakeTimeout (F11)', () => {
+  test.each([0, Infinity])('%d sets no timer', async (handshakeTimeout) => {
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => {
+      timers.mockRestore()
+    })
+    const { url, requested } = await silentServer()
+    timers.mockClear()
+    const client = new WebSocket(url, { handshakeTimeout, heartbeat: false })
+    const delays = timers.mock.calls.map(([, delay]) => delay)
+    expect(delays.filter((delay) => delay === handshakeTimeout || delay === 10_000)).toEqual([])
+    await requested
+    expect(client.readyState).toBe(WebSocket.CONNECTING)
+    client.terminate()
+  })
+
+  test.each([-1, Number.NaN, 2 ** 31, 'abc', '100'])('%j throws', (handshakeTimeout) => {
+    expect(() => new WebSocket('ws://127.0.0.1:1', { handshakeTimeout } as never)).toThrow(
+      new RangeError(
+        `handshakeTimeout must be milliseconds from 0 to 2147483647, or Infinity for no limit; it is ${handshakeTimeout}`,
+      ),
+    )
+  })
+})
+
+test.each([-1, 1.5, Number.NaN, 'many'])('maxRedirects %j throws (F11)', (maxRedirects) => {
+  expect(() => new WebSocket('ws://127.0.0.1:1', { maxRedirects } as never)).toThrow(
+    new RangeError(`maxRedirects must be an integer from 0 to 9007199254740991; it is ${maxRedirects}`),
+  )
+})
+
+describe('a signal (F38)', () => {
   test('that is aborted already', async () => {
     const reason = new Error('not today')
+    const expected = { name: 'AbortError', code: 'ABORT_ERR', cause: reason }
     const { url } = await runningServer()
     const client = new WebSocket(url, { signal: AbortSignal.abort(reason) })
-    expect(await failedAttempt(client)).toBe(reason)
-    await expect(connect(url, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    expect(await failedAttempt(client)).toMatchObject(expected)
+    await expect(connect(url, { signal: AbortSignal.abort(reason) })).rejects.toMatchObject(expected)
   })
 
   test('that is aborted while connecting', async () => {
@@ -148,15 +186,16 @@ describe('a signal', () => {
     await requested
     controller.abort()
     const cause = await failedAttempt(client)
-    expect([cause, cause.name]).toEqual([controller.signal.reason, 'AbortError'])
+    expect(cause).toBeInstanceOf(ConnectError)
+    expect(cause).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR' })
+    expect(cause.cause).toBe(controller.signal.reason)
     await ended
   })
 
-  test('whose reason is no error is wrapped in one', async () => {
+  test('whose reason is not an error has it as the cause', async () => {
     const { url } = await runningServer()
     const client = new WebSocket(url, { signal: AbortSignal.abort('words') })
-    const cause = await failedAttempt(client)
-    expect([cause.message, cause.cause]).toEqual(['words', 'words'])
+    expect(await failedAttempt(client)).toMatchObject({ code: 'ABORT_ERR', cause: 'words' })
   })
 
   test('that is aborted once it is open ends the connection', async () => {

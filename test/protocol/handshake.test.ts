@@ -92,8 +92,8 @@ describe('readRequest', () => {
     ['connection', undefined, 'The Connection header must name Upgrade'],
     ['connection', 'keep-alive', 'The Connection header must name Upgrade'],
     ['connection', 'not-upgrade', 'The Connection header must name Upgrade'],
-    ['sec-websocket-key', undefined, 'The Sec-WebSocket-Key header must be 16 octets in base64'],
-    ['sec-websocket-key', '', 'The Sec-WebSocket-Key header must be 16 octets in base64'],
+    ['sec-websocket-key', undefined, 'The Sec-WebSocket-Key header must be 16 bytes in base64'],
+    ['sec-websocket-key', '', 'The Sec-WebSocket-Key header must be 16 bytes in base64'],
     ['sec-websocket-protocol', '', 'Sec-WebSocket-Protocol is not a list of tokens'],
     ['sec-websocket-protocol', 'a b', 'Sec-WebSocket-Protocol is not a list of tokens'],
     ['sec-websocket-protocol', 'a, a', 'Sec-WebSocket-Protocol names a twice'],
@@ -132,7 +132,7 @@ describe('readRequest', () => {
   ])('refuses a key of %s', (_name, key) => {
     expect(refusal(() => readRequest(request({ 'sec-websocket-key': key })))).toMatchObject({
       status: 400,
-      message: 'The Sec-WebSocket-Key header must be 16 octets in base64',
+      message: 'The Sec-WebSocket-Key header must be 16 bytes in base64',
     })
   })
 
@@ -157,7 +157,7 @@ describe('readRequest', () => {
     const rawHeaders = [...valid.rawHeaders, 'X-Other', 'x', written, valid.headers[name] as string]
     expect(refusal(() => readRequest({ ...valid, rawHeaders }))).toMatchObject({
       status: 400,
-      message: `The ${name} header stands twice`,
+      message: `The ${name} header is repeated`,
     })
   })
 
@@ -377,7 +377,7 @@ describe('readResponse', () => {
     expect(refusal(() => read({ headers: RESPONSE })).message).toBe('Unexpected server response: 0')
   })
 
-  test('a header that stands twice as a list of values is no value', () => {
+  test('a header that is repeated as a list of values is no value', () => {
     const headers = { ...RESPONSE, 'sec-websocket-accept': [ACCEPT, ACCEPT] }
     expect(refusal(() => read({ statusCode: 101, headers })).message).toMatch(/^Invalid Sec-WebSocket-Accept/)
   })

@@ -1,0 +1,111 @@
+import {
+  type Agent,
+  type ClientRequest,
+  type OutgoingHttpHeaders,
+  request as httpRequest,
+  type RequestOptions,
+} from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { VERSION } from '../protocol/handshake.js'
+import { type Address, decode } from './address.js'
+import type { OpeningOptions } from './opening-options.js'
+
+/** What identifies the user in TLS, or was chosen for the first server alone; passed to no other origin. */
+const OPTIONS_OF_ORIGIN = [
+  'auth',
+  'cert',
+  'clientCertEngine',
+  'key',
+  'passphrase',
+  'pfx',
+  'privateKeyEngine',
+  'privateKeyIdentifier',
+  'pskCallback',
+  'secureContext',
+  'servername',
+  'session',
+] as const
+
+/** What belongs to the handshake rather than to the request, or follows from the URL. */
+const OWN_OPTIONS = [
+  'followRedirects',
+  'handshakeTimeout',
+  'headers',
+  'hostname',
+  'maxRedirects',
+  'origin',
+  'protocol',
+  'signal',
+] as const
+
+/** Whether two URLs have the same scheme, host and port. */
+export function isSameOrigin(one: URL, other: URL): boolean {
+  return one.protocol === other.protocol && one.host === other.host
+}
+
+/** Whether an agent adds a client certificate by itself, which cannot be taken from it for a single request. */
+export function hasCredentials(agent: RequestOptions['agent']): boolean {
+  if (typeof agent !== 'object') return false
+  const { options = {} } = agent as Agent & { options?: Readonly<Record<string, unknown>> }
+  return ['cert', 'key', 'pfx', 'secureContext'].some((name) => options[name] !== undefined)
+}
+
+/**
+ * Makes the request of an opening handshake (RFC 6455 section 4.1).
+ *
+ * @param isTrusted - whether the address has the origin that headers and credentials were given for
+ * @throws TypeError for a header or an option that `http.request` does not take
+ */
+export function makeRequest(
+  address: Address,
+  options: OpeningOptions,
+  isTrusted: boolean,
+  handshake: OutgoingHttpHeaders,
+): ClientRequest {
+  const { url, isSecure, path, socketPath } = address
+  const passedOn: RequestOptions = without(
+    options,
+    isTrusted ? OWN_OPTIONS : [...OWN_OPTIONS, ...OPTIONS_OF_ORIGIN],
+  )
+  const defaultPort = isSecure ? 443 : 80
+  const request: RequestOptions = {
+    ...passedOn,
+    method: 'GET',
+    // No pool: the connection never goes back to one. With an agent, `createConnection` would not be called.
+    agent: passedOn.agent ?? (passedOn.createConnection === undefined ? false : undefined),
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port || defaultPort,
+    // The Host header then leaves it out, as it does with an agent.
+    defaultPort,
+    path,
+    headers: {
+      ...(isTrusted ? definedOnly(options.headers) : undefined),
+      ...handshake,
+      ...fixedHeaders(options),
+    },
+    ...(socketPath === undefined ? undefined : { socketPath, host: 'localhost' }),
+  }
+  if (isTrusted && (url.username !== '' || url.password !== '')) {
+    request.auth = `${decode(url.username)}:${decode(url.password)}`
+  }
+  return isSecure ? httpsRequest(request) : httpRequest(request)
+}
+
+function fixedHeaders({ origin }: OpeningOptions): OutgoingHttpHeaders {
+  return {
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': VERSION,
+    ...(origin === undefined ? undefined : { Origin: origin }),
+  }
+}
+
+function definedOnly(headers: OutgoingHttpHeaders = {}): OutgoingHttpHeaders {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([, value]) => value !== undefined && value !== null),
+  )
+}
+
+function without(options: OpeningOptions, names: readonly string[]): RequestOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)))
+}
