@@ -8,12 +8,14 @@ import {
   readResponse,
   refused,
 } from '../protocol/handshake.js'
+import { formatOffer, type PerMessageDeflateOptions, readAnswer } from '../protocol/permessage-deflate.js'
 import {
-  type DeflateParameters,
-  formatOffer,
-  type PerMessageDeflateOptions,
-  readAnswer,
-} from '../protocol/permessage-deflate.js'
+  type Compression,
+  compressionFor,
+  type ConnectionSettings,
+  type Established,
+} from '../connection/settings.js'
+import type { Extension } from '../protocol/header-grammar.js'
 import { type Address, parseAddress } from './address.js'
 import { ConnectError } from './connect-error.js'
 import {
@@ -24,19 +26,9 @@ import {
 } from './opening-options.js'
 import { hasCredentials, isSameOrigin, makeRequest } from './opening-request.js'
 
-/** What the server agreed to. */
-export interface Opened {
-  readonly socket: Duplex
-  /** The bytes that came behind the answer's header. */
-  readonly head: Buffer
-  readonly url: URL
-  readonly protocol: string
-  readonly deflate: DeflateParameters | undefined
-}
-
 /** Is told how the handshake goes. */
 export interface OpeningListener {
-  onOpen(opened: Opened): void
+  onOpen(established: Established): void
   /** The server's 101 answer, before it is checked. */
   onUpgrade(response: IncomingMessage): void
   /** A redirect that is about to be followed. */
@@ -54,6 +46,7 @@ export class OpeningHandshake {
   readonly #options: OpeningOptions
   readonly #protocols: ReadonlySet<string>
   readonly #deflate: PerMessageDeflateOptions | undefined
+  readonly #settings: ConnectionSettings
   readonly #listener: OpeningListener
   #timer: NodeJS.Timeout | undefined
 
@@ -75,12 +68,14 @@ export class OpeningHandshake {
     address: Address,
     protocols: ReadonlySet<string>,
     deflate: PerMessageDeflateOptions | undefined,
+    settings: ConnectionSettings,
     options: OpeningOptions,
     listener: OpeningListener,
   ) {
     this.#address = address
     this.#protocols = protocols
     this.#deflate = deflate
+    this.#settings = settings
     this.#options = withoutNulls(options)
     this.#listener = listener
     checkOpeningOptions(this.#options)
@@ -144,9 +139,9 @@ export class OpeningHandshake {
       socket.destroy()
       return
     }
-    let opened: Opened
+    let established: Established
     try {
-      opened = this.#check(response, socket, head)
+      established = this.#check(response, socket, head)
     } catch (error) {
       socket.destroy()
       this.fail(error as HandshakeError)
@@ -154,14 +149,17 @@ export class OpeningHandshake {
     }
     this.#finish()
     socket.off('error', ignore)
-    this.#listener.onOpen(opened)
+    this.#listener.onOpen(established)
   }
 
   /** @throws HandshakeError when the answer breaks the rules */
-  #check(response: IncomingMessage, socket: Duplex, head: Buffer): Opened {
+  #check(response: IncomingMessage, socket: Duplex, head: Buffer): Established {
     const { protocol, extensions } = readResponse(response, { key: this.#key, protocols: this.#protocols })
-    const opened = { socket, head, url: this.#address.url, protocol }
-    if (extensions.length === 0) return { ...opened, deflate: undefined }
+    return { socket, head, protocol, compression: this.#compression(extensions), settings: this.#settings }
+  }
+
+  #compression(extensions: readonly Extension[]): Compression | undefined {
+    if (extensions.length === 0) return undefined
     const deflate =
       this.#deflate === undefined
         ? 'the server accepted one, but none was offered'
@@ -169,7 +167,7 @@ export class OpeningHandshake {
     if (typeof deflate === 'string') {
       throw invalidResponse(101, `Invalid Sec-WebSocket-Extensions header: ${deflate}`)
     }
-    return { ...opened, deflate }
+    return compressionFor(deflate, 'client', this.#deflate ?? {})
   }
 
   #answered(request: ClientRequest, response: IncomingMessage): void {

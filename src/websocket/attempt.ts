@@ -2,7 +2,9 @@ import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { parseAddress } from '../client/address.js'
-import { OpeningHandshake, type OpeningListener, type OpeningOptions } from '../client/opening-handshake.js'
+import { OpeningHandshake, type OpeningListener } from '../client/opening-handshake.js'
+import type { OpeningOptions } from '../client/opening-options.js'
+import { withoutNulls } from '../options/checks.js'
 import { type ClosedListener } from '../connection/connection.js'
 import { channels } from '../connection/diagnostics.js'
 import { toError, warnOfFailure } from '../connection/failures.js'
@@ -46,14 +48,15 @@ export class Attempt extends AsyncResource implements OpeningListener {
     emitter: EventEmitter<WebSocketEvents>,
     address: string | URL,
     protocols: ReadonlySet<string>,
-    options: WebSocketOptions,
+    given: WebSocketOptions,
     onEstablished: (established: Established) => void,
   ) {
     super('HubwireHandshake')
     this.#emitter = emitter
     this.#onEstablished = onEstablished
+    const options = withoutNulls(given)
     const deflate = deflateOptions(options.perMessageDeflate)
-    const keys = options.generateMask == null ? randomMaskingKey : maskingKeysFrom(options.generateMask)
+    const keys = options.generateMask === undefined ? randomMaskingKey : maskingKeysFrom(options.generateMask)
     const settings = connectionSettings(options, 'server', keys)
     const target = parseAddress(address)
     this.url = target.url.href
@@ -102,7 +105,7 @@ export class Attempt extends AsyncResource implements OpeningListener {
 
   #close(error: Error, isHandled: boolean): void {
     this.readyState = 3
-    if (channels.error.hasSubscribers) channels.error.publish({ socket: this.#emitter, error })
+    if (!isHandled && channels.error.hasSubscribers) channels.error.publish({ socket: this.#emitter, error })
     if (!isHandled && this.#emitter.listenerCount('error') > 0) this.#emit('error', error)
     const details = { wasClean: false, initiator: 'local', cause: error, dropped: 0 } as const
     for (const listener of this.#closedListeners) {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Socket } from 'node:net'
+import { abortError, closedWhileConnecting } from '../client/connect-error.js'
 import { isSubprotocols, readSubprotocols, type Subprotocols } from '../client/subprotocols.js'
 import { type ClosedListener, Connection } from '../connection/connection.js'
 import type { BinaryType, CloseDetails, ConnectionEvents } from '../connection/connection-events.js'
@@ -224,14 +225,14 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     if (this.#connection !== undefined) this.#connection.close(code, reason)
     else {
       encodeClose(code, reason)
-      this.#attempt?.fail(givenUpError())
+      this.#attempt?.fail(closedWhileConnecting())
     }
   }
 
   /** Ends the connection at once, without a closing handshake: `'close'` comes with 1006. */
   terminate(): void {
     if (this.#connection !== undefined) this.#connection.terminate()
-    else this.#attempt?.fail(givenUpError())
+    else this.#attempt?.fail(closedWhileConnecting())
   }
 
   /**
@@ -330,9 +331,8 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
 
   #obey(signal: AbortSignal): void {
     const abort = (): void => {
-      const cause = toError(signal.reason)
-      if (this.#connection === undefined) this.#attempt?.fail(cause)
-      else this.#connection.terminate(cause)
+      if (this.#connection === undefined) this.#attempt?.fail(abortError(signal.reason))
+      else this.#connection.terminate(toError(signal.reason))
     }
     if (signal.aborted) {
       abort()
@@ -419,8 +419,4 @@ const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const
 // WHATWG has them on instances too; on the prototype they take no memory of each connection.
 for (const [state, name] of STATE_NAMES.entries()) {
   Object.defineProperty(WebSocket.prototype, name, { value: state, enumerable: true })
-}
-
-function givenUpError(): Error {
-  return new Error('The WebSocket was closed before the connection was established')
 }
