@@ -215,7 +215,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
       await once(server, 'listening')
     }
     const url = `ws://${await nginx('three-workers.conf', toSockets(paths))}`
-    // nginx does not know of this one, and takes the first for the idlest.
+    // nginx does not know this connection, and tries the same worker first.
     await visit(`ws+unix:${paths[0]!}`)
     expect(sortedWorkers(await visitors(url, 2))).toEqual(paths.slice(1))
     await expect(connect(url)).rejects.toThrow('503')
