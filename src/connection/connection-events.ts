@@ -12,6 +12,7 @@ export interface CloseDetails {
 
 /** What a connection emits. */
 export interface ConnectionEvents {
+  open: []
   message: [data: string | Buffer | ArrayBuffer, isBinary: boolean]
   ping: [payload: Buffer]
   pong: [payload: Buffer]

@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { CloseCode, encodeClose, MAX_REASON_LENGTH } from '../protocol/close-codes.js'
@@ -13,35 +12,31 @@ import type { PreparedMessage } from '../sending/prepared-message.js'
 import { Sender, type SenderOwner } from '../sending/sender.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import { ClosingHandshake } from './closing-handshake.js'
-import type { BinaryType, CloseDetails, ConnectionEmitter, ConnectionEvents } from './connection-events.js'
+import type { BinaryType, ConnectionEmitter } from './connection-events.js'
 import { Deadline } from './deadline.js'
 import { channels } from './diagnostics.js'
-import { toError, warnOfFailure } from './failures.js'
+import { EventScope } from './event-scope.js'
 import { Beat, type Pulse } from './heartbeat.js'
 import { Inbound, type InboundOwner } from './inbound.js'
-import type { ConnectionSettings, Established } from './settings.js'
+import type { Established } from './settings.js'
 import { listenTo, type SocketListener } from './socket-listeners.js'
-import { TokenBucket } from './token-bucket.js'
 
-// What a later tick calls, in the context of its connection.
-let reportInScope: (connection: Connection, error: Error) => void
-let finishInScope: (connection: Connection) => void
-let endInScope: (connection: Connection) => void
+// What is called in the context of the connection, from outside it.
+let report: (connection: Connection, error: Error) => void
+let emitDrain: (connection: Connection) => void
+let expire: (connection: Connection) => void
+let finish: (connection: Connection) => void
+let endInput: (connection: Connection) => void
 
 const NOTHING = Buffer.alloc(0)
-
-/** Called once on the socket of a connection that is closed, before `'close'` is emitted. */
-export type ClosedListener = (code: number, reason: string, details: CloseDetails) => void
 
 /**
  * One open connection over any duplex stream, and its state machine: OPEN while there is no closing handshake, CLOSING
  * while there is one, CLOSED when that is over. `docs/design.md` has the table of what each event does in each state.
  * It is the async context in which its events are emitted: that in which it was made.
  */
-export class Connection extends AsyncResource implements InboundOwner, SenderOwner, Pulse, SocketListener {
-  readonly settings: ConnectionSettings
+export class Connection extends EventScope implements InboundOwner, SenderOwner, Pulse, SocketListener {
   readonly #socket: Duplex
-  readonly #emitter: ConnectionEmitter
   readonly #inbound: Inbound
   readonly #sender: Sender
   #closing: ClosingHandshake | undefined
@@ -49,10 +44,6 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
   #isGone = false
   /** The socket has ended behind messages that are held back. */
   #heldDeadline: Deadline | undefined
-  #closedListeners: Set<ClosedListener> | undefined
-  readonly #messageTokens: TokenBucket | undefined
-  /** Made with the first Ping or Pong. */
-  #controlTokens: TokenBucket | undefined
   /** The latest Ping of a peer that does not read its Pongs (RFC 6455 section 5.5.3). */
   #duePong: Buffer | undefined
   #beat: Beat | undefined
@@ -62,14 +53,11 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
   binaryType: BinaryType = 'nodebuffer'
 
   constructor(established: Established, emitter: ConnectionEmitter) {
-    super('HubwireConnection')
     const { socket, settings, compression } = established
-    this.settings = settings
+    super(settings, emitter)
     this.#socket = socket
-    this.#emitter = emitter
     this.#sender = new Sender(socket, settings, this, compression?.deflater)
     this.#inbound = new Inbound(socket, settings, this, compression?.inflater)
-    if (settings.messageRate !== undefined) this.#messageTokens = new TokenBucket(settings.messageRate)
     listenTo(socket, this)
     settings.heartbeat?.add(this)
   }
@@ -123,15 +111,9 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     return this.#closing === undefined && this.#sender.sendShared(message, limits)
   }
 
-  /** Has `listener` called once the connection is closed, whatever becomes of the listeners of `'close'`. */
-  onceClosed(listener: ClosedListener): void {
-    this.#closedListeners ??= new Set()
-    this.#closedListeners.add(listener)
-  }
-
-  /** Takes back what {@link onceClosed} was given. */
-  offClosed(listener: ClosedListener): void {
-    this.#closedListeners?.delete(listener)
+  /** A client's connection is open: emits `'open'`. */
+  opened(): void {
+    this.emit('open')
   }
 
   /**
@@ -155,24 +137,11 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     else this.#socket.destroy()
   }
 
-  /** A listener or a send callback of the application failed: the connection is closed with 1011. */
-  handlerFailed(failure: unknown, isErrorListener = false): void {
-    const { handlerFailure, onHandlerFailed } = this.settings
-    if (handlerFailure === 'throw') throwLater(failure)
-    else {
-      const error = toError(failure)
-      const isHeard = !isErrorListener && this.#emitter.listenerCount('error') > 0
-      if (onHandlerFailed !== undefined) onHandlerFailed(error, this.#emitter)
-      else if (!isHeard || this.readyState === 3) warnOfFailure(error)
-      if (this.readyState !== 3) this.#closeFailed(error)
-    }
-  }
-
   // What the way in finds.
 
   onMessage(data: string | Buffer, isBinary: boolean): void {
     if (this.#closing?.isDeaf === true) return
-    if (this.#messageTokens?.take() === false) {
+    if (!this.#inbound.admitsMessage()) {
       this.#refuseMore('messageRate')
       return
     }
@@ -180,10 +149,10 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     const asArrayBuffer = isBinary && this.binaryType === 'arraybuffer'
     const message = asArrayBuffer ? toArrayBuffer(data as Buffer) : data
     if (channels.message.hasSubscribers) {
-      channels.message.publish({ socket: this.#emitter, data: message, isBinary })
+      channels.message.publish({ socket: this.emitter, data: message, isBinary })
     }
     try {
-      this.#emitter.emit('message', message, isBinary)
+      this.emitter.emit('message', message, isBinary)
     } catch (failure) {
       this.handlerFailed(failure)
     }
@@ -196,13 +165,13 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
       if (this.#socket.writableNeedDrain) this.#duePong = payload
       else this.#sender.sendControl(Opcode.pong, payload)
     }
-    this.#emit('ping', payload)
+    this.emit('ping', payload)
   }
 
   onPong(payload: Buffer): void {
     if (this.#isFlooded()) return
     this.#beat?.receive(payload)
-    this.#emit('pong', payload)
+    this.emit('pong', payload)
   }
 
   /** The peer's Close frame: it is answered, and then the server ends the TCP connection (RFC 6455 section 7.1.1). */
@@ -243,12 +212,12 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
   }
 
   onDrain(): void {
-    if (this.readyState !== 3) this.runInAsyncScope(this.#emit, this, 'drain')
+    if (this.readyState !== 3) this.runInAsyncScope(emitDrain, undefined, this)
   }
 
   onBackpressure(bufferedAmount: number): void {
     if (channels.backpressure.hasSubscribers) {
-      channels.backpressure.publish({ socket: this.#emitter, bufferedAmount })
+      channels.backpressure.publish({ socket: this.emitter, bufferedAmount })
     }
   }
 
@@ -309,7 +278,7 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     const closing = this.#startClosing('remote')
     this.#sender.fail(closing.cause ?? closedError())
     // Behind the send callbacks.
-    process.nextTick(endInScope, this)
+    later(this, endInput, undefined)
   }
 
   /** Leaves the OPEN state, if it is still that; the first cause is kept and reported. */
@@ -323,7 +292,7 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     closing.deadline ??= this.#deadline(timeout)
     if (cause !== undefined && closing.cause === undefined && !closing.isOver) {
       closing.cause = cause
-      process.nextTick(reportInScope, this, cause)
+      later(this, report, cause)
     }
     return closing
   }
@@ -348,7 +317,7 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     if (closing.isReceived && this.settings.maskingKeys === undefined) this.#sender.end()
   }
 
-  #closeFailed(error: Error): void {
+  protected closeFailed(error: Error): void {
     const closing = this.#startClosing('local', error)
     closing.isDeaf = true
     if (!closing.isSent) this.#sendClose(closing, encodeClose(CloseCode.internalError))
@@ -356,7 +325,7 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
 
   #deadline(timeout: number): Deadline {
     return new Deadline(timeout, () => {
-      this.runInAsyncScope(this.#expire, this)
+      this.runInAsyncScope(expire, undefined, this)
     })
   }
 
@@ -376,7 +345,7 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
 
   /** Behind the `'error'` and the send callbacks that are due. */
   #finishLater(): void {
-    process.nextTick(finishInScope, this)
+    later(this, finish, undefined)
   }
 
   #finish(): void {
@@ -386,30 +355,12 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     closing.deadline?.clear()
     this.#inbound.discard()
     const { code, reason } = closing
-    const details = closing.details()
-    this.#tellClosed(code, reason, details)
-    if (channels.close.hasSubscribers) {
-      channels.close.publish({ socket: this.#emitter, code, reason, details })
-    }
-    this.#emit('close', code, reason, details)
-  }
-
-  #tellClosed(...values: ConnectionEvents['close']): void {
-    for (const listener of this.#closedListeners ?? []) {
-      try {
-        Reflect.apply(listener, this.#emitter, values)
-      } catch (failure) {
-        this.handlerFailed(failure)
-      }
-    }
+    this.emitClose(code, reason, closing.details())
   }
 
   /** Whether a Ping or Pong is one too many, for which the connection has failed. */
   #isFlooded(): boolean {
-    const { controlFrameRate } = this.settings
-    if (controlFrameRate === undefined) return false
-    this.#controlTokens ??= new TokenBucket(controlFrameRate)
-    if (this.#controlTokens.take()) return false
+    if (this.#inbound.admitsControl()) return false
     this.#refuseMore('controlFrameRate')
     return true
   }
@@ -419,34 +370,34 @@ export class Connection extends AsyncResource implements InboundOwner, SenderOwn
     this.onProtocolError(tooManyMessages(option))
   }
 
-  #emit<Name extends keyof ConnectionEvents>(name: Name, ...values: ConnectionEvents[Name]): void {
-    try {
-      this.#emitter.emit(name, ...values)
-    } catch (failure) {
-      this.handlerFailed(failure, name === 'error')
-    }
-  }
-
-  #report(error: Error): void {
-    if (channels.error.hasSubscribers) channels.error.publish({ socket: this.#emitter, error })
-    if (this.#emitter.listenerCount('error') > 0) this.#emit('error', error)
-  }
-
   static {
-    reportInScope = (connection, error) => {
-      connection.runInAsyncScope(connection.#report, connection, error)
+    report = (connection, error) => {
+      connection.report(error)
     }
-    finishInScope = (connection) => {
-      connection.runInAsyncScope(connection.#finish, connection)
+    emitDrain = (connection) => {
+      connection.emit('drain')
     }
-    endInScope = (connection) => {
-      connection.runInAsyncScope(connection.#inbound.end, connection.#inbound)
+    expire = (connection) => {
+      connection.#expire()
+    }
+    finish = (connection) => {
+      connection.#finish()
+    }
+    endInput = (connection) => {
+      connection.#inbound.end()
     }
   }
 }
 
-function throwLater(failure: unknown): void {
-  process.nextTick(() => {
-    throw failure
-  })
+/** Calls `action` in the next tick, in the context of the connection. */
+function later<Value>(
+  connection: Connection,
+  action: (connection: Connection, value: Value) => void,
+  value: Value,
+): void {
+  process.nextTick(inScope, connection, action, value)
+}
+
+function inScope(connection: Connection, action: (...values: unknown[]) => void, value: unknown): void {
+  connection.runInAsyncScope(action, undefined, connection, value)
 }

@@ -5,6 +5,7 @@ import type { MessageInflater } from '../protocol/message-inflater.js'
 import { inTurn } from '../sending/turn.js'
 import { type ShareHolder, spend, takeShare, waitForShare } from './fair-share.js'
 import type { ConnectionSettings } from './settings.js'
+import { TokenBucket } from './token-bucket.js'
 
 /** What an {@link Inbound} reports to, in the async context of which everything is reported. */
 export interface InboundOwner extends DecoderSink, AsyncResource {
@@ -42,6 +43,10 @@ export class Inbound implements ShareHolder {
   readonly #socket: Duplex
   readonly #owner: InboundOwner
   readonly #decoder: Decoder
+  readonly #settings: ConnectionSettings
+  readonly #messageTokens: TokenBucket | undefined
+  /** Made with the first Ping or Pong. */
+  #controlTokens: TokenBucket | undefined
   #holds = 0
   #isReading = true
   #waitsForShare = false
@@ -54,6 +59,8 @@ export class Inbound implements ShareHolder {
   constructor(socket: Duplex, settings: ConnectionSettings, owner: InboundOwner, inflater?: MessageInflater) {
     this.#socket = socket
     this.#owner = owner
+    this.#settings = settings
+    if (settings.messageRate !== undefined) this.#messageTokens = new TokenBucket(settings.messageRate)
     this.#decoder = new Decoder(owner, settings.decoder, inflater)
   }
 
@@ -65,6 +72,18 @@ export class Inbound implements ShareHolder {
   /** Whether the socket is being read, so that the peer's silence means something. */
   get isReading(): boolean {
     return this.#isReading
+  }
+
+  /** Whether `messageRate` admits another message now. */
+  admitsMessage(): boolean {
+    return this.#messageTokens === undefined || this.#messageTokens.take()
+  }
+
+  /** Whether `controlFrameRate` admits another Ping or Pong now. */
+  admitsControl(): boolean {
+    const { controlFrameRate } = this.#settings
+    if (controlFrameRate === undefined) return true
+    return (this.#controlTokens ??= new TokenBucket(controlFrameRate)).take()
   }
 
   /** Reads a chunk. It belongs to the decoder from here on. */

@@ -25,7 +25,6 @@ import type { MaskingKeys } from '../sending/masking-keys.js'
 import type { SendingSettings } from '../sending/sender.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { Traffic } from '../sending/traffic.js'
-import type { ConnectionEmitter } from './connection-events.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 
 /** What can be chosen for a connection in either role. */
@@ -77,7 +76,7 @@ export interface ConnectionSettings extends SendingSettings {
   /** What a failing listener does: it closes its connection with 1011, or the process gets the error. */
   readonly handlerFailure: 'close' | 'throw'
   /** Is told of a failing listener, with the socket that it was called for. */
-  readonly onHandlerFailed?: ((error: Error, socket: ConnectionEmitter) => void) | undefined
+  readonly onHandlerFailed?: ((error: Error, socket: unknown) => void) | undefined
 }
 
 /** Both halves of permessage-deflate, where it was negotiated. */

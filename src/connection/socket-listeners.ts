@@ -41,21 +41,33 @@ function read(to: SocketListener, chunk: Buffer): void {
 }
 
 function onEnd(this: Carrier): void {
-  const to = this[listener]!
-  to.runInAsyncScope(to.ended, to)
+  this[listener]!.runInAsyncScope(ended, undefined, this[listener]!)
+}
+
+function ended(to: SocketListener): void {
+  to.ended()
 }
 
 function onDrain(this: Carrier): void {
-  const to = this[listener]!
-  to.runInAsyncScope(to.drain, to)
+  this[listener]!.runInAsyncScope(drain, undefined, this[listener]!)
+}
+
+function drain(to: SocketListener): void {
+  to.drain()
 }
 
 function onError(this: Carrier, error: Error): void {
-  const to = this[listener]!
-  to.runInAsyncScope(to.failed, to, error)
+  this[listener]!.runInAsyncScope(failed, undefined, this[listener]!, error)
+}
+
+function failed(to: SocketListener, error: Error): void {
+  to.failed(error)
 }
 
 function onClose(this: Carrier): void {
-  const to = this[listener]!
-  to.runInAsyncScope(to.gone, to)
+  this[listener]!.runInAsyncScope(gone, undefined, this[listener]!)
+}
+
+function gone(to: SocketListener): void {
+  to.gone()
 }

@@ -5,7 +5,7 @@ type CloseListener<User> = (socket: WebSocket<User>, details: CloseDetails) => v
 
 /** The sockets of a server that are not closed yet, and those who are to know when one closes. */
 export class Clients<User> {
-  readonly sockets: Set<WebSocket<User>> = new Set()
+  readonly sockets: Set<WebSocket<User>> = new Set<WebSocket<User>>()
   readonly #listeners = new Set<CloseListener<User>>()
   /** One function for all sockets, called on the one that closed: a closure each would cost every idle connection. */
   readonly #onClose: (this: WebSocket<User>, code: number, reason: string, details: CloseDetails) => void

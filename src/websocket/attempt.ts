@@ -5,7 +5,7 @@ import { parseAddress } from '../client/address.js'
 import { OpeningHandshake, type OpeningListener } from '../client/opening-handshake.js'
 import type { OpeningOptions } from '../client/opening-options.js'
 import { withoutNulls } from '../options/checks.js'
-import { type ClosedListener } from '../connection/connection.js'
+import type { ClosedListener } from '../connection/event-scope.js'
 import { channels } from '../connection/diagnostics.js'
 import { toError, warnOfFailure } from '../connection/failures.js'
 import {
@@ -114,10 +114,10 @@ export class Attempt extends AsyncResource implements OpeningListener {
     this.#emit('close', CloseCode.abnormal, '', details)
   }
 
-  /** A listener that fails ends the attempt; one of its end is reported. */
+  /** Emits an event in its context. A listener that fails ends the attempt; one of its end is reported. */
   #emit<Name extends keyof WebSocketEvents>(name: Name, ...values: WebSocketEvents[Name]): boolean {
     try {
-      return this.runInAsyncScope(this.#emitter.emit, this.#emitter, name, ...values) as boolean
+      return this.runInAsyncScope(emit, undefined, this.#emitter, name, values)
     } catch (failure) {
       this.handlerFailed(failure)
       return true
@@ -129,4 +129,8 @@ export class Attempt extends AsyncResource implements OpeningListener {
     if (this.readyState !== 0 || this.#emitter.listenerCount('error') === 0) warnOfFailure(failure)
     this.fail(toError(failure))
   }
+}
+
+function emit(emitter: EventEmitter, name: string, values: unknown[]): boolean {
+  return emitter.emit(name, ...values)
 }

@@ -80,7 +80,7 @@ export function addListener(
   options: { once?: boolean; attribute?: boolean } = {},
 ): void {
   // As the web's EventTarget: no listener is no error, and an event that we never dispatch has none called.
-  if (listener == null || !Object.hasOwn(makeEvent, type)) return
+  if (listener === null || listener === undefined || !Object.hasOwn(makeEvent, type)) return
   if (find(emitter, type, listener, options.attribute === true) !== undefined) return
   const wrapper: Wrapper = (...values) => {
     if (options.once === true) emitter.off(type, wrapper)

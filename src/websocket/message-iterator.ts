@@ -52,7 +52,10 @@ export class MessageIterator implements AsyncIterableIterator<MessageData, undef
   }
 
   async next(): Promise<IteratorResult<MessageData, undefined>> {
-    if (this.#isOver) return this.#last()
+    if (this.#isOver) {
+      const cause = this.#takeCause()
+      return cause === undefined ? DONE : Promise.reject(cause)
+    }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
       this.#idle(false)
@@ -81,17 +84,20 @@ export class MessageIterator implements AsyncIterableIterator<MessageData, undef
     this.#source.off('message', this.#onMessage)
     this.#idle(false)
     this.#onOver()
-    const [first, ...others] = this.#waiting
+    const waiting = this.#waiting
     this.#waiting = []
-    if (first !== undefined) this.#last().then(first.resolve, first.reject)
-    for (const { resolve } of others) resolve(DONE)
+    for (const one of waiting) {
+      const cause = this.#takeCause()
+      if (cause === undefined) one.resolve(DONE)
+      else one.reject(cause)
+    }
   }
 
-  /** The end, or once the cause of it. */
-  async #last(): Promise<IteratorResult<MessageData, undefined>> {
+  /** The cause of the end, for the first who asks. */
+  #takeCause(): Error | undefined {
     const cause = this.#cause
     this.#cause = undefined
-    return cause === undefined ? Promise.resolve(DONE) : Promise.reject(cause)
+    return cause
   }
 
   #idle(isIdle: boolean): void {

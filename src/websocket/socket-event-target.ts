@@ -12,7 +12,6 @@ import {
 
 /** The events of a `WebSocket`. */
 export interface WebSocketEvents extends ConnectionEvents {
-  open: []
   upgrade: [response: IncomingMessage]
   redirect: [url: string, request: ClientRequest]
   'unexpected-response': [request: ClientRequest, response: IncomingMessage]

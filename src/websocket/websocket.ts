@@ -2,14 +2,14 @@ import { EventEmitter } from 'node:events'
 import { Socket } from 'node:net'
 import { abortError, closedWhileConnecting } from '../client/connect-error.js'
 import { isSubprotocols, readSubprotocols, type Subprotocols } from '../client/subprotocols.js'
-import { type ClosedListener, Connection } from '../connection/connection.js'
-import type { BinaryType, CloseDetails, ConnectionEvents } from '../connection/connection-events.js'
+import { Connection } from '../connection/connection.js'
+import type { BinaryType, CloseDetails } from '../connection/connection-events.js'
 import { channels, type Diagnostics as ConnectionDiagnostics } from '../connection/diagnostics.js'
 import { toError, warnOfFailure } from '../connection/failures.js'
 import { Hold } from '../connection/inbound.js'
-import { type ConnectionOptions, type Established } from '../connection/settings.js'
+import type { Established } from '../connection/settings.js'
 import type { Member } from '../hub/member.js'
-import { CloseCode, encodeClose } from '../protocol/close-codes.js'
+import { encodeClose } from '../protocol/close-codes.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE } from '../protocol/permessage-deflate.js'
 import type { MessageOptions } from '../sending/message-writer.js'
@@ -20,7 +20,7 @@ import type { SlowLimits } from '../sending/slow-limits.js'
 import { Attempt, type WebSocketOptions } from './attempt.js'
 import { EarlyMessages } from './early-messages.js'
 import { type MessageData, MessageIterator } from './message-iterator.js'
-import { SocketEventTarget, type WebSocketEvents } from './socket-event-target.js'
+import { SocketEventTarget } from './socket-event-target.js'
 
 /** What the library publishes on the channels of `node:diagnostics_channel`, by their names. */
 export type Diagnostics = ConnectionDiagnostics<WebSocket>
@@ -182,7 +182,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     if (connection === undefined) return false
     const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
     const how =
-      options == null
+      options === undefined || options === null
         ? isBinary
           ? BINARY
           : TEXT
@@ -256,7 +256,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
 
   /** Calls `listener` on this socket when it is closed, before `'close'` is emitted; see {@link Member}. */
   onceClosed(listener: (this: this, code: number, reason: string, details: CloseDetails) => void): void {
-    ;(this.#connection ?? this.#attempt)?.onceClosed(listener as ClosedListener)
+    ;(this.#connection ?? this.#attempt)?.onceClosed(listener)
   }
 
   /**
@@ -303,15 +303,11 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
       this.#start(established)
       for (const listener of attempt.closedListeners) this.#connection?.onceClosed(listener)
       if (channels.connection.hasSubscribers) channels.connection.publish({ socket: this })
-      try {
-        this.emit('open')
-      } catch (failure) {
-        this.#handlerFailed(failure)
-      }
+      this.#connection?.opened()
     })
     this.#attempt = attempt
     this.url = attempt.url
-    if (options.signal != null) this.#obey(options.signal)
+    if (options.signal) this.#obey(options.signal)
   }
 
   #start(established: Established): void {
@@ -351,9 +347,8 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   }
 
   #holdUntil(promise: Promise<unknown> | undefined): void {
-    const connection = this.#connection
-    if (connection === undefined || this.listenerCount('message') > 0) return
-    this.#early ??= new EarlyMessages(this, connection.inbound, promise !== undefined)
+    if (this.#connection === undefined || this.listenerCount('message') > 0) return
+    this.#early ??= new EarlyMessages(this, this.#connection.inbound, promise !== undefined)
     if (promise !== undefined) this.#early.waitFor(promise)
   }
 
@@ -390,14 +385,16 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
         (readyState === WebSocket.CONNECTING ? ". Wait for 'open', or use connect()" : ''),
     )
     if (readyState === WebSocket.CONNECTING) throw error
-    if (callback != null) process.nextTick(callback, error)
+    if (callback) process.nextTick(callback, error)
     return undefined
   }
 
   #control(opcode: number, values: unknown[]): void {
     const callback = values.find((value) => typeof value === 'function') as WriteCallback | undefined
     const [data] = values
-    const payload = Buffer.from((typeof data === 'function' || data == null ? '' : toPayload(data)) as string)
+    const payload = Buffer.from(
+      (typeof data === 'function' || data === undefined || data === null ? '' : toPayload(data)) as string,
+    )
     if (payload.length > MAX_CONTROL_PAYLOAD) {
       throw new RangeError(
         `A Ping or Pong holds at most ${MAX_CONTROL_PAYLOAD} bytes; this one has ${payload.length}`,

@@ -1,0 +1,85 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { CloseDetails, ConnectionEmitter, ConnectionEvents } from './connection-events.js'
+import { channels } from './diagnostics.js'
+import { toError, warnOfFailure } from './failures.js'
+import type { ConnectionSettings } from './settings.js'
+
+/** Called once on the socket of a connection that is closed, before `'close'` is emitted. */
+export type ClosedListener = (code: number, reason: string, details: CloseDetails) => void
+
+/**
+ * Where the events of a connection are emitted: in the async context in which it was made, and such that a listener that
+ * fails costs its own connection and nothing else.
+ */
+export abstract class EventScope extends AsyncResource {
+  readonly settings: ConnectionSettings
+  protected readonly emitter: ConnectionEmitter
+  #closedListeners: Set<ClosedListener> | undefined
+
+  constructor(settings: ConnectionSettings, emitter: ConnectionEmitter) {
+    super('HubwireConnection')
+    this.settings = settings
+    this.emitter = emitter
+  }
+
+  abstract get readyState(): 1 | 2 | 3
+
+  /** Ends the connection because of a listener that failed. */
+  protected abstract closeFailed(error: Error): void
+
+  /** Has `listener` called once the connection is closed, whatever becomes of the listeners of `'close'`. */
+  onceClosed(listener: ClosedListener): void {
+    this.#closedListeners ??= new Set()
+    this.#closedListeners.add(listener)
+  }
+
+  /** A listener or a send callback of the application failed: the connection is closed with 1011. */
+  handlerFailed(failure: unknown, isErrorListener = false): void {
+    const { handlerFailure, onHandlerFailed } = this.settings
+    if (handlerFailure === 'throw') {
+      process.nextTick(rethrow, failure)
+      return
+    }
+    const error = toError(failure)
+    const isOpen = this.readyState !== 3
+    if (onHandlerFailed !== undefined) onHandlerFailed(error, this.emitter)
+    else if (isErrorListener || !isOpen || this.emitter.listenerCount('error') === 0) warnOfFailure(error)
+    if (isOpen) this.closeFailed(error)
+    else if (channels.error.hasSubscribers) channels.error.publish({ socket: this.emitter, error })
+  }
+
+  /** Emits an event from within the scope. */
+  protected emit<Name extends keyof ConnectionEvents>(name: Name, ...values: ConnectionEvents[Name]): void {
+    try {
+      this.emitter.emit(name, ...values)
+    } catch (failure) {
+      this.handlerFailed(failure, name === 'error')
+    }
+  }
+
+  /** Emits `'error'` if it has a listener. */
+  protected report(error: Error): void {
+    if (channels.error.hasSubscribers) channels.error.publish({ socket: this.emitter, error })
+    if (this.emitter.listenerCount('error') > 0) this.emit('error', error)
+  }
+
+  /** Tells the end: first what keeps books, then the application. */
+  protected emitClose(...values: ConnectionEvents['close']): void {
+    for (const listener of this.#closedListeners ?? []) {
+      try {
+        Reflect.apply(listener, this.emitter, values)
+      } catch (failure) {
+        this.handlerFailed(failure)
+      }
+    }
+    if (channels.close.hasSubscribers) {
+      const [code, reason, details] = values
+      channels.close.publish({ socket: this.emitter, code, reason, details })
+    }
+    this.emit('close', ...values)
+  }
+}
+
+function rethrow(failure: unknown): never {
+  throw failure
+}
