@@ -15,7 +15,7 @@ import { ClosingHandshake } from './closing-handshake.js'
 import type { BinaryType, ConnectionEmitter } from './connection-events.js'
 import { Deadline } from './deadline.js'
 import { channels } from './diagnostics.js'
-import { EventScope } from './event-scope.js'
+import { EventScope, later } from './event-scope.js'
 import { Beat, type Pulse } from './heartbeat.js'
 import { Inbound, type InboundOwner } from './inbound.js'
 import type { Established } from './settings.js'
@@ -387,17 +387,4 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
       connection.#inbound.end()
     }
   }
-}
-
-/** Calls `action` in the next tick, in the context of the connection. */
-function later<Value>(
-  connection: Connection,
-  action: (connection: Connection, value: Value) => void,
-  value: Value,
-): void {
-  process.nextTick(inScope, connection, action, value)
-}
-
-function inScope(connection: Connection, action: (...values: unknown[]) => void, value: unknown): void {
-  connection.runInAsyncScope(action, undefined, connection, value)
 }

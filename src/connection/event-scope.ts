@@ -80,6 +80,19 @@ export abstract class EventScope extends AsyncResource {
   }
 }
 
+/** Calls `action` in the next tick, in the context of the connection. */
+export function later<Scope extends EventScope, Value>(
+  scope: Scope,
+  action: (scope: Scope, value: Value) => void,
+  value: Value,
+): void {
+  process.nextTick(inScope, scope, action, value)
+}
+
+function inScope(scope: EventScope, action: (...values: unknown[]) => void, value: unknown): void {
+  scope.runInAsyncScope(action, undefined, scope, value)
+}
+
 function rethrow(failure: unknown): never {
   throw failure
 }
