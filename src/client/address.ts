@@ -1,6 +1,6 @@
 /** Where a client connects to. */
 export interface Address {
-  /** The URL as WHATWG's `url` attribute tells it: `ws:` or `wss:` in place of `http:` and `https:`. */
+  /** The URL as in WHATWG's `url` attribute: `ws:` and `wss:` instead of `http:` and `https:`. */
   readonly url: URL
   readonly isSecure: boolean
   /** The path and query of the request. */
@@ -20,10 +20,10 @@ export function parseAddress(address: string | URL, base?: URL): Address {
   if (url.protocol === 'https:') url.protocol = 'wss:'
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:' && url.protocol !== 'ws+unix:') {
     throw new SyntaxError(
-      `The URL's protocol must be ws:, wss:, http:, https: or ws+unix:; ${url.protocol} is not`,
+      `The URL's protocol must be ws:, wss:, http:, https: or ws+unix:; it is ${url.protocol}`,
     )
   }
-  if (url.hash !== '') throw new SyntaxError(`A WebSocket URL has no fragment; ${url.hash} must go`)
+  if (url.hash !== '') throw new SyntaxError(`A WebSocket URL has no fragment: remove ${url.hash}`)
   if (url.protocol !== 'ws+unix:') {
     return {
       url,
@@ -35,11 +35,12 @@ export function parseAddress(address: string | URL, base?: URL): Address {
   const colon = url.pathname.indexOf(':')
   const socketPath = decode(colon === -1 ? url.pathname : url.pathname.slice(0, colon))
   const path = colon === -1 ? '/' : url.pathname.slice(colon + 1)
-  if (socketPath === '') throw new SyntaxError('A ws+unix: URL names a socket: ws+unix:/path/to/socket:/path')
+  if (socketPath === '')
+    throw new SyntaxError('A ws+unix: URL must name a socket: ws+unix:/path/to/socket:/path')
   return { url, isSecure: false, path: `${path}${url.search}`, socketPath }
 }
 
-/** What percent-encoding stands for; the text itself where it is none. */
+/** Decodes percent-encoding; returns text as it is if that is malformed. */
 export function decode(text: string): string {
   try {
     return decodeURIComponent(text)

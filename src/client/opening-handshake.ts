@@ -132,7 +132,7 @@ export class OpeningHandshake {
   }
 
   #upgraded(response: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // From here on the socket is ours, and so are its errors.
+    // From here on, Node leaves the socket and its errors to us.
     socket.on('error', ignore)
     this.#listener.onUpgrade(response)
     if (this.#isOver) {
@@ -250,5 +250,5 @@ function invalidRedirect(cause: Error): ConnectError {
 }
 
 function ignore(): void {
-  // The failure that matters is the one that made us drop the socket.
+  // What made us destroy the socket is reported instead.
 }

@@ -2,14 +2,14 @@
 export interface Rate {
   /** How often in a second, over time. */
   perSecond: number
-  /** How often at once, after a pause; `perSecond` by default. */
+  /** How often at once after a pause; `perSecond` by default. */
   burst?: number
 }
 
-/** The longest time that a timer of Node's can count, in milliseconds: a longer one would become 1 ms. */
+/** The longest delay of a timer in Node.js, in milliseconds; a longer one would become 1 ms. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1
 
-/** The options without those that are `null`: like `undefined`, `null` asks for the default. */
+/** Leaves out options that are `null`: like `undefined`, it asks for the default. */
 export function withoutNulls<Options extends object>(options: Options): Options {
   const given = Object.entries(options).filter(([, value]) => value !== null)
   return Object.fromEntries(given) as Options
@@ -28,7 +28,7 @@ export function checkInteger(name: string, value: number, least: number, most: n
 }
 
 /**
- * Checks a time. `Infinity` means no timer; any other value must be one that a timer can count.
+ * Checks a time. `Infinity` means no timer; any other value must be one that a timer takes.
  *
  * @throws RangeError naming the option, its value and what it may be
  */
@@ -43,7 +43,7 @@ export function checkMilliseconds(name: string, value: number, least = 0): void 
 /** @throws RangeError naming the option, its value and what it may be */
 export function checkRate(name: string, { perSecond, burst = perSecond }: Rate): void {
   checkNumber(`${name}.perSecond`, perSecond, Number.MIN_VALUE)
-  // With a burst below 1 there would never be a whole token.
+  // With a burst below 1, the bucket would never hold a whole token.
   checkNumber(`${name}.burst`, burst, 1)
 }
 

@@ -1,28 +1,26 @@
 import { isUtf8 } from 'node:buffer'
+import { MAX_CONTROL_PAYLOAD } from './frames.js'
 
-/** The status codes that this library itself sends or reports (RFC 6455 section 7.4.1). */
+/** The status codes that this library sends or reports by itself (RFC 6455 section 7.4.1). */
 export const CloseCode = {
-  normal: 1000,
   goingAway: 1001,
   protocolError: 1002,
-  unsupportedData: 1003,
-  /** Reported when a Close frame had no code; never on the wire. */
+  /** Reported when a Close frame has no code; never sent. */
   noStatus: 1005,
-  /** Reported when the connection ended without a Close frame; never on the wire. */
+  /** Reported when the connection ends without a Close frame; never sent. */
   abnormal: 1006,
   invalidPayload: 1007,
   policyViolation: 1008,
   messageTooBig: 1009,
   internalError: 1011,
-  tryAgainLater: 1013,
 } as const
 
-/** The longest reason that fits a Close frame beside its code, in octets of UTF-8. */
-export const MAX_REASON_LENGTH = 123
+/** The longest reason that fits a Close frame beside its code, in bytes of UTF-8. */
+export const MAX_REASON_LENGTH: number = MAX_CONTROL_PAYLOAD - 2
 
 /**
- * Whether a code may stand in a Close frame: 1000 to 1014 but for the reserved 1004 and the never-sent 1005 and 1006
- * (RFC 6455 section 7.4.1 and IANA's registry), and 3000 to 4999 for libraries and applications (section 7.4.2).
+ * Whether a Close frame may have this code: 1000 to 1014 except for 1004, 1005 and 1006, which are reserved (RFC 6455
+ * section 7.4.1 and IANA's registry), and 3000 to 4999 for libraries and applications (section 7.4.2).
  */
 export function isValidCloseCode(code: number): boolean {
   return (
@@ -35,7 +33,7 @@ export function isValidCloseCode(code: number): boolean {
  * The payload of a Close frame.
  *
  * @param code - a code for which {@link isValidCloseCode} holds; without one the payload is empty
- * @param reason - at most 123 octets of UTF-8
+ * @param reason - at most 123 bytes of UTF-8
  * @throws TypeError when the code may not be sent, or a reason comes without a code or is not UTF-8
  * @throws RangeError when the reason is too long
  */
@@ -49,15 +47,15 @@ export function encodeClose(code?: number, reason: string | Uint8Array = ''): Bu
       `Close code ${String(code)} may not be sent: use 1000 to 1003, 1007 to 1014, or 3000 to 4999`,
     )
   }
-  const octets = Buffer.from(reason as string)
-  if (octets.length > MAX_REASON_LENGTH) {
+  const bytes = Buffer.from(reason as string)
+  if (bytes.length > MAX_REASON_LENGTH) {
     throw new RangeError(
-      `A close reason holds at most ${MAX_REASON_LENGTH} octets; this one has ${octets.length}`,
+      `A close reason holds at most ${MAX_REASON_LENGTH} bytes; this one has ${bytes.length}`,
     )
   }
-  if (!isUtf8(octets)) throw new TypeError('A close reason is text: its octets must be UTF-8')
-  const payload = Buffer.allocUnsafe(2 + octets.length)
+  if (!isUtf8(bytes)) throw new TypeError('A close reason is text: its bytes must be UTF-8')
+  const payload = Buffer.allocUnsafe(2 + bytes.length)
   payload.writeUInt16BE(code)
-  payload.set(octets, 2)
+  payload.set(bytes, 2)
   return payload
 }

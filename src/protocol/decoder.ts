@@ -2,7 +2,7 @@ import { constants, isAscii, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
 import { ProtocolError } from './errors.js'
 import { detach } from './fragments.js'
-import { readLength64, readMaskingKey } from './frames.js'
+import { MAX_CONTROL_PAYLOAD, readLength64, readMaskingKey } from './frames.js'
 import { Intake } from './intake.js'
 import { mask, SEEN_UP_TO } from './masking.js'
 import type { MessageInflater } from './message-inflater.js'
@@ -10,7 +10,7 @@ import { FIN, Opcode, RSV1 } from './opcodes.js'
 import { UnfinishedMessage } from './unfinished-message.js'
 import { countUnreadMessages } from './unread-messages.js'
 import {
-  checkFirstOctet,
+  checkFirstByte,
   closeCodeError,
   controlLengthError,
   lengthError,
@@ -20,19 +20,19 @@ import {
   utf8Error,
 } from './violations.js'
 
-/** What a {@link Decoder} finds, in the order of the octets. */
+/** Takes what a {@link Decoder} finds, in the order of the bytes. */
 export interface DecoderSink {
-  /** A whole message: text as `string` (or Buffer, by `textType`), binary as Buffer. */
+  /** A whole message: text as `string` (or Buffer, see `textType`), binary as Buffer. */
   onMessage(data: string | Buffer, isBinary: boolean): void
-  /** A Ping frame; the payload is the receiver's own memory. */
+  /** A Ping frame; the payload is a copy. */
   onPing(payload: Buffer): void
-  /** A Pong frame. */
+  /** A Pong frame; the payload is a copy. */
   onPong(payload: Buffer): void
-  /** A Close frame; 1005 where it had no code. Nothing more is found after it. */
+  /** A Close frame; the code is 1005 if it has none. It is the last call. */
   onClose(code: number, reason: string): void
-  /** The peer broke the protocol. Nothing more is found after it (RFC 6455 section 7.1.7). */
+  /** The peer broke the protocol. It is the last call (RFC 6455 section 7.1.7). */
   onProtocolError(error: ProtocolError): void
-  /** A message inflated in the background has been handed out or refused, and reading went on, if not finished, behind it. */
+  /** A message that was inflated on the thread pool has been delivered or refused, and what followed it has been read. */
   onReadingOn?(): void
 }
 
@@ -40,13 +40,13 @@ export interface DecoderSink {
 export interface DecoderOptions {
   /** Whose frames these are: a client's must be masked, a server's must not (RFC 6455 section 5.1). */
   readonly from: 'client' | 'server'
-  /** The longest message in octets, before and after decompression; 1 MiB by default, 0 for none but the engine's. */
+  /** The longest message in bytes, before and after decompression; 1 MiB by default; 0 for the longest string of V8. */
   readonly maxPayload?: number
-  /** The most frames, empty ones included, that one message may have; 131,072 by default. */
+  /** How many frames, empty ones included, one message may have; 131,072 by default. */
   readonly maxFragments?: number
-  /** Takes text as it comes; `false` by default. */
+  /** Whether text is delivered without validation; `false` by default. */
   readonly skipUTF8Validation?: boolean
-  /** What a text message is handed out as; `'string'` by default. */
+  /** What a text message is delivered as; `'string'` by default. */
   readonly textType?: 'string' | 'buffer'
 }
 
@@ -59,7 +59,6 @@ export const FRAME_COST = 4096
 export const INFLATE_COST = 16_384
 
 const NOT_ASCII = 0x80808080
-const MAX_CONTROL_PAYLOAD = 125
 
 /** What the owner has told a decoder to hold. */
 const HOLD_NOTHING = 0
@@ -219,7 +218,7 @@ export class Decoder {
     if (chunk.length < offset) return false
     const first = chunk[offset - 2]!
     const second = chunk[offset - 1]!
-    const error = checkFirstOctet(first, message !== undefined, this.#inflater !== undefined)
+    const error = checkFirstByte(first, message !== undefined, this.#inflater !== undefined)
     if (error !== undefined) return this.#fail(error)
     const isMasked = second >= 0x80
     if (isMasked !== (this.#options.from === 'client')) return this.#fail(maskError(isMasked))
@@ -234,7 +233,7 @@ export class Decoder {
       if (length < 126 || (head === 8 && length < 0x1_00_00)) return this.#fail(lengthError(length))
       offset += head
     }
-    // Before an octet of the payload is kept, or the rest of the header waited for.
+    // Checked before any byte of the payload is kept, and before the rest of the header has arrived.
     if (!isControl && this.#isTooLong(length)) return this.#fail(tooBigError(this.#limit))
     let key = 0
     if (isMasked) {
@@ -249,7 +248,7 @@ export class Decoder {
     return (this.#message === undefined ? length : this.#message.length + length) > this.#limit
   }
 
-  /** A data frame: nearly always a message by itself, whole in its chunk. */
+  /** A data frame: nearly always a whole message that lies within its chunk. */
   #data(first: number, start: number, length: number, key: number): boolean {
     const chunk = this.#intake.chunk
     const end = start + length
@@ -267,7 +266,7 @@ export class Decoder {
     return true
   }
 
-  /** Unmasks what a client sent; of what a server sent it tells nothing, since it does not look at it. */
+  /** Unmasks what a client sent. What a server sent is not looked at, so it is not known to be ASCII. */
   #unmask(start: number, end: number, key: number): number {
     return this.#options.from === 'client' ? mask(this.#intake.chunk, start, end, key) : NOT_ASCII
   }
@@ -305,7 +304,7 @@ export class Decoder {
 
   #inflate(payload: Buffer, isBinary: boolean): void {
     this.#inflating = true
-    // Small messages call back at once, while the loop that reads them runs; the others have to start it again.
+    // For short messages the callback runs at once, within the loop that reads them; the others restart the loop.
     this.#inflater!.inflate(payload, this.#limit, (result) => {
       if (this.#finished) return
       if (this.#hold === HOLD_MESSAGES && !(result instanceof ProtocolError)) {
@@ -318,12 +317,12 @@ export class Decoder {
     })
   }
 
-  /** Goes on behind a message that was inflated in the background. */
+  /** Delivers a message that was inflated on the thread pool, and reads on. */
   #readOn(result: Buffer | ProtocolError, isBinary: boolean): void {
     try {
       this.#takeInflated(result, isBinary)
     } finally {
-      // Also when the sink has thrown: nobody else would go on.
+      // Also if the sink throws: nothing else would restart the loop.
       this.#read()
       this.#sink.onReadingOn?.()
     }
@@ -337,7 +336,7 @@ export class Decoder {
   #deliverInflated(payload: Buffer, isBinary: boolean): void {
     this.allowance -= INFLATE_COST + payload.length
     const wasReading = this.#reading
-    // What the sink pushes or releases meanwhile waits until it returns.
+    // What the sink pushes or releases meanwhile is read once it has returned.
     this.#reading = true
     try {
       this.#deliver(payload, 0, payload.length, isBinary, false)
@@ -346,23 +345,23 @@ export class Decoder {
     }
   }
 
-  /** Hands out a payload that nothing has looked at yet. */
-  #deliver(octets: Buffer, start: number, end: number, isBinary: boolean, ascii: boolean): void {
+  /** Delivers a payload that has not been validated. */
+  #deliver(bytes: Buffer, start: number, end: number, isBinary: boolean, ascii: boolean): void {
     let isKnownAscii = ascii
     if (!isBinary && !ascii && !this.#options.skipUTF8Validation) {
-      const text = octets.subarray(start, end)
+      const text = bytes.subarray(start, end)
       isKnownAscii = text.length > SEEN_UP_TO && isAscii(text)
       if (!isKnownAscii && !isUtf8(text)) return void this.#fail(utf8Error())
     }
-    this.#handOut(octets, start, end, isBinary, isKnownAscii)
+    this.#handOut(bytes, start, end, isBinary, isKnownAscii)
   }
 
-  #handOut(octets: Buffer, start: number, end: number, isBinary: boolean, ascii: boolean): void {
+  #handOut(bytes: Buffer, start: number, end: number, isBinary: boolean, ascii: boolean): void {
     if (isBinary || this.#options.textType === 'buffer') {
-      this.#sink.onMessage(detach(octets, start, end), isBinary)
+      this.#sink.onMessage(detach(bytes, start, end), isBinary)
     } else {
-      // One octet a character and no decoding: the quickest call there is, and ASCII is all that it is used for.
-      this.#sink.onMessage(octets.toString(ascii ? 'latin1' : 'utf8', start, end), false)
+      // For ASCII the two are the same; latin1 copies bytes, which is the fastest conversion.
+      this.#sink.onMessage(bytes.toString(ascii ? 'latin1' : 'utf8', start, end), false)
     }
   }
 

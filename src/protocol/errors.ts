@@ -1,4 +1,4 @@
-/** What a peer can do wrong on an open connection; the names are those that users of `ws` know. */
+/** What a peer can do wrong on an open connection; the names are those of `ws` where it has one. */
 export type ProtocolErrorCode =
   | 'WS_ERR_EXPECTED_FIN'
   | 'WS_ERR_EXPECTED_MASK'
@@ -13,7 +13,6 @@ export type ProtocolErrorCode =
   | 'WS_ERR_UNEXPECTED_MASK'
   | 'WS_ERR_UNEXPECTED_RSV_1'
   | 'WS_ERR_UNEXPECTED_RSV_2_3'
-  | 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH'
   | 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
 
 /**

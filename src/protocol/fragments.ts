@@ -1,69 +1,69 @@
-/** A piece shorter than this is always copied: its view would take more memory than it holds. */
+/** Shorter pieces are always copied: a view would take more memory than it refers to. */
 const VIEW_FROM = 4096
 
 const SMALLEST_SEGMENT = 256
 const LARGEST_SEGMENT = 64 * 1024
 
 /**
- * A copy in memory of its own. What is kept for as long as a peer likes must not come from Node's pool: a few octets
- * would keep all of it alive (8 KiB, and 64 KiB since Node 24).
+ * A copy outside Node's pool. The peer decides how long it is kept, and a few bytes in the pool would keep all of it
+ * alive (8 KiB, 64 KiB since Node 24).
  */
-export function isolate(octets: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(octets.length)
-  octets.copy(copy)
+export function isolate(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
   return copy
 }
 
 /**
- * `octets[start, end)` in memory that is not much larger than it: a view where {@link isWorthPassing} says so, else a
- * copy. A view of four octets would pin the whole read buffer, which is how small messages come to hold megabytes.
+ * `bytes[start, end)` in memory that is not much larger: a view if {@link isWorthPassing} says so, else a copy. A view of
+ * four bytes would keep the whole read buffer alive.
  */
-export function detach(octets: Buffer, start: number, end: number): Buffer {
-  if (isWorthPassing(octets, end - start)) return octets.subarray(start, end)
-  if (end - start >= VIEW_FROM) return isolate(octets.subarray(start, end))
-  // Short ones come from Node's pool, at a tenth of the price.
+export function detach(bytes: Buffer, start: number, end: number): Buffer {
+  if (isWorthPassing(bytes, end - start)) return bytes.subarray(start, end)
+  if (end - start >= VIEW_FROM) return isolate(bytes.subarray(start, end))
+  // Node's pool is ten times faster for short ones.
   const copy = Buffer.allocUnsafe(end - start)
-  octets.copy(copy, 0, start, end)
+  bytes.copy(copy, 0, start, end)
   return copy
 }
 
 /**
- * Whether a message fills at least a quarter of the memory that a view of it would keep alive: 16 KiB of a full read
- * (the copy took 11 % of the time of echoing that).
+ * Whether a message fills at least a quarter of the memory that a view would keep alive, as 16 KiB of a full read do: to
+ * copy them took 11 % of the time of an echo.
  */
-export function isWorthPassing(octets: Buffer, length: number): boolean {
-  return length >= VIEW_FROM && length * 4 >= octets.buffer.byteLength
+export function isWorthPassing(bytes: Buffer, length: number): boolean {
+  return length >= VIEW_FROM && length * 4 >= bytes.buffer.byteLength
 }
 
-/** The same for a piece that is held until the rest of its message comes, for as long as the peer likes: half. */
-function isWorthHolding(octets: Buffer, length: number): boolean {
-  return length >= VIEW_FROM && length * 2 >= octets.buffer.byteLength
+/** The same for a piece that is held until the rest of its message arrives, which the peer can delay: half. */
+function isWorthHolding(bytes: Buffer, length: number): boolean {
+  return length >= VIEW_FROM && length * 2 >= bytes.buffer.byteLength
 }
 
 /**
- * The payload of an unfinished message. Small pieces are laid together in segments that grow with the message, so
- * that the memory held stays within about twice the octets counted, whatever the sizes of frames and chunks.
+ * The payload of an unfinished message. Small pieces are copied into segments that grow with the message: the
+ * memory held is at most about twice the payload, whatever the sizes of frames and chunks.
  */
 export class Fragments {
-  /** The octets held. */
+  /** How many bytes are held. */
   length = 0
 
   readonly #pieces: Buffer[] = []
   #segment: Buffer | undefined
   #used = 0
 
-  /** @param due - octets of the same frame that are still to come: as much again as is there is provided for */
-  add(octets: Buffer, start: number, end: number, due = 0): void {
+  /** @param due - bytes of the same frame that are still to come; the next segment has room for as many as are held */
+  add(bytes: Buffer, start: number, end: number, due = 0): void {
     this.length += end - start
-    if (isWorthHolding(octets, end - start)) {
+    if (isWorthHolding(bytes, end - start)) {
       this.#seal()
-      this.#pieces.push(octets.subarray(start, end))
+      this.#pieces.push(bytes.subarray(start, end))
       return
     }
     let from = start
     while (from < end) {
       const segment = this.#room(due)
-      const copied = octets.copy(segment, this.#used, from, end)
+      const copied = bytes.copy(segment, this.#used, from, end)
       this.#used += copied
       from += copied
     }
@@ -75,7 +75,7 @@ export class Fragments {
     return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.length)
   }
 
-  /** The whole payload in the pieces that it is held in. Nothing may be added after it. */
+  /** The whole payload in the pieces that hold it. Nothing may be added afterwards. */
   takePieces(): Buffer[] {
     this.#seal()
     return this.#pieces
@@ -91,7 +91,7 @@ export class Fragments {
     return this.#segment
   }
 
-  /** Ends the segment; one less than half full is replaced by a copy, so that a view behind it does not strand memory. */
+  /** Ends the segment. A copy replaces one that is less than half full, so that its rest is not wasted. */
   #seal(): void {
     if (this.#segment !== undefined) {
       const filled = this.#segment.subarray(0, this.#used)

@@ -1,14 +1,17 @@
 import { mask } from './masking.js'
 import { FIN, RSV1 } from './opcodes.js'
 
-/** The longest header: two octets, a 64-bit length and a masking key. */
+/** The longest header: two bytes, a 64-bit length and a masking key. */
 export const MAX_HEADER_LENGTH = 14
+
+/** The longest payload of a control frame, in bytes (RFC 6455 section 5.5). */
+export const MAX_CONTROL_PAYLOAD = 125
 
 const MASK = 0x80
 const LENGTH_16 = 126
 const LENGTH_64 = 127
 
-/** The octets that the header of a frame takes, without a masking key (RFC 6455 section 5.2). */
+/** The length of a frame's header in bytes, without the masking key (RFC 6455 section 5.2). */
 export function headerLength(payloadLength: number): number {
   return payloadLength < LENGTH_16 ? 2 : payloadLength < 0x1_00_00 ? 4 : 10
 }
@@ -16,7 +19,7 @@ export function headerLength(payloadLength: number): number {
 /**
  * Writes a frame's header at `offset` and returns the offset behind it.
  *
- * @param first - the first octet: FIN, reserved bits and opcode
+ * @param first - the first byte: FIN, reserved bits and opcode
  * @param masked - whether a masking key follows; it is not written here
  */
 export function writeHeader(
@@ -51,7 +54,7 @@ function writeWord(target: Uint8Array, offset: number, word: number): void {
   target[offset + 3] = word
 }
 
-/** Writes a masking key, its first octet in the lowest bits, and returns the offset behind it. */
+/** Writes a masking key, its first byte in the lowest bits, and returns the offset behind it. */
 export function writeMaskingKey(target: Uint8Array, offset: number, key: number): number {
   target[offset] = key
   target[offset + 1] = key >>> 8
@@ -73,7 +76,7 @@ export function readLength64(source: Buffer, offset: number): number {
   return upper >= 0x8000_0000 ? -1 : upper * 0x1_0000_0000 + source.readUInt32BE(offset + 4)
 }
 
-/** Where the payload begins in an unmasked frame of ours. */
+/** The offset of the payload in an unmasked frame of ours. */
 export function payloadStart(frame: Uint8Array): number {
   const length = frame[1]!
   return length < LENGTH_16 ? 2 : length === LENGTH_16 ? 4 : 10
@@ -87,25 +90,25 @@ export interface FrameOptions {
   fin?: boolean
   /** Sets the bit that marks a compressed message (RFC 7692 section 6); `false` by default. */
   rsv1?: boolean
-  /** Four octets; a client's frames need it, a server's must not have it (RFC 6455 section 5.1). */
+  /** Four bytes; required in a client's frames and forbidden in a server's (RFC 6455 section 5.1). */
   maskingKey?: Uint8Array
 }
 
 /**
- * Encodes one frame (RFC 6455 section 5.2) in octets of its own.
+ * Encodes one frame (RFC 6455 section 5.2) into a new Buffer.
  *
- * @param payload - text is encoded as UTF-8; octets are copied, never changed
- * @throws TypeError when the payload is of another type: its length would not be that of what is copied, and the rest
- *   would be memory that nobody wrote
- * @throws RangeError when the masking key has not four octets
+ * @param payload - text is encoded as UTF-8; bytes are copied and left as they are
+ * @throws TypeError when the payload has another type
+ * @throws RangeError when the masking key does not have four bytes
  */
 export function encodeFrame(payload: string | Uint8Array, options: FrameOptions): Buffer {
   const { opcode, fin = true, rsv1 = false, maskingKey } = options
   if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) {
-    throw new TypeError('The payload of a frame is a string, a Buffer or a Uint8Array')
+    // The length of other types differs from what would be copied: the rest would be uninitialized memory.
+    throw new TypeError('The payload of a frame must be a string, a Buffer or a Uint8Array')
   }
   if (maskingKey !== undefined && maskingKey.length !== 4) {
-    throw new RangeError(`A masking key has 4 octets; this one has ${maskingKey.length}`)
+    throw new RangeError(`A masking key has 4 bytes; this one has ${maskingKey.length}`)
   }
   const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength
   const start = headerLength(length) + (maskingKey === undefined ? 0 : 4)

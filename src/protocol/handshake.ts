@@ -9,10 +9,10 @@ import {
   parseSubprotocols,
 } from './header-grammar.js'
 
-/** The protocol version of RFC 6455, the only one there is. */
+/** The protocol version of RFC 6455. */
 export const VERSION = '13'
 
-/** What every server appends to the key before it hashes it (RFC 6455 section 1.3). */
+/** What a server appends to the key before it hashes both (RFC 6455 section 1.3). */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** 16 bytes in base64: 22 characters and the padding. */
@@ -59,7 +59,7 @@ export interface OpeningRequest {
   readonly method?: string | undefined
   readonly httpVersion: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  /** Names and values in turn, as they came. */
+  /** Names and values in turn, as they were received. */
   readonly rawHeaders: readonly string[]
 }
 
@@ -178,13 +178,13 @@ export function acceptanceLines({ key, protocol = '', extensions = '' }: Accepta
 /**
  * Joins header lines to the header of an answer.
  *
- * @throws TypeError when a line holds what would break out of it (CR, LF, NUL) or, being empty, would end the header
+ * @throws TypeError when a line is empty, which would end the header, or has a control character such as CR or LF
  */
 export function joinLines(lines: readonly string[]): string {
   for (const line of lines) {
     if (line === '' || !isFieldValue(line)) {
       throw new TypeError(
-        `A header line may not be empty or hold control characters: ${JSON.stringify(line)}`,
+        `A header line must not be empty or have control characters: ${JSON.stringify(line)}`,
       )
     }
   }
@@ -206,7 +206,7 @@ export interface Offered {
 }
 
 /**
- * Checks a server's answer (RFC 6455 section 4.1) but for the extensions' parameters.
+ * Checks a server's answer (RFC 6455 section 4.1) except for the parameters of extensions.
  *
  * @returns the chosen subprotocol (or `''`) and the accepted extensions
  * @throws HandshakeError that says what the server did wrong

@@ -1,7 +1,7 @@
 /**
  * The grammar of the header fields that the opening handshake reads (RFC 6455 section 9.1, RFC 9110 section 5.6).
- * Each function passes once over its input, without a regular expression; names from the wire are never keys of
- * plain objects.
+ * Each function passes over its input once, without a regular expression. What the peer names is never a key of a plain
+ * object.
  */
 
 const TOKEN_CHARACTERS = new Uint8Array(128)
@@ -12,12 +12,12 @@ for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd
 /** The longest header value that is parsed, in characters. */
 export const MAX_HEADER_VALUE = 8192
 
-/** The most extensions that one header may offer. */
+/** How many extensions one header may offer. */
 export const MAX_OFFERS = 16
 
-/** A header value does not follow its grammar, or goes beyond a limit. */
+/** A header value does not follow its grammar, or exceeds a limit. */
 export class HeaderSyntaxError extends Error {
-  /** Whether it is too much rather than wrong: the answer is 431, not 400. */
+  /** Whether it exceeds a limit: the answer is 431, not 400. */
   readonly tooLarge: boolean
 
   constructor(message: string, tooLarge = false) {
@@ -30,7 +30,7 @@ export class HeaderSyntaxError extends Error {
 /** One element of a Sec-WebSocket-Extensions header; a parameter without a value is `true`. */
 export interface Extension {
   name: string
-  /** In the header's order; a name that comes twice stands twice. */
+  /** In the order of the header; a name may be repeated. */
   parameters: [name: string, value: string | true][]
 }
 
@@ -39,7 +39,7 @@ export function isToken(value: string): boolean {
   return value.length > 0 && tokenEnd(value, 0) === value.length
 }
 
-/** Whether a string may stand as a header field's value: visible ASCII, obs-text, inner spaces and tabs; no CR, LF, NUL. */
+/** Whether a string is a valid field value: visible ASCII, obs-text, spaces and tabs, but no CR, LF or NUL. */
 export function isFieldValue(value: string): boolean {
   for (let index = 0; index < value.length; index++) {
     const code = value.charCodeAt(index)
@@ -48,7 +48,7 @@ export function isFieldValue(value: string): boolean {
   return true
 }
 
-/** Whether a comma-separated list of tokens has this one, in whichever case. @param token - in lower case */
+/** Whether a comma-separated list has this token, in any case. @param token - in lower case */
 export function listHas(list: string | undefined, token: string): boolean {
   if (list === undefined) return false
   let start = 0
@@ -127,7 +127,7 @@ class Reader {
     return token
   }
 
-  /** A token, bare or in quotes: what the quotes hold must be one as well (RFC 6455 section 9.1). */
+  /** A token, bare or quoted: a quoted string must be a token as well (RFC 6455 section 9.1). */
   value(): string {
     this.#skipSpace()
     if (this.#text[this.#index] !== '"') return this.token()

@@ -1,4 +1,5 @@
 import { Fragments, isolate } from './fragments.js'
+import { MAX_CONTROL_PAYLOAD } from './frames.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -6,7 +7,7 @@ const EMPTY = Buffer.alloc(0)
  * What a chunk leaves unread for want of more bytes is shorter than this: the longest is a masked control frame
  * without its last byte.
  */
-const UNFINISHED_FRAME = 2 + 4 + 125
+const UNFINISHED_FRAME = 2 + 4 + MAX_CONTROL_PAYLOAD
 
 /**
  * The bytes that a decoder reads: a chunk, and behind it what arrived while reading stood still. The number of times

@@ -33,15 +33,15 @@ const SYNC_INPUT = 4 * 1024
 const SYNC_OUTPUT = 32 * 1024
 
 /**
- * A block may be marked as the last (RFC 7692 section 7.2.3.4) though more follow; each costs a start of zlib, so a
- * message made of thousands would be an attack.
+ * A block may be marked as the last although more follow (RFC 7692 section 7.2.3.4). Each one starts zlib again, so a
+ * message of thousands would be an attack.
  */
 const MOST_STREAMS = 16
 
-/** What the sender of a message leaves out at its end (RFC 7692 section 7.2.1). */
+/** What a sender leaves out at the end of a message (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff])
 
-/** An empty block marked as the last: zlib fails before it comes to this where a message was cut short. */
+/** An empty block marked as the last: if a message is cut short, zlib fails before it reaches this. */
 const LAST_BLOCK = Buffer.from([0x01, 0x00, 0x00, 0xff, 0xff])
 
 /** The receiving half of permessage-deflate for one connection (RFC 7692 section 7.2.2). */
@@ -87,7 +87,7 @@ export class MessageInflater {
 }
 
 /**
- * A message with what makes a whole deflate stream of it. Senders that flush twice (for an empty message, or an empty
+ * Completes a message to a whole deflate stream. Senders that flush twice (for an empty message, or an empty
  * last fragment) have no tail to leave out: they send no byte, or the tail of the fragment before.
  */
 function completed(message: Buffer): Buffer {
@@ -116,10 +116,10 @@ function inflateLater(
   })
 }
 
-/** Literals of one shape, without a spread, take zlib's constructor 7 µs in place of 11. */
+/** With literals of one shape, without a spread, zlib's constructor takes 7 µs instead of 11. */
 function zlibOptions(length: number, room: number, dictionary: Buffer | undefined): ZlibOptions {
   const info = true
-  // zlib takes no 0, which is what a further stream of a message of exactly the limit has left.
+  // zlib refuses 0, which is what is left when a message has reached the limit and another stream follows.
   const maxOutputLength = Math.max(1, room)
   const chunkSize = Math.min(Math.max(2048, length * 6), 64 * 1024)
   return dictionary === undefined

@@ -8,7 +8,7 @@ export const Opcode = {
   pong: 0xa,
 } as const
 
-/** The final-fragment bit in the first octet of a frame. */
+/** The final-fragment bit in the first byte of a frame. */
 export const FIN = 0x80
 
 /** The first reserved bit: set by permessage-deflate on a compressed message's first frame (RFC 7692 section 6). */

@@ -1,36 +1,36 @@
 /**
- * The last octets of what went one way over a connection with context takeover: what the next message may refer to
- * (RFC 7692 section 7.2). zlib takes them as a dictionary, so a connection keeps this window and no zlib state, which
- * is a tenth of the memory, can be used synchronously, and leaves nothing to close.
+ * The last bytes that were sent in one direction of a connection with context takeover: what the next message may refer
+ * to (RFC 7692 section 7.2). They are zlib's dictionary for it. A connection keeps this window instead of a zlib engine,
+ * which takes ten times the memory, cannot be used synchronously and has to be closed.
  */
 export class SlidingWindow {
   readonly #size: number
-  #octets: Buffer | undefined
+  #bytes: Buffer | undefined
 
-  /** @param bits - the base-2 logarithm of its size in octets */
+  /** @param bits - the base-2 logarithm of the window's size in bytes */
   constructor(bits: number) {
     this.#size = 2 ** bits
   }
 
-  /** The octets, for zlib's `dictionary`; `undefined` while there are none. */
+  /** The bytes, for zlib's `dictionary`; `undefined` while there are none. */
   get dictionary(): Buffer | undefined {
-    return this.#octets
+    return this.#bytes
   }
 
-  append(octets: Buffer): void {
-    if (octets.length === 0) return
-    const before = this.#octets
-    const length = Math.min(this.#size, octets.length + (before === undefined ? 0 : before.length))
-    const fresh = Math.min(octets.length, length)
+  append(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    const before = this.#bytes
+    const length = Math.min(this.#size, bytes.length + (before === undefined ? 0 : before.length))
+    const fresh = Math.min(bytes.length, length)
     const kept = length - fresh
-    // Memory of its own, as long as the connection: Node's pool would be kept alive by it.
-    this.#octets = Buffer.allocUnsafeSlow(length)
-    if (before !== undefined) before.copy(this.#octets, 0, before.length - kept)
-    octets.copy(this.#octets, kept, octets.length - fresh)
+    // It lives as long as the connection, and would keep Node's pool alive.
+    this.#bytes = Buffer.allocUnsafeSlow(length)
+    if (before !== undefined) before.copy(this.#bytes, 0, before.length - kept)
+    bytes.copy(this.#bytes, kept, bytes.length - fresh)
   }
 
-  /** Forgets all: what follows is compressed as if it were the first, which any peer can read. */
+  /** Empties the window: the next message is compressed as if it were the first, which any peer can inflate. */
   clear(): void {
-    this.#octets = undefined
+    this.#bytes = undefined
   }
 }

@@ -4,16 +4,16 @@ import { Fragments } from './fragments.js'
 import { rotateKey } from './masking.js'
 import { Utf8Validator } from './utf8.js'
 
-/** A data message of which something is still to come, and the frame of it that is being read. */
+/** A data message that has not arrived whole, and its frame that is being read. */
 export class UnfinishedMessage {
   readonly isText: boolean
   readonly isCompressed: boolean
-  /** Its frames so far, empty ones included. */
+  /** How many frames it has so far, empty ones included. */
   frames = 0
-  /** The bytes that its frames have announced. */
+  /** How many bytes its frames have announced. */
   length = 0
 
-  /** Bytes of the current frame's payload that have not come. */
+  /** How many bytes of the current frame's payload have not arrived. */
   remaining = 0
   /** The masking key for those bytes. */
   key = 0
@@ -22,7 +22,7 @@ export class UnfinishedMessage {
   /** Whether the frame that is being read ends the message. */
   isLastFrame = false
 
-  /** Whether its text is validated as it comes; compressed text is, once it is inflated. */
+  /** Whether its text is validated as it arrives; compressed text is validated once it is inflated. */
   readonly #isValidated: boolean
   #isAscii = true
   readonly #fragments = new Fragments()

@@ -1,24 +1,25 @@
 import { CloseCode } from './close-codes.js'
 import { ProtocolError, type ProtocolErrorCode } from './errors.js'
+import { MAX_CONTROL_PAYLOAD } from './frames.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
 
 /**
- * What is wrong with the first octet of a frame (RFC 6455 sections 5.2, 5.4 and 5.5), if anything.
+ * What is wrong with the first byte of a frame (RFC 6455 sections 5.2, 5.4 and 5.5), if anything.
  *
  * @param inMessage - whether a message is unfinished, so that a continuation must come and a new one must not
  * @param compression - whether permessage-deflate was negotiated, which gives RSV1 its meaning
  */
-export function checkFirstOctet(
+export function checkFirstByte(
   first: number,
   inMessage: boolean,
   compression: boolean,
 ): ProtocolError | undefined {
-  // A whole message between messages is nearly every frame.
+  // Nearly every frame is a whole message that stands between messages.
   if ((first === (FIN | Opcode.text) || first === (FIN | Opcode.binary)) && !inMessage) return undefined
 
   const opcode = first & 0x0f
   if ((first & 0x30) !== 0) return broken('WS_ERR_UNEXPECTED_RSV_2_3', 'RSV2 and RSV3 must be clear')
-  // RFC 7692 section 6: only the first frame of a data message has it.
+  // Only the first frame of a data message has it (RFC 7692 section 6).
   if ((first & RSV1) !== 0 && !(compression && (opcode === Opcode.text || opcode === Opcode.binary))) {
     return broken('WS_ERR_UNEXPECTED_RSV_1', 'RSV1 must be clear')
   }
@@ -43,9 +44,9 @@ function broken(code: ProtocolErrorCode, message: string): ProtocolError {
   return new ProtocolError(code, CloseCode.protocolError, `${message} (RFC 6455 section 5)`)
 }
 
-/** @param length - as read, or -1 where its most significant bit is set */
+/** @param length - as read, or -1 if its most significant bit is set */
 export function lengthError(length: number): ProtocolError {
-  const reason = length < 0 ? 'its most significant bit is set' : `${length} octets fit a shorter form`
+  const reason = length < 0 ? 'its most significant bit is set' : `${length} bytes fit a shorter form`
   return new ProtocolError(
     'WS_ERR_INVALID_PAYLOAD_LENGTH',
     CloseCode.protocolError,
@@ -67,7 +68,7 @@ export function controlLengthError(): ProtocolError {
   return new ProtocolError(
     'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
     CloseCode.protocolError,
-    'A control frame holds at most 125 octets, a Close frame none or at least 2 (RFC 6455 section 5.5)',
+    `A control frame holds at most ${MAX_CONTROL_PAYLOAD} bytes, a Close frame none or at least 2 (RFC 6455 section 5.5)`,
   )
 }
 
@@ -104,7 +105,7 @@ export function tooBigError(limit: number): ProtocolError {
   return new ProtocolError(
     'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
     CloseCode.messageTooBig,
-    `The message is longer than maxPayload (${limit} octets)`,
+    `The message is longer than maxPayload (${limit} bytes)`,
   )
 }
 

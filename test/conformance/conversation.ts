@@ -59,12 +59,12 @@ export class Conversation {
     this.write(Buffer.concat(frames.map((frame) => this.encode(frame))))
   }
 
-  write(octets: Buffer): void {
-    this.#peer.write(octets)
+  write(bytes: Buffer): void {
+    this.#peer.write(bytes)
   }
 
-  async writeInPieces(octets: Buffer, size: number): Promise<void> {
-    await this.#peer.writeInPieces(octets, size)
+  async writeInPieces(bytes: Buffer, size: number): Promise<void> {
+    await this.#peer.writeInPieces(bytes, size)
   }
 
   async sendMessage(kind: 'text' | 'binary', message: Buffer, fragmentSize: number): Promise<void> {

@@ -5,7 +5,7 @@ export interface Exchange {
   message(index: number): Buffer
 }
 
-/** A small generator with a fixed seed, so that every run sends the same octets. */
+/** A small generator with a fixed seed, so that every run sends the same bytes. */
 function generator(seed: number): () => number {
   let state = seed
   return () => {
@@ -35,11 +35,11 @@ function textFrom(seed: number, piece: (word: string, value: number) => string):
   }
 }
 
-function octetsFrom(seed: number, octet: (index: number, random: number) => number): () => Buffer {
+function bytesFrom(seed: number, byte: (index: number, random: number) => number): () => Buffer {
   let whole: Buffer | undefined
   return () => {
     const next = generator(seed)
-    whole ??= Buffer.from(Array.from({ length: characterCount }, (_, index) => octet(index, next())))
+    whole ??= Buffer.from(Array.from({ length: characterCount }, (_, index) => byte(index, next())))
     return whole
   }
 }
@@ -47,10 +47,10 @@ function octetsFrom(seed: number, octet: (index: number, random: number) => numb
 /** Five kinds of content which deflate to very different sizes. Made when first needed. */
 export const contents = {
   json: textFrom(1, (word, value) => `{"name":"${word}","value":${value % 1000},"on":${value % 2}},\n`),
-  bitmap: octetsFrom(2, (index, random) => ((index % 512) >> 2) + ((index >> 9) & 0x3f) + (random & 3)),
+  bitmap: bytesFrom(2, (index, random) => ((index % 512) >> 2) + ((index >> 9) & 0x3f) + (random & 3)),
   prose: textFrom(3, (word, value) => (value % 11 === 0 ? `${word}.\n` : `${word} `)),
   html: textFrom(4, (word, value) => `<li class="item-${value % 40}"><a href="/${word}">${word}</a></li>\n`),
-  document: octetsFrom(5, (index, random) => (index % 4096 < 512 ? 0x20 + (index % 16) : random & 0xff)),
+  document: bytesFrom(5, (index, random) => (index % 4096 < 512 ? 0x20 + (index % 16) : random & 0xff)),
 } as const
 
 export type ContentName = keyof typeof contents
@@ -63,7 +63,7 @@ function cut(from: number, length: number, whole: string | Buffer): Buffer {
   return rest > 0 ? Buffer.concat([part(start), part(0, rest)]) : part(start, start + length)
 }
 
-/** `count` messages of `length` characters (octets if binary), cut from the content one behind the other. */
+/** `count` messages of `length` characters (bytes if binary), cut from the content one behind the other. */
 export function messagesFrom(name: ContentName, binary: boolean, length: number, count: number): Exchange {
   return {
     binary,
@@ -72,11 +72,11 @@ export function messagesFrom(name: ContentName, binary: boolean, length: number,
   }
 }
 
-/** The same octet throughout. */
-export function messagesOf(octet: number, binary: boolean, length: number, count: number): Exchange {
+/** The same byte throughout. */
+export function messagesOf(byte: number, binary: boolean, length: number, count: number): Exchange {
   return {
     binary,
     count,
-    message: () => Buffer.alloc(length, octet),
+    message: () => Buffer.alloc(length, byte),
   }
 }

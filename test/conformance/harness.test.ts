@@ -103,7 +103,7 @@ describe('verdicts on the messages', () => {
     expect(outcome).toMatchObject({ behavior: 'OK', behaviorClose: 'OK' })
   })
 
-  test('FAILED for an echo with one octet changed', async () => {
+  test('FAILED for an echo with one byte changed', async () => {
     const flip = echoBut(opcode.text, ({ payload }, peer) => {
       say(peer, { payload: Buffer.concat([payload.subarray(1), Buffer.from('!')]) })
     })
@@ -163,7 +163,7 @@ describe('verdicts on the messages', () => {
     },
   )
 
-  test('FAILED for a peer which fails before the octet that is wrong', async () => {
+  test('FAILED for a peer which fails before the byte that is wrong', async () => {
     const hasty: Habit = (frame, peer) => {
       if (frame.opcode !== opcode.close) sayClose(peer, 1007)
       else peer.end()

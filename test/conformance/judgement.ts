@@ -23,7 +23,7 @@ export interface Outcome {
 function describe(conversation: Conversation): string {
   const events = conversation.events.map(({ kind, payload }) => {
     const start = payload.subarray(0, 24).toString('hex')
-    return payload.length === 0 ? kind : `${kind} ${start} (${payload.length} octets)`
+    return payload.length === 0 ? kind : `${kind} ${start} (${payload.length} bytes)`
   })
   const close = conversation.peerClose
   const code = close === undefined ? 'none' : `${close.code ?? 'without a code'} ${close.reason}`.trim()

@@ -33,8 +33,8 @@ async function sendPieces(
 ): Promise<void> {
   const encoded = encode(conversation, frames)
   if (size !== 'frame') return conversation.writeInPieces(Buffer.concat(encoded), size)
-  for (const octets of encoded) {
-    conversation.write(octets)
+  for (const bytes of encoded) {
+    conversation.write(bytes)
     await turn()
   }
 }
@@ -42,10 +42,10 @@ async function sendPieces(
 /** How long a peer that does not fail fast is waited for: only such a peer makes the case last as long. */
 const FAIL_FAST_PATIENCE = 1_000
 
-function cutOctets(octets: Buffer, payloadLength: number, cuts: readonly number[]): Buffer[] {
-  const header = octets.length - payloadLength
-  const bounds = [0, ...cuts.map((cut) => header + cut), octets.length]
-  return bounds.slice(1).map((end, index) => octets.subarray(bounds[index], end))
+function cutBytes(bytes: Buffer, payloadLength: number, cuts: readonly number[]): Buffer[] {
+  const header = bytes.length - payloadLength
+  const bounds = [0, ...cuts.map((cut) => header + cut), bytes.length]
+  return bounds.slice(1).map((end, index) => bytes.subarray(bounds[index], end))
 }
 
 async function sendFailFast(
@@ -55,7 +55,7 @@ async function sendFailFast(
 ): Promise<void> {
   const encoded = encode(conversation, frames)
   const payloadLength = frames.reduce((sum, step) => sum + octetsOf(step.payload).length, 0)
-  const parts = cuts.length === 0 ? encoded : cutOctets(Buffer.concat(encoded), payloadLength, cuts)
+  const parts = cuts.length === 0 ? encoded : cutBytes(Buffer.concat(encoded), payloadLength, cuts)
   const [accepted, wrong, withheld] = parts
   conversation.write(accepted!)
   await settled()

@@ -2,7 +2,7 @@ import { opcode, type RawFrame } from '../support/raw-frame.js'
 import type { Exchange } from './corpus.js'
 import type { DeflateRequest } from './negotiation.js'
 
-/** Octets as a table writes them: text, octets, or a pattern repeated up to a length, which is laid out only when sent. */
+/** Bytes as a table writes them: text, bytes, or a pattern repeated up to a length, which is laid out only when sent. */
 export type Payload = string | Buffer | { readonly pattern: Payload; readonly length: number }
 
 export function octetsOf(payload: Payload): Buffer {
@@ -14,8 +14,8 @@ export function filled(pattern: Payload, length: number): Payload {
   return { pattern, length }
 }
 
-export function hex(octets: string): Buffer {
-  return Buffer.from(octets.replaceAll(' ', ''), 'hex')
+export function hex(bytes: string): Buffer {
+  return Buffer.from(bytes.replaceAll(' ', ''), 'hex')
 }
 
 // What is sent
@@ -73,25 +73,25 @@ export function close(code?: number, reason: Payload = ''): FrameStep {
   return frame(opcode.close, Buffer.concat([status, octetsOf(reason)]))
 }
 
-/** A message in frames of at most `size` octets. */
+/** A message in frames of at most `size` bytes. */
 export function inFragments(size: number, message: FrameStep): FrameStep[] {
-  const octets = octetsOf(message.payload)
-  const count = Math.max(1, Math.ceil(octets.length / size))
+  const bytes = octetsOf(message.payload)
+  const count = Math.max(1, Math.ceil(bytes.length / size))
   return Array.from({ length: count }, (_, index) => ({
     ...message,
     opcode: index === 0 ? message.opcode : opcode.continuation,
     rsv: index === 0 ? message.rsv : 0,
     fin: index === count - 1,
-    payload: octets.subarray(index * size, (index + 1) * size),
+    payload: bytes.subarray(index * size, (index + 1) * size),
   }))
 }
 
-/** Frames laid end to end and written in pieces of `size` octets, each of which arrives alone. */
+/** Frames laid end to end and written in pieces of `size` bytes, each of which arrives alone. */
 export function inPiecesOf(size: number, ...frames: FrameStep[]): Step {
   return { kind: 'pieces', size, frames }
 }
 
-export function octetwise(...frames: FrameStep[]): Step {
+export function bytewise(...frames: FrameStep[]): Step {
   return inPiecesOf(1, ...frames)
 }
 
@@ -117,7 +117,7 @@ export function failFast(accepted: FrameStep, wrong: FrameStep, withheld: FrameS
   }
 }
 
-/** The same within one frame, cut after the first `accepted` and the first `wrong` octets of its payload. */
+/** The same within one frame, cut after the first `accepted` and the first `wrong` bytes of its payload. */
 export function failFastWithin(whole: FrameStep, accepted: number, wrong: number): Step {
   return {
     kind: 'fail-fast',

@@ -68,17 +68,17 @@ describe('encodeClose', () => {
     expect(() => encodeClose(undefined, Buffer.from('why'))).toThrow(/needs a code/)
   })
 
-  test('a reason holds 123 octets, counted in UTF-8', () => {
+  test('a reason holds 123 bytes, counted in UTF-8', () => {
     expect(encodeClose(1000, 'x'.repeat(123))).toHaveLength(125)
     expect(() => encodeClose(1000, 'x'.repeat(124))).toThrow(RangeError)
     expect(encodeClose(1000, 'é'.repeat(61))).toHaveLength(124)
     expect(() => encodeClose(1000, 'é'.repeat(62))).toThrow(
-      new RangeError('A close reason holds at most 123 octets; this one has 124'),
+      new RangeError('A close reason holds at most 123 bytes; this one has 124'),
     )
     expect(MAX_REASON_LENGTH).toBe(123)
   })
 
-  test('a reason in octets must be UTF-8 as well: a peer fails the connection otherwise', () => {
+  test('a reason in bytes must be UTF-8 as well: a peer fails the connection otherwise', () => {
     expect(() => encodeClose(1000, Buffer.of(0xff))).toThrow(TypeError)
     expect(encodeClose(1000, '\ud800').toString('hex')).toBe('03e8efbfbd')
   })
@@ -86,16 +86,13 @@ describe('encodeClose', () => {
 
 test('the codes that the library sends or reports bear the numbers of RFC 6455 section 7.4.1', () => {
   expect(CloseCode).toEqual({
-    normal: 1000,
     goingAway: 1001,
     protocolError: 1002,
-    unsupportedData: 1003,
     noStatus: 1005,
     abnormal: 1006,
     invalidPayload: 1007,
     policyViolation: 1008,
     messageTooBig: 1009,
     internalError: 1011,
-    tryAgainLater: 1013,
   })
 })

@@ -69,8 +69,8 @@ async function decoded(
 class ManualInflater extends MessageInflater {
   #handOver: (() => void) | undefined
 
-  override inflate(octets: Buffer, limit: number, callback: (result: Buffer | ProtocolError) => void): void {
-    super.inflate(octets, limit, (result) => {
+  override inflate(bytes: Buffer, limit: number, callback: (result: Buffer | ProtocolError) => void): void {
+    super.inflate(bytes, limit, (result) => {
       this.#handOver = () => {
         callback(result)
       }
@@ -88,7 +88,7 @@ describe('compressed messages', () => {
   test.each([[[1_000_000]], [[1]], [[100, 7]]])(
     'short and long, text and binary, in chunks of %j',
     async (sizes) => {
-      const octets = fromClient(
+      const bytes = fromClient(
         { opcode: text, payload: compressed('Hellö'), rsv: COMPRESSED },
         { opcode: text, payload: 'plain' },
         { opcode: binary, payload: compressed(records(3)), rsv: COMPRESSED },
@@ -96,7 +96,7 @@ describe('compressed messages', () => {
         { opcode: binary, rsv: COMPRESSED },
         LONG_FRAME,
       )
-      const found = await decoded(inChunks(octets, sizes))
+      const found = await decoded(inChunks(bytes, sizes))
       expect(found.slice(0, 5)).toEqual([
         { text: 'Hellö' },
         { text: 'plain' },
@@ -112,14 +112,14 @@ describe('compressed messages', () => {
   test.each([[[1_000_000]], [[1]], [[5, 300]]])(
     'in fragments, with control frames between, in chunks of %j',
     async (sizes) => {
-      const octets = compressed(records(10))
+      const bytes = compressed(records(10))
       const frames = [
-        { opcode: text, payload: octets.subarray(0, 3), fin: false, rsv: COMPRESSED },
+        { opcode: text, payload: bytes.subarray(0, 3), fin: false, rsv: COMPRESSED },
         { opcode: ping, payload: 'one' },
         { opcode: continuation, fin: false },
         { opcode: pong, payload: 'two' },
-        { opcode: continuation, payload: octets.subarray(3, 90), fin: false },
-        { opcode: continuation, payload: octets.subarray(90) },
+        { opcode: continuation, payload: bytes.subarray(3, 90), fin: false },
+        { opcode: continuation, payload: bytes.subarray(90) },
         { opcode: text, payload: 'plain', fin: false },
         { opcode: continuation },
       ]
@@ -242,14 +242,14 @@ describe('violations', () => {
       ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009],
     ],
   ])('%s', async (_name, frames, error) => {
-    const octets = fromClient(
+    const bytes = fromClient(
       { opcode: ping },
       ...frames,
       { opcode: text, payload: 'behind' },
       { opcode: close },
     )
     for (const sizes of [[1_000_000], [777]]) {
-      const found = await decoded(inChunks(octets, sizes), { maxPayload: 50_000 })
+      const found = await decoded(inChunks(bytes, sizes), { maxPayload: 50_000 })
       expect(found).toEqual([{ ping: Buffer.alloc(0) }, { error }])
     }
   })
@@ -282,13 +282,13 @@ describe('while a message is inflated in the background', () => {
   test('it is held, keeps what comes, and says when it has read on', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
-    const octets = fromClient(
+    const bytes = fromClient(
       { opcode: text, payload: compressed('first'), rsv: COMPRESSED },
       { opcode: text, payload: 'second' },
       { opcode: text, payload: compressed('third'), rsv: COMPRESSED },
     )
-    decoder.push(octets.subarray(0, 30))
-    decoder.push(octets.subarray(30))
+    decoder.push(bytes.subarray(0, 30))
+    decoder.push(bytes.subarray(30))
     decoder.release()
     expect(decoder.held).toBe(true)
     expect(sink.found).toEqual([])

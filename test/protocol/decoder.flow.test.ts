@@ -55,7 +55,7 @@ describe('hold and release', () => {
     expect(sink.found).toHaveLength(3)
   })
 
-  test('in the midst of a frame, at each octet', () => {
+  test('in the midst of a frame, at each byte', () => {
     for (let cut = 1; cut < THREE.length; cut++) {
       const sink = new RecordingSink()
       const decoder = new Decoder(sink, { from: 'client' })
@@ -212,13 +212,13 @@ describe('a sink that calls back', () => {
   })
 
   test('what it throws at an error or a Close leaves a decoder that is finished', () => {
-    for (const octets of [fromClient({ opcode: close }), frameOctets({ opcode: text })]) {
+    for (const bytes of [fromClient({ opcode: close }), frameOctets({ opcode: text })]) {
       const sink = new RecordingSink(() => {
         throw new Error('The application failed')
       })
       const decoder = new Decoder(sink, { from: 'client' })
       expect(() => {
-        decoder.push(octets)
+        decoder.push(bytes)
       }).toThrow('The application failed')
       decoder.push(clientFrame({ opcode: text, payload: 'late' }))
       expect(sink.found).toHaveLength(1)

@@ -1,7 +1,7 @@
 import { constants, deflateRawSync } from 'node:zlib'
 import { Decoder, MessageInflater, Opcode, type ProtocolError } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
-import { clientFrame, type FrameParts } from '../support/frame-octets.js'
+import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode
@@ -197,6 +197,15 @@ describe('discard (F2)', () => {
       decoder.release()
       expect(sink.found).toEqual([])
     }
+  })
+
+  test('counts what a server sends', () => {
+    const decoder = new Decoder(new RecordingSink(), { from: 'server' })
+    decoder.hold()
+    decoder.push(
+      Buffer.concat([frameOctets({ opcode: text, payload: 'one' }), frameOctets({ opcode: binary })]),
+    )
+    expect(decoder.discard()).toBe(2)
   })
 
   test('counts nothing behind a Close', () => {

@@ -16,26 +16,26 @@ function reading(options: Partial<DecoderOptions> = {}): { decoder: Decoder; sin
   return { decoder: new Decoder(sink, { from: 'client', ...options }), sink }
 }
 
-/** Octets at some place of a memory as large as what a socket is read into. */
-function inReadBuffer(octets: Buffer, offset = 0): Buffer {
+/** Bytes at some place of a memory as large as what a socket is read into. */
+function inReadBuffer(bytes: Buffer, offset = 0): Buffer {
   const memory = Buffer.from(new ArrayBuffer(64 * KIBIBYTE))
-  octets.copy(memory, offset)
-  return memory.subarray(offset, offset + octets.length)
+  bytes.copy(memory, offset)
+  return memory.subarray(offset, offset + bytes.length)
 }
 
 describe('what is unfinished does not keep its read buffer alive', () => {
   test.each([
-    ['one octet of a header', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 1)],
+    ['one byte of a header', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 1)],
     ['a header without its payload', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 6)],
     ['a header and some payload', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 7)],
-    ['a Ping but for its last octet', clientFrame({ opcode: ping, payload: 'abc' }).subarray(0, 8)],
+    ['a Ping but for its last byte', clientFrame({ opcode: ping, payload: 'abc' }).subarray(0, 8)],
     ['a fragment', clientFrame({ opcode: text, payload: 'abc', fin: false })],
     ['a whole message', clientFrame({ opcode: binary, payload: 'abc' })],
-  ])('%s', async (_name, octets) => {
+  ])('%s', async (_name, bytes) => {
     for (const offset of [0, 1000]) {
       const { decoder } = reading()
       const push = (): WeakRef<object> => {
-        const chunk = inReadBuffer(octets, offset)
+        const chunk = inReadBuffer(bytes, offset)
         decoder.push(chunk)
         return new WeakRef(chunk.buffer)
       }
@@ -64,8 +64,8 @@ test('small chunks that wait for a decoder that is held do not keep their read b
 
 // A read buffer for the most part, and Node's pool: 8 KiB, and 64 KiB since Node 24, for as long as a peer likes.
 test('beginnings of frames hold little, whatever else takes memory between them', async () => {
-  const octets = [Buffer.of(0x82), clientFrame({ opcode: binary, payload: 'abc', fin: false }).subarray(0, 8)]
-  for (const beginning of octets) {
+  const bytes = [Buffer.of(0x82), clientFrame({ opcode: binary, payload: 'abc', fin: false }).subarray(0, 8)]
+  for (const beginning of bytes) {
     await collectGarbage()
     const before = process.memoryUsage().arrayBuffers
     const decoders = Array.from({ length: 300 }, () => {
@@ -90,7 +90,7 @@ test('a message that is announced takes no memory until it comes', async () => {
 })
 
 // Faults: ws CVE-2026-48779 and undici CVE-2026-12151.
-test('131,000 fragments of an octet are a message', () => {
+test('131,000 fragments of a byte are a message', () => {
   const { decoder, sink } = reading()
   const frames = Array.from({ length: 131_000 }, (_, index) =>
     clientFrame({
@@ -105,7 +105,7 @@ test('131,000 fragments of an octet are a message', () => {
   expect(expected.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
 })
 
-test('fragments of an octet hold what they count, each in a read buffer of its own', async () => {
+test('fragments of a byte hold what they count, each in a read buffer of its own', async () => {
   const { decoder } = reading()
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers
@@ -126,17 +126,17 @@ test('a million empty fragments end at the limit on fragments', () => {
   expect(sink.found).toEqual([{ error: ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008] }])
 })
 
-test('the longest message arrives in chunks of an octet, and holds about its length', async () => {
+test('the longest message arrives in chunks of a byte, and holds about its length', async () => {
   const payload = noise(MEBIBYTE)
-  const octets = frameOctets({ opcode: binary, payload, key: [1, 2, 3, 4] })
+  const bytes = frameOctets({ opcode: binary, payload, key: [1, 2, 3, 4] })
   const { decoder, sink } = reading()
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers
-  for (let index = 0; index < octets.length - 1; index++) decoder.push(octets.subarray(index, index + 1))
+  for (let index = 0; index < bytes.length - 1; index++) decoder.push(bytes.subarray(index, index + 1))
   expect(sink.found).toEqual([])
   await collectGarbage()
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * MEBIBYTE + 200 * KIBIBYTE)
-  decoder.push(octets.subarray(octets.length - 1))
+  decoder.push(bytes.subarray(bytes.length - 1))
   expect(sink.found).toHaveLength(1)
   expect(payload.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
 })
@@ -151,8 +151,8 @@ describe('holds nothing', () => {
     const before = process.memoryUsage().arrayBuffers
     const decoders = Array.from({ length: 20 }, () => {
       const { decoder } = reading()
-      const octets = clientFrame({ opcode: binary, payload: noise(500_000), fin: false })
-      for (const chunk of inChunks(octets, [9000])) decoder.push(chunk)
+      const bytes = clientFrame({ opcode: binary, payload: noise(500_000), fin: false })
+      for (const chunk of inChunks(bytes, [9000])) decoder.push(chunk)
       return decoder
     })
     await collectGarbage()

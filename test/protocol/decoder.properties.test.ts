@@ -48,10 +48,10 @@ describe('whatever one end sends, the other finds', () => {
   test('any messages, fragments, masks, control frames and chunks', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryTraffic, arbitrarySizes, role, async (traffic, sizes, from) => {
-        const octets = octetsOf(framesOf(traffic), from, traffic.keys)
+        const bytes = octetsOf(framesOf(traffic), from, traffic.keys)
         const expected = transcriptOf(expectedOf(traffic))
-        expect(await read(inChunks(octets, sizes), { from })).toEqual(expected)
-        expect(await read([octets], { from })).toEqual(expected)
+        expect(await read(inChunks(bytes, sizes), { from })).toEqual(expected)
+        expect(await read([bytes], { from })).toEqual(expected)
       }),
       { numRuns: 300 },
     )
@@ -87,8 +87,8 @@ describe('whatever one end sends, the other finds', () => {
             if (index % plain === plain - 1 && plain > 1) continue
             compressed[index] = contextTakeover ? await peer.compress(payload) : compress(payload, windowBits)
           }
-          const octets = octetsOf(framesOf(traffic, compressed), from, traffic.keys)
-          for (const chunks of [inChunks(octets, sizes), [octets]]) {
+          const bytes = octetsOf(framesOf(traffic, compressed), from, traffic.keys)
+          for (const chunks of [inChunks(bytes, sizes), [bytes]]) {
             const inflater = new MessageInflater({ windowBits, contextTakeover })
             expect(await read(chunks, { from }, inflater)).toEqual(transcriptOf(expectedOf(traffic)))
           }
@@ -98,16 +98,16 @@ describe('whatever one end sends, the other finds', () => {
     )
   })
 
-  // Octets pushed one by one while reading stands still are joined each time: some traffic takes its time.
+  // Bytes pushed one by one while reading stands still are joined each time: some traffic takes its time.
   test('also where reading stops after each event', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(arbitraryTraffic, arbitrarySizes, role, (traffic, sizes, from) => {
-        const octets = octetsOf(framesOf(traffic), from, traffic.keys)
+        const bytes = octetsOf(framesOf(traffic), from, traffic.keys)
         const sink: RecordingSink = new RecordingSink(() => {
           decoder.hold()
         })
         const decoder = new Decoder(sink, { from })
-        for (const chunk of inChunks(octets, sizes)) decoder.push(chunk)
+        for (const chunk of inChunks(bytes, sizes)) decoder.push(chunk)
         let before = -1
         while (sink.found.length > before) {
           before = sink.found.length
@@ -138,30 +138,30 @@ const strictness: fc.Arbitrary<Omit<DecoderOptions, 'from'>> = fc.record({
   textType: fc.constantFrom('string', 'buffer'),
 })
 
-/** Octets set, inserted or left out at places counted from either end. */
+/** Bytes set, inserted or left out at places counted from either end. */
 interface Change {
   readonly kind: 'set' | 'insert' | 'remove'
   readonly place: number
-  readonly octet: number
+  readonly byte: number
 }
 
 const changes: fc.Arbitrary<Change[]> = fc.array(
   fc.record({
     kind: fc.constantFrom('set', 'insert', 'remove'),
     place: fc.oneof(fc.nat(30), fc.nat(500)),
-    octet: fc.oneof(fc.nat(255), fc.constantFrom(0x00, 0x7e, 0x7f, 0x80, 0x88, 0xc1, 0xfe, 0xff)),
+    byte: fc.oneof(fc.nat(255), fc.constantFrom(0x00, 0x7e, 0x7f, 0x80, 0x88, 0xc1, 0xfe, 0xff)),
   }),
   { maxLength: 3 },
 )
 
-function changed(octets: Buffer, changes: readonly Change[]): Buffer {
-  let result = Buffer.from(octets)
-  for (const { kind, place, octet } of changes) {
+function changed(bytes: Buffer, changes: readonly Change[]): Buffer {
+  let result = Buffer.from(bytes)
+  for (const { kind, place, byte } of changes) {
     const at = Math.min(place, result.length)
     const behind = result.subarray(kind === 'insert' ? at : at + 1)
     result = Buffer.concat([
       result.subarray(0, at),
-      kind === 'remove' ? Buffer.alloc(0) : Buffer.of(octet),
+      kind === 'remove' ? Buffer.alloc(0) : Buffer.of(byte),
       behind,
     ])
   }
@@ -175,7 +175,7 @@ function changedTraffic([traffic, from, changes]: [Traffic, 'client' | 'server',
   return [changed(octetsOf(framesOf(traffic), from, traffic.keys), changes), from]
 }
 
-/** Octets that look like frames more often than by chance. */
+/** Bytes that look like frames more often than by chance. */
 const wild: fc.Arbitrary<Buffer> = fc
   .array(
     fc.oneof(
@@ -208,23 +208,23 @@ describe('whatever comes in', () => {
         role,
         strictness,
         fc.boolean(),
-        async (octets, sizes, from, options, deflate) => {
+        async (bytes, sizes, from, options, deflate) => {
           const inflater = deflate
             ? new MessageInflater({ windowBits: 15, contextTakeover: true })
             : undefined
           const settings = { ...options, from }
-          expectOneEnd(await read(inChunks(octets, sizes), settings, inflater))
+          expectOneEnd(await read(inChunks(bytes, sizes), settings, inflater))
         },
       ),
       { numRuns: 1000 },
     )
   })
 
-  test('any octets behind what is valid leave that as it was', async () => {
+  test('any bytes behind what is valid leave that as it was', async () => {
     await fc.assert(
-      fc.asyncProperty(arbitraryTraffic, wild, arbitrarySizes, role, async (traffic, octets, sizes, from) => {
+      fc.asyncProperty(arbitraryTraffic, wild, arbitrarySizes, role, async (traffic, bytes, sizes, from) => {
         const open = { ...traffic, close: undefined }
-        const all = Buffer.concat([octetsOf(framesOf(open), from, traffic.keys), octets])
+        const all = Buffer.concat([octetsOf(framesOf(open), from, traffic.keys), bytes])
         const expected = transcriptOf(expectedOf(open))
         const found = await read(inChunks(all, sizes), { from })
         expect(found.slice(0, expected.length)).toEqual(expected)
@@ -240,11 +240,11 @@ describe('whatever comes in', () => {
       { weight: 3, arbitrary: fc.tuple(arbitraryTraffic, role, changes).map(changedTraffic) },
     )
     await fc.assert(
-      fc.asyncProperty(sent, arbitrarySizes, strictness, async ([octets, from], sizes, options) => {
+      fc.asyncProperty(sent, arbitrarySizes, strictness, async ([bytes, from], sizes, options) => {
         const settings = { ...options, from }
-        const beginning = octets.subarray(0, 400)
-        const whole = await read([Buffer.from(octets)], settings)
-        expect(await read(inChunks(octets, sizes), settings)).toEqual(whole)
+        const beginning = bytes.subarray(0, 400)
+        const whole = await read([Buffer.from(bytes)], settings)
+        expect(await read(inChunks(bytes, sizes), settings)).toEqual(whole)
         expect(await read(inChunks(beginning, [1]), settings)).toEqual(
           await read([Buffer.from(beginning)], settings),
         )
@@ -262,15 +262,15 @@ describe('whatever comes in', () => {
         strictness,
         async (traffic, changes, sizes, options) => {
           const compressed = traffic.sendings.map(({ payload }) => compress(payload, 15))
-          const octets = changed(octetsOf(framesOf(traffic, compressed), 'client', traffic.keys), changes)
+          const bytes = changed(octetsOf(framesOf(traffic, compressed), 'client', traffic.keys), changes)
           const found = async (chunks: readonly Buffer[]): Promise<string[]> =>
             read(
               chunks,
               { ...options, from: 'client' },
               new MessageInflater({ windowBits: 15, contextTakeover: true }),
             )
-          const whole = await found([Buffer.from(octets)])
-          expect(await found(inChunks(octets, sizes))).toEqual(whole)
+          const whole = await found([Buffer.from(bytes)])
+          expect(await found(inChunks(bytes, sizes))).toEqual(whole)
           expectOneEnd(whole)
         },
       ),

@@ -33,7 +33,7 @@ const CONVERSATION: readonly FrameParts[] = [
   { opcode: text, payload: 'first, ', fin: false },
   { opcode: ping },
   { opcode: continuation, payload: '', fin: false },
-  // Its first octet is 0, which a state must not mistake for "none".
+  // Its first byte is 0, which a state must not mistake for "none".
   { opcode: continuation, payload: 'sécond, ', fin: false },
   { opcode: pong, payload: 'p'.repeat(125) },
   { opcode: continuation, payload: 'third' },
@@ -69,7 +69,7 @@ const EXPECTED = new RecordingSink()
 EXPECTED.found.push(...EVENTS)
 
 describe('a conversation', () => {
-  test.each([1, 2, 3, 5, 7, 16, 100, 1000, 65_536, 1_000_000])('in chunks of %d octets', (size) => {
+  test.each([1, 2, 3, 5, 7, 16, 100, 1000, 65_536, 1_000_000])('in chunks of %d bytes', (size) => {
     expect(transcriptOf(inChunks(fromClient(...CONVERSATION), [size]), 'client')).toEqual(EXPECTED.transcript)
     expect(transcriptOf(inChunks(fromServer(...CONVERSATION), [size]), 'server')).toEqual(EXPECTED.transcript)
   })
@@ -81,7 +81,7 @@ describe('a conversation', () => {
     expect(transcriptOf(frames, 'client')).toEqual(EXPECTED.transcript)
   })
 
-  test('chunks without an octet change nothing', () => {
+  test('chunks without a byte change nothing', () => {
     const chunks = inChunks(fromClient(...CONVERSATION), [9]).flatMap((chunk) => [Buffer.alloc(0), chunk])
     expect(transcriptOf(chunks, 'client')).toEqual(EXPECTED.transcript)
   })
@@ -100,29 +100,29 @@ describe('a conversation', () => {
 
 describe('text', () => {
   test('keeps a leading U+FEFF', () => {
-    const octets = fromClient({ opcode: text, payload: '\ufefftext' })
-    expect(decoded([Buffer.from(octets)])).toEqual([{ text: '\ufefftext' }])
-    expect(decoded(inChunks(octets, [4]))).toEqual([{ text: '\ufefftext' }])
+    const bytes = fromClient({ opcode: text, payload: '\ufefftext' })
+    expect(decoded([Buffer.from(bytes)])).toEqual([{ text: '\ufefftext' }])
+    expect(decoded(inChunks(bytes, [4]))).toEqual([{ text: '\ufefftext' }])
   })
 
   test('may cut a character at any fragment and at any chunk', () => {
-    const octets = Buffer.from('a€\u{1f600}z')
-    const frames = Array.from(octets, (octet, index) => ({
+    const bytes = Buffer.from('a€\u{1f600}z')
+    const frames = Array.from(bytes, (byte, index) => ({
       opcode: index === 0 ? text : continuation,
-      payload: Buffer.of(octet),
-      fin: index === octets.length - 1,
+      payload: Buffer.of(byte),
+      fin: index === bytes.length - 1,
     }))
     expect(decoded([fromClient(...frames)])).toEqual([{ text: 'a€\u{1f600}z' }])
     expect(decoded(inChunks(fromClient(...frames), [1]))).toEqual([{ text: 'a€\u{1f600}z' }])
   })
 
   test('is handed out as a Buffer where that is asked for', () => {
-    const octets = fromClient({ opcode: text, payload: 'é' }, { opcode: binary, payload: 'b' })
+    const bytes = fromClient({ opcode: text, payload: 'é' }, { opcode: binary, payload: 'b' })
     const expected = [{ text: Buffer.from('é') }, { binary: Buffer.from('b') }]
-    expect(decoded([Buffer.from(octets)], { textType: 'buffer' })).toEqual(expected)
-    expect(decoded(inChunks(octets, [5]), { textType: 'buffer' })).toEqual(expected)
+    expect(decoded([Buffer.from(bytes)], { textType: 'buffer' })).toEqual(expected)
+    expect(decoded(inChunks(bytes, [5]), { textType: 'buffer' })).toEqual(expected)
     const sink = new RecordingSink()
-    new Decoder(sink, { from: 'client', textType: 'string' }).push(octets)
+    new Decoder(sink, { from: 'client', textType: 'string' }).push(bytes)
     expect(sink.found[0]).toEqual({ text: 'é' })
   })
 
@@ -152,22 +152,22 @@ describe('a Close frame', () => {
     ['with a code and a reason', [0x13, 0x87, 0xc3, 0xa9], [4999, 'é']],
     ['with the longest reason', [0x03, 0xe8, ...Array<number>(123).fill(0x61)], [1000, 'a'.repeat(123)]],
   ])('%s', (_name, payload, expected) => {
-    const octets = fromClient({ opcode: close, payload: Buffer.from(payload) })
-    expect(decoded([Buffer.from(octets)])).toEqual([{ close: expected }])
-    expect(decoded(inChunks(octets, [1]))).toEqual([{ close: expected }])
+    const bytes = fromClient({ opcode: close, payload: Buffer.from(payload) })
+    expect(decoded([Buffer.from(bytes)])).toEqual([{ close: expected }])
+    expect(decoded(inChunks(bytes, [1]))).toEqual([{ close: expected }])
   })
 
   test('is the last that is interpreted, in its chunk and after it', () => {
     const behind = fromClient({ opcode: text, payload: 'late' }, { opcode: ping }, { opcode: close })
-    const octets = Buffer.concat([fromClient({ opcode: close }), behind, noise(100)])
-    expect(decoded([octets, clientFrame({ opcode: text, payload: 'later' }), noise(100)])).toEqual([
+    const bytes = Buffer.concat([fromClient({ opcode: close }), behind, noise(100)])
+    expect(decoded([bytes, clientFrame({ opcode: text, payload: 'later' }), noise(100)])).toEqual([
       { close: [1005, ''] },
     ])
   })
 
   test('ends a message that is unfinished', () => {
-    const octets = fromClient({ opcode: text, payload: 'lost', fin: false }, { opcode: close })
-    expect(decoded([octets])).toEqual([{ close: [1005, ''] }])
+    const bytes = fromClient({ opcode: text, payload: 'lost', fin: false }, { opcode: close })
+    expect(decoded([bytes])).toEqual([{ close: [1005, ''] }])
   })
 })
 

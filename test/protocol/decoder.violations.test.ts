@@ -30,7 +30,7 @@ const TOO_BIG = ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009]
 
 const begun: FrameParts = { opcode: text, payload: 'begun', fin: false }
 
-const VIOLATIONS: readonly [name: string, octets: Buffer, error: readonly unknown[]][] = [
+const VIOLATIONS: readonly [name: string, bytes: Buffer, error: readonly unknown[]][] = [
   ['RSV1 without an extension', fromClient({ opcode: text, payload: 'x', rsv: 4 }), RSV_1],
   ['RSV2', fromClient({ opcode: text, payload: 'x', rsv: 2 }), RSV_2_3],
   ['RSV3', fromClient({ opcode: binary, rsv: 1 }), RSV_2_3],
@@ -48,24 +48,24 @@ const VIOLATIONS: readonly [name: string, octets: Buffer, error: readonly unknow
   ['a fragmented Close', fromClient({ opcode: close, fin: false }), FIN],
   ['no mask', frameOctets({ opcode: text, payload: 'x' }), ['WS_ERR_EXPECTED_MASK', 1002]],
   ['no mask in a Ping', frameOctets({ opcode: ping }), ['WS_ERR_EXPECTED_MASK', 1002]],
-  ['a Ping of 126 octets', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), CONTROL_LENGTH],
-  ['a Pong of 70,000 octets', fromClient({ opcode: pong, payload: 'x'.repeat(70_000) }), CONTROL_LENGTH],
-  ['a Ping of few octets in 16 bits', fromClient({ opcode: ping, payload: 'x', form: 16 }), CONTROL_LENGTH],
-  ['a Close of 126 octets', fromClient({ opcode: close, payload: Buffer.alloc(126, 3) }), CONTROL_LENGTH],
-  ['a Close of one octet', fromClient({ opcode: close, payload: Buffer.of(3) }), CONTROL_LENGTH],
-  ['0 octets in 16 bits', fromClient({ opcode: text, form: 16 }), PAYLOAD_LENGTH],
-  ['125 octets in 16 bits', fromClient({ opcode: text, payload: 'x'.repeat(125), form: 16 }), PAYLOAD_LENGTH],
-  ['0 octets in 64 bits', fromClient({ opcode: text, form: 64 }), PAYLOAD_LENGTH],
-  ['125 octets in 64 bits', fromClient({ opcode: text, payload: 'x'.repeat(125), form: 64 }), PAYLOAD_LENGTH],
-  ['65,535 octets in 64 bits', fromClient({ opcode: text, length: 65_535n, form: 64 }), PAYLOAD_LENGTH],
-  ['2^63 octets', fromClient({ opcode: text, length: 2n ** 63n }), PAYLOAD_LENGTH],
-  ['2^64 - 1 octets', fromClient({ opcode: text, length: 2n ** 64n - 1n }), PAYLOAD_LENGTH],
-  ['2^63 - 1 octets', fromClient({ opcode: text, length: 2n ** 63n - 1n }), TOO_BIG],
-  ['2^62 octets', fromClient({ opcode: text, length: 2n ** 62n }), TOO_BIG],
-  ['2^53 octets', fromClient({ opcode: binary, length: 2n ** 53n }), TOO_BIG],
-  ['2^53 + 1 octets', fromClient({ opcode: binary, length: 2n ** 53n + 1n }), TOO_BIG],
-  ['2^32 octets', fromClient({ opcode: binary, length: 2n ** 32n }), TOO_BIG],
-  ['2^31 octets', fromClient({ opcode: binary, length: 2n ** 31n }), TOO_BIG],
+  ['a Ping of 126 bytes', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), CONTROL_LENGTH],
+  ['a Pong of 70,000 bytes', fromClient({ opcode: pong, payload: 'x'.repeat(70_000) }), CONTROL_LENGTH],
+  ['a Ping of few bytes in 16 bits', fromClient({ opcode: ping, payload: 'x', form: 16 }), CONTROL_LENGTH],
+  ['a Close of 126 bytes', fromClient({ opcode: close, payload: Buffer.alloc(126, 3) }), CONTROL_LENGTH],
+  ['a Close of one byte', fromClient({ opcode: close, payload: Buffer.of(3) }), CONTROL_LENGTH],
+  ['0 bytes in 16 bits', fromClient({ opcode: text, form: 16 }), PAYLOAD_LENGTH],
+  ['125 bytes in 16 bits', fromClient({ opcode: text, payload: 'x'.repeat(125), form: 16 }), PAYLOAD_LENGTH],
+  ['0 bytes in 64 bits', fromClient({ opcode: text, form: 64 }), PAYLOAD_LENGTH],
+  ['125 bytes in 64 bits', fromClient({ opcode: text, payload: 'x'.repeat(125), form: 64 }), PAYLOAD_LENGTH],
+  ['65,535 bytes in 64 bits', fromClient({ opcode: text, length: 65_535n, form: 64 }), PAYLOAD_LENGTH],
+  ['2^63 bytes', fromClient({ opcode: text, length: 2n ** 63n }), PAYLOAD_LENGTH],
+  ['2^64 - 1 bytes', fromClient({ opcode: text, length: 2n ** 64n - 1n }), PAYLOAD_LENGTH],
+  ['2^63 - 1 bytes', fromClient({ opcode: text, length: 2n ** 63n - 1n }), TOO_BIG],
+  ['2^62 bytes', fromClient({ opcode: text, length: 2n ** 62n }), TOO_BIG],
+  ['2^53 bytes', fromClient({ opcode: binary, length: 2n ** 53n }), TOO_BIG],
+  ['2^53 + 1 bytes', fromClient({ opcode: binary, length: 2n ** 53n + 1n }), TOO_BIG],
+  ['2^32 bytes', fromClient({ opcode: binary, length: 2n ** 32n }), TOO_BIG],
+  ['2^31 bytes', fromClient({ opcode: binary, length: 2n ** 31n }), TOO_BIG],
   ['text that is none', fromClient({ opcode: text, payload: Buffer.of(0x61, 0xff) }), UTF8],
   ['text that is unfinished', fromClient({ opcode: text, payload: Buffer.of(0x61, 0xe2, 0x82) }), UTF8],
   [
@@ -88,19 +88,19 @@ const VIOLATIONS: readonly [name: string, octets: Buffer, error: readonly unknow
 ]
 
 describe('violations', () => {
-  test.each(VIOLATIONS)('%s', (_name, octets, error) => {
+  test.each(VIOLATIONS)('%s', (_name, bytes, error) => {
     for (const sizes of [[1_000_000], [1], [2, 7]]) {
-      expect(decoded(inChunks(octets, sizes))).toEqual([{ error }])
+      expect(decoded(inChunks(bytes, sizes))).toEqual([{ error }])
     }
   })
 
   test.each(VIOLATIONS)(
     '%s: what comes before is delivered, and nothing behind is interpreted',
-    (_name, octets, error) => {
+    (_name, bytes, error) => {
       const before = fromClient({ opcode: text, payload: 'before' }, { opcode: ping, payload: 'too' })
       const behind = fromClient({ opcode: text, payload: 'behind' }, { opcode: ping }, { opcode: close })
       const expected = [{ text: 'before' }, { ping: Buffer.from('too') }, { error }]
-      const all = Buffer.concat([before, octets, behind])
+      const all = Buffer.concat([before, bytes, behind])
       expect(decoded([Buffer.from(all), Buffer.from(behind)])).toEqual(expected)
       expect(decoded([...inChunks(all, [1]), Buffer.from(behind)])).toEqual(expected)
     },
@@ -130,65 +130,65 @@ describe('violations', () => {
   })
 
   test('of several violations the one that comes first', () => {
-    const octets = Buffer.of(0xf3, 0x7f, ...Array<number>(8).fill(0xff))
-    expect(decoded([octets])).toEqual([{ error: RSV_2_3 }])
+    const bytes = Buffer.of(0xf3, 0x7f, ...Array<number>(8).fill(0xff))
+    expect(decoded([bytes])).toEqual([{ error: RSV_2_3 }])
   })
 })
 
 describe('as early as can be', () => {
-  /** How many octets it takes, one by one, until the error is there. */
-  function octetsUntilError(octets: Buffer, options: Partial<DecoderOptions> = {}): number {
+  /** How many bytes it takes, one by one, until the error is there. */
+  function bytesUntilError(bytes: Buffer, options: Partial<DecoderOptions> = {}): number {
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'client', ...options })
     let count = 0
-    while (sink.errors.length === 0 && count < octets.length) {
-      decoder.push(Buffer.from(octets.subarray(count, count + 1)))
+    while (sink.errors.length === 0 && count < bytes.length) {
+      decoder.push(Buffer.from(bytes.subarray(count, count + 1)))
       count++
     }
     return count
   }
 
   test.each<[string, Buffer, number]>([
-    ['a reserved opcode with the second octet', fromClient({ opcode: 3, payload: 'payload' }), 2],
-    ['no mask with the second octet', frameOctets({ opcode: text, payload: 'payload' }), 2],
-    ['a long Ping with the second octet', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), 2],
-    ['a length in too many octets with the length', fromClient({ opcode: text, form: 16 }), 4],
-    ['2^63 octets with the length', fromClient({ opcode: text, length: 2n ** 63n }), 10],
-    ['2^62 octets with the length', fromClient({ opcode: text, length: 2n ** 62n }), 10],
+    ['a reserved opcode with the second byte', fromClient({ opcode: 3, payload: 'payload' }), 2],
+    ['no mask with the second byte', frameOctets({ opcode: text, payload: 'payload' }), 2],
+    ['a long Ping with the second byte', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), 2],
+    ['a length in too many bytes with the length', fromClient({ opcode: text, form: 16 }), 4],
+    ['2^63 bytes with the length', fromClient({ opcode: text, length: 2n ** 63n }), 10],
+    ['2^62 bytes with the length', fromClient({ opcode: text, length: 2n ** 62n }), 10],
     ['2 MiB with the length', fromClient({ opcode: text, length: 2n ** 21n }), 10],
-  ])('%s', (_name, octets, count) => {
-    expect(octetsUntilError(octets)).toBe(count)
+  ])('%s', (_name, bytes, count) => {
+    expect(bytesUntilError(bytes)).toBe(count)
   })
 
   test('more than the limit with the length, also for the sum of the fragments', () => {
     const limit = { maxPayload: 100 }
-    expect(octetsUntilError(fromClient({ opcode: text, payload: 'x'.repeat(101) }), limit)).toBe(2)
+    expect(bytesUntilError(fromClient({ opcode: text, payload: 'x'.repeat(101) }), limit)).toBe(2)
     const fragments = [
       fromClient({ opcode: text, payload: 'x'.repeat(60), fin: false }),
       fromClient({ opcode: continuation, payload: 'x'.repeat(41) }),
     ]
-    expect(octetsUntilError(Buffer.concat(fragments), limit)).toBe(fragments[0]!.length + 2)
+    expect(bytesUntilError(Buffer.concat(fragments), limit)).toBe(fragments[0]!.length + 2)
   })
 
   // Autobahn 6.4: fail fast, before the frame or the message is whole.
-  test('text with its first bad octet, within a frame and within a message', () => {
+  test('text with its first bad byte, within a frame and within a message', () => {
     const bad = Buffer.concat([Buffer.from('κόσμε'), Buffer.of(0xf4, 0x90), Buffer.from('edited')])
     const inOneFrame = fromClient({ opcode: text, payload: bad })
-    expect(octetsUntilError(inOneFrame)).toBe(6 + 12)
+    expect(bytesUntilError(inOneFrame)).toBe(6 + 12)
     const inFragments = fromClient(
       { opcode: text, payload: bad.subarray(0, 11), fin: false },
       { opcode: continuation, payload: bad.subarray(11), fin: false },
     )
-    expect(octetsUntilError(inFragments)).toBe(6 + 11 + 6 + 1)
+    expect(bytesUntilError(inFragments)).toBe(6 + 11 + 6 + 1)
   })
 
   test('text in a chunk of a long frame, with that chunk', () => {
     const payload = Buffer.alloc(1000, 'a')
     payload[300] = 0xc0
-    const octets = fromClient({ opcode: text, payload })
+    const bytes = fromClient({ opcode: text, payload })
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'client' })
-    const [first, second, third] = inChunks(octets, [200]) as [Buffer, Buffer, Buffer]
+    const [first, second, third] = inChunks(bytes, [200]) as [Buffer, Buffer, Buffer]
     decoder.push(first)
     expect(sink.found).toEqual([])
     decoder.push(second)
@@ -200,7 +200,7 @@ describe('as early as can be', () => {
 
 describe('limits', () => {
   test.each([1, 125, 126, 1000, 65_535, 65_536])(
-    'maxPayload %d: as many octets and one more',
+    'maxPayload %d: as many bytes and one more',
     (maxPayload) => {
       for (const sizes of [[1_000_000], [50]]) {
         const message = (length: number): Buffer =>
@@ -233,11 +233,11 @@ describe('limits', () => {
   })
 
   test('maxPayload is not for control frames', () => {
-    const octets = fromClient(
+    const bytes = fromClient(
       { opcode: ping, payload: 'x'.repeat(125) },
       { opcode: pong, payload: 'x'.repeat(125) },
     )
-    expect(decoded([octets], { maxPayload: 10 })).toHaveLength(2)
+    expect(decoded([bytes], { maxPayload: 10 })).toHaveLength(2)
   })
 
   test.each([1, 2, 5])('maxFragments %d: as many frames and one more, empty or not', (maxFragments) => {
@@ -262,13 +262,13 @@ describe('limits', () => {
   })
 
   test('maxFragments does not count control frames', () => {
-    const octets = fromClient(
+    const bytes = fromClient(
       begun,
       { opcode: ping },
       { opcode: pong },
       { opcode: ping },
       { opcode: continuation },
     )
-    expect(decoded([octets], { maxFragments: 2 })).toHaveLength(4)
+    expect(decoded([bytes], { maxFragments: 2 })).toHaveLength(4)
   })
 })

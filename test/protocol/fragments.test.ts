@@ -8,7 +8,7 @@ const KIBIBYTE = 1024
 
 describe('detach', () => {
   test.each([
-    ['a few octets of a read buffer', 100, 64 * KIBIBYTE],
+    ['a few bytes of a read buffer', 100, 64 * KIBIBYTE],
     ['nothing of a read buffer', 0, 64 * KIBIBYTE],
     ['less than a quarter of a read buffer', 16 * KIBIBYTE - 1, 64 * KIBIBYTE],
     ['4 KiB of 64', 4 * KIBIBYTE, 64 * KIBIBYTE],
@@ -30,7 +30,7 @@ describe('detach', () => {
   })
 })
 
-/** A piece of a message: so many octets of a memory of such a size. */
+/** A piece of a message: so many bytes of a memory of such a size. */
 type Piece = readonly [length: number, memory: number]
 
 function filled(pieces: readonly Piece[]): Fragments {
@@ -56,14 +56,14 @@ describe('the memory held is at most about twice what is counted', () => {
   const READ = 64 * KIBIBYTE
 
   test.each<[string, number, readonly Piece[]]>([
-    ['single octets', 4000, [[1, READ]]],
+    ['single bytes', 4000, [[1, READ]]],
     ['4 KiB of a read buffer', 300, [[4 * KIBIBYTE, READ]]],
     ['a little less than half of a read buffer', 100, [[32 * KIBIBYTE - 1, READ]]],
     ['half of a read buffer', 100, [[32 * KIBIBYTE, READ]]],
     ['whole chunks of 4 KiB', 500, [[4 * KIBIBYTE, 4 * KIBIBYTE]]],
     ['whole chunks a little shorter', 500, [[4 * KIBIBYTE - 1, 4 * KIBIBYTE - 1]]],
     [
-      'an octet before each chunk of 4 KiB',
+      'a byte before each chunk of 4 KiB',
       500,
       [
         [1, READ],
@@ -71,7 +71,7 @@ describe('the memory held is at most about twice what is counted', () => {
       ],
     ],
     [
-      '100 octets before each half of a read buffer',
+      '100 bytes before each half of a read buffer',
       100,
       [
         [100, READ],
@@ -79,7 +79,7 @@ describe('the memory held is at most about twice what is counted', () => {
       ],
     ],
     [
-      'chunks of 8 KiB, of 3 KiB and of an octet',
+      'chunks of 8 KiB, of 3 KiB and of a byte',
       200,
       [
         [8192, 8192],
@@ -89,7 +89,7 @@ describe('the memory held is at most about twice what is counted', () => {
     ],
     ['one long piece of a longer memory', 1, [[1024 * KIBIBYTE, 4096 * KIBIBYTE]]],
     [
-      'an octet behind a long piece',
+      'a byte behind a long piece',
       1,
       [
         [2048 * KIBIBYTE, 2048 * KIBIBYTE],

@@ -28,20 +28,20 @@ describe('encodeFrame', () => {
       { opcode: Opcode.pong, maskingKey: Buffer.from(KEY) },
       '8a8537fa213d7f9f4d5158',
     ],
-  ])('writes %s of the RFC as the RFC does', (_name, payload, options, octets) => {
-    expect(encodeFrame(payload, options).toString('hex')).toBe(octets)
+  ])('writes %s of the RFC as the RFC does', (_name, payload, options, bytes) => {
+    expect(encodeFrame(payload, options).toString('hex')).toBe(bytes)
   })
 
   test.each([
     [256, '827e0100'],
     [65_536, '827f0000000000010000'],
-  ])('states a length of %d octets as the RFC does', (length, header) => {
+  ])('states a length of %d bytes as the RFC does', (length, header) => {
     const frame = encodeFrame(Buffer.alloc(length), { opcode: Opcode.binary })
     expect(frame.subarray(0, header.length / 2).toString('hex')).toBe(header)
     expect(frame).toHaveLength(header.length / 2 + length)
   })
 
-  test.each(LENGTHS)('a payload of %d octets, masked and not', (length) => {
+  test.each(LENGTHS)('a payload of %d bytes, masked and not', (length) => {
     const payload = Buffer.alloc(length, 'The quick brown fox')
     for (const key of [undefined, KEY]) {
       const maskingKey = key === undefined ? {} : { maskingKey: Buffer.from(key) }
@@ -63,13 +63,13 @@ describe('encodeFrame', () => {
     expect([...maskingKey]).toEqual(KEY)
   })
 
-  test('counts text in octets of UTF-8, and a lone surrogate as U+FFFD', () => {
+  test('counts text in bytes of UTF-8, and a lone surrogate as U+FFFD', () => {
     expect(encodeFrame('κόσμε\u{1f600}\ud800', { opcode: Opcode.text })).toEqual(
       frameOctets({ opcode: Opcode.text, payload: 'κόσμε\u{1f600}\ufffd' }),
     )
   })
 
-  test('any frame, and none of its octets is left to chance', () => {
+  test('any frame, and none of its bytes is left to chance', () => {
     const options = fc.record({
       opcode: fc.nat(15),
       fin: fc.boolean(),
@@ -104,7 +104,7 @@ describe('encodeFrame', () => {
     expect(() => encodeFrame(payload as unknown as Uint8Array, { opcode: Opcode.binary })).toThrow(TypeError)
   })
 
-  test.each([0, 3, 5])('refuses a masking key of %d octets', (length) => {
+  test.each([0, 3, 5])('refuses a masking key of %d bytes', (length) => {
     expect(() => encodeFrame('payload', { opcode: Opcode.text, maskingKey: Buffer.alloc(length) })).toThrow(
       RangeError,
     )
@@ -112,18 +112,18 @@ describe('encodeFrame', () => {
 })
 
 describe('writeHeader', () => {
-  test.each(LENGTHS)('takes headerLength octets for %d, wherever it begins', (length) => {
+  test.each(LENGTHS)('takes headerLength bytes for %d, wherever it begins', (length) => {
     const target = Buffer.alloc(30, 0xee)
     const end = writeHeader(target, 7, 0x82, length, false)
     expect(end - 7).toBe(headerLength(length))
     const expected = frameOctets({ opcode: Opcode.binary, length: BigInt(length) })
     expect(target.subarray(7, end)).toEqual(expected)
-    expect(target.subarray(0, 7).every((octet) => octet === 0xee)).toBe(true)
-    expect(target.subarray(end).every((octet) => octet === 0xee)).toBe(true)
+    expect(target.subarray(0, 7).every((byte) => byte === 0xee)).toBe(true)
+    expect(target.subarray(end).every((byte) => byte === 0xee)).toBe(true)
   })
 
   test.each([2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 40 + 5, Number.MAX_SAFE_INTEGER])(
-    'states %d octets in 64 bits',
+    'states %d bytes in 64 bits',
     (length) => {
       const target = Buffer.alloc(MAX_HEADER_LENGTH)
       expect(writeHeader(target, 0, 0x82, length, true)).toBe(10)
@@ -141,7 +141,7 @@ describe('writeHeader', () => {
 })
 
 test.each(LENGTHS)(
-  'the payload of an unmasked frame of %d octets begins where payloadStart says',
+  'the payload of an unmasked frame of %d bytes begins where payloadStart says',
   (length) => {
     const frame = encodeFrame(Buffer.alloc(length), { opcode: Opcode.binary })
     expect(frame.length - payloadStart(frame)).toBe(length)

@@ -12,6 +12,7 @@ import {
 } from 'hubwire/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { refused } from '#src/protocol/handshake.js'
 
 // RFC 6455 section 1.3.
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -102,6 +103,7 @@ describe('readRequest', () => {
   ])('refuses %s: %j with 400', (name, value, message) => {
     const error = refusal(() => readRequest(request({ [name]: value })))
     expect(error).toMatchObject({ name: 'HandshakeError', status: 400, message, headers: {} })
+    expect(error.code).toBe('WS_ERR_INVALID_HANDSHAKE_REQUEST')
   })
 
   test.each([undefined, '', '8', '12', '14', '13, 13', '013', '13 ', 'x'])(
@@ -116,11 +118,11 @@ describe('readRequest', () => {
   )
 
   test.each([
-    ['13 octets', Buffer.alloc(13).toString('base64')],
-    ['19 octets', Buffer.alloc(19).toString('base64')],
-    ['15 octets', Buffer.alloc(15).toString('base64')],
-    ['17 octets', Buffer.alloc(17).toString('base64')],
-    ['18 octets, which take as many digits', Buffer.alloc(18).toString('base64')],
+    ['13 bytes', Buffer.alloc(13).toString('base64')],
+    ['19 bytes', Buffer.alloc(19).toString('base64')],
+    ['15 bytes', Buffer.alloc(15).toString('base64')],
+    ['17 bytes', Buffer.alloc(17).toString('base64')],
+    ['18 bytes, which take as many digits', Buffer.alloc(18).toString('base64')],
     ['no padding', KEY.slice(0, -2)],
     ['half the padding', `${KEY.slice(0, -2)}=A`],
     ['the digits of base64url', '-_-_-_-_-_-_-_-_-_-_-w=='],
@@ -136,10 +138,10 @@ describe('readRequest', () => {
     })
   })
 
-  test('takes any 16 octets as a key', () => {
+  test('takes any 16 bytes as a key', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (octets) => {
-        const key = Buffer.from(octets).toString('base64')
+      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
+        const key = Buffer.from(bytes).toString('base64')
         expect(readRequest(request({ 'sec-websocket-key': key })).key).toBe(key)
       }),
     )
@@ -375,6 +377,22 @@ describe('readResponse', () => {
 
   test('an answer without a status is none', () => {
     expect(refusal(() => read({ headers: RESPONSE })).message).toBe('Unexpected server response: 0')
+  })
+
+  test('reports the headers of a refusal (N6)', () => {
+    const headers = { 'retry-after': '5', 'set-cookie': ['a=1', 'b=2'], 'x-none': undefined }
+    expect(refusal(() => read({ statusCode: 503, headers }))).toMatchObject({
+      code: 'WS_ERR_HANDSHAKE_REFUSED',
+      status: 503,
+      headers: { 'retry-after': '5', 'set-cookie': 'a=1, b=2' },
+      body: undefined,
+    })
+    expect(refused({ headers: {} })).toMatchObject({ status: 0, headers: {} })
+  })
+
+  test('carries a body if it is given one (N6)', () => {
+    const error = new HandshakeError(403, 'No', {}, { code: 'WS_ERR_HANDSHAKE_REFUSED', body: 'why' })
+    expect(error.body).toBe('why')
   })
 
   test('a header that is repeated as a list of values is no value', () => {

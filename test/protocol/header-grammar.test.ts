@@ -12,7 +12,7 @@ const token = fc.string({
   maxLength: 12,
   size: 'max',
 })
-const octet = fc.nat(255).map((code) => String.fromCharCode(code))
+const byte = fc.nat(255).map((code) => String.fromCharCode(code))
 const space = fc.string({ unit: fc.constantFrom(' ', '\t'), maxLength: 2 })
 
 function failure(parse: () => unknown): HeaderSyntaxError {
@@ -316,7 +316,7 @@ describe('parseExtensions', () => {
       size: 'max',
     })
     fc.assert(
-      fc.property(fc.oneof(text, fc.string({ unit: octet, maxLength: 30, size: 'max' })), (header) => {
+      fc.property(fc.oneof(text, fc.string({ unit: byte, maxLength: 30, size: 'max' })), (header) => {
         for (const parse of [parseExtensions, parseSubprotocols]) {
           try {
             parse(header)

@@ -5,15 +5,15 @@ import { rotateKey } from '#src/protocol/masking.js'
 import { isCollected } from '../support/garbage-collection.js'
 
 /** RFC 6455 section 5.3, to the letter. */
-function naive(octets: Uint8Array, key: readonly number[]): Buffer {
-  return Buffer.from(octets.map((octet, index) => octet ^ key[index % 4]!))
+function naive(bytes: Uint8Array, key: readonly number[]): Buffer {
+  return Buffer.from(bytes.map((byte, index) => byte ^ key[index % 4]!))
 }
 
 function toInteger(key: readonly number[]): number {
   return Buffer.from(key).readInt32LE()
 }
 
-/** `length` octets in the midst of others; the memory ends wherever it does, on a word or not. */
+/** `length` bytes in the midst of others; the memory ends wherever it does, on a word or not. */
 function amongOthers(alignment: number, length: number, behind: number): Buffer {
   const memory = Buffer.from(new ArrayBuffer(alignment + length + behind))
   for (let index = 0; index < memory.length; index++) memory[index] = (index * 151 + 7) & 0xff
@@ -24,15 +24,15 @@ const KEY = [0x37, 0xfa, 0x21, 0x3d]
 
 describe('mask', () => {
   test('masks the example of RFC 6455 section 5.7', () => {
-    const octets = Buffer.from('Hello')
-    mask(octets, 0, 5, toInteger(KEY))
-    expect(octets.toString('hex')).toBe('7f9f4d5158')
+    const bytes = Buffer.from('Hello')
+    mask(bytes, 0, 5, toInteger(KEY))
+    expect(bytes.toString('hex')).toBe('7f9f4d5158')
   })
 
   test.each([
     ['from 0 to 200', 0, 200],
     ['around 1 KiB, where the loop changes', 1010, 1050],
-  ])('every length %s at every alignment, and not an octet beside it', (_name, shortest, longest) => {
+  ])('every length %s at every alignment, and not a byte beside it', (_name, shortest, longest) => {
     const wrong = []
     for (let alignment = 0; alignment < 8; alignment++) {
       for (let length = shortest; length <= longest; length++) {
@@ -49,7 +49,7 @@ describe('mask', () => {
   })
 
   test('any range of a view into any memory', () => {
-    const key = fc.tuple(octet(), octet(), octet(), octet())
+    const key = fc.tuple(byte(), byte(), byte(), byte())
     const range = fc.tuple(fc.nat(70), fc.nat(70), fc.nat(3000), fc.nat(20))
     fc.assert(
       fc.property(key, range, (key, [before, start, length, behind]) => {
@@ -63,25 +63,25 @@ describe('mask', () => {
     )
   })
 
-  test('done twice it gives the octets back', () => {
+  test('done twice it gives the bytes back', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300, size: 'max' }), fc.integer(), (octets, key) => {
-        const copy = Uint8Array.from(octets)
+      fc.property(fc.uint8Array({ maxLength: 300, size: 'max' }), fc.integer(), (bytes, key) => {
+        const copy = Uint8Array.from(bytes)
         mask(copy, 0, copy.length, key)
         mask(copy, 0, copy.length, key)
-        expect(copy).toEqual(octets)
+        expect(copy).toEqual(bytes)
       }),
     )
   })
 
   test('a plain Uint8Array serves as a Buffer does', () => {
-    const octets = new Uint8Array(100).fill(0x61)
-    mask(octets, 0, 100, toInteger(KEY))
-    expect(Buffer.from(octets).equals(naive(new Uint8Array(100).fill(0x61), KEY))).toBe(true)
+    const bytes = new Uint8Array(100).fill(0x61)
+    mask(bytes, 0, 100, toInteger(KEY))
+    expect(Buffer.from(bytes).equals(naive(new Uint8Array(100).fill(0x61), KEY))).toBe(true)
   })
 
   test.each([1, 3, 4, 7, 63, 64, 65, 80, 81, 82, 83, 200, 1024])(
-    'tells of each of %d octets of the result whether it is ASCII',
+    'tells of each of %d bytes of the result whether it is ASCII',
     (length) => {
       const wrong = []
       for (let at = 0; at < length; at++) {
@@ -102,9 +102,9 @@ describe('mask', () => {
 
   test('a large memory is not kept alive once it is masked', async () => {
     const masked = (): WeakRef<ArrayBufferLike> => {
-      const octets = Buffer.allocUnsafeSlow(1024 * 1024)
-      mask(octets, 0, octets.length, -1)
-      return new WeakRef(octets.buffer)
+      const bytes = Buffer.allocUnsafeSlow(1024 * 1024)
+      mask(bytes, 0, bytes.length, -1)
+      return new WeakRef(bytes.buffer)
     }
     expect(await isCollected(masked())).toBe(true)
   })
@@ -113,23 +113,23 @@ describe('mask', () => {
 describe('rotateKey', () => {
   test('goes on where a payload was cut', () => {
     for (let cut = 0; cut <= 60; cut++) {
-      const octets = amongOthers(0, 120, 0)
-      const expected = naive(octets, KEY)
-      mask(octets, 0, cut, toInteger(KEY))
-      mask(octets, cut, 120, rotateKey(toInteger(KEY), cut))
-      expect(octets.equals(expected)).toBe(true)
+      const bytes = amongOthers(0, 120, 0)
+      const expected = naive(bytes, KEY)
+      mask(bytes, 0, cut, toInteger(KEY))
+      mask(bytes, cut, 120, rotateKey(toInteger(KEY), cut))
+      expect(bytes.equals(expected)).toBe(true)
     }
   })
 })
 
-/** What `mask` says of ASCII but for one octet, once it has unmasked it. */
-function toldAsAscii(length: number, at: number, octet: number): boolean {
-  const octets = Buffer.alloc(length, 'a')
-  octets[at] = octet
-  const masked = naive(octets, KEY)
+/** What `mask` says of ASCII but for one byte, once it has unmasked it. */
+function toldAsAscii(length: number, at: number, byte: number): boolean {
+  const bytes = Buffer.alloc(length, 'a')
+  bytes[at] = byte
+  const masked = naive(bytes, KEY)
   return (mask(masked, 0, length, toInteger(KEY)) & 0x80808080) === 0
 }
 
-function octet(): fc.Arbitrary<number> {
+function byte(): fc.Arbitrary<number> {
   return fc.integer({ min: 0, max: 255 })
 }

@@ -50,7 +50,7 @@ describe('MessageDeflater', () => {
     expect(compressed.toString('hex')).toBe('f248cdc9c90700')
   })
 
-  test('an empty message is one octet, as in RFC 7692 section 7.2.3.6', () => {
+  test('an empty message is one byte, as in RFC 7692 section 7.2.3.6', () => {
     expect(new MessageDeflater(SETTINGS).deflateNow(Buffer.alloc(0), true).toString('hex')).toBe('00')
   })
 

@@ -35,12 +35,12 @@ async function textOf(hex: string): Promise<string> {
 }
 
 /** A whole deflate stream, its last block marked as such. */
-function finished(octets: Buffer, dictionary?: Buffer): Buffer {
-  return deflateRawSync(octets, dictionary === undefined ? {} : { dictionary })
+function finished(bytes: Buffer, dictionary?: Buffer): Buffer {
+  return deflateRawSync(bytes, dictionary === undefined ? {} : { dictionary })
 }
 
-function compressed(octets: Buffer): Buffer {
-  const flushed = deflateRawSync(octets, { finishFlush: constants.Z_SYNC_FLUSH })
+function compressed(bytes: Buffer): Buffer {
+  const flushed = deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH })
   return flushed.subarray(0, -FLUSH_TAIL.length)
 }
 
@@ -55,8 +55,8 @@ describe('a message', () => {
     ['of a last block and nothing behind it', 'f348cdc9c90700', 'Hello'],
     ['of two blocks (section 7.2.3.5)', 'f248050000 00ffffcac9c90700'.replace(' ', ''), 'Hello'],
     ['that is empty (section 7.2.3.6)', '00', ''],
-    // What Python's websockets sends where zlib has nothing to flush: no octet, or the tail of what came before.
-    ['of no octets', '', ''],
+    // What Python's websockets sends where zlib has nothing to flush: no byte, or the tail of what came before.
+    ['of no bytes', '', ''],
     ['that kept its tail', 'f248cdc9c907000000ffff', 'Hello'],
     ['of a last block that kept a tail', 'f348cdc9c90700000000ffff', 'Hello'],
   ])('%s', async (_name, hex, text) => {
@@ -102,18 +102,18 @@ describe('a message', () => {
     for (let job = 0; job < 8; job++) enqueue((done) => ends.push(done))
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
     let isHere = false
-    const octets = compressed(noise(20_000))
-    const result = inflate(inflater, octets).then(() => (isHere = true))
+    const bytes = compressed(noise(20_000))
+    const result = inflate(inflater, bytes).then(() => (isHere = true))
     // What is started behind it, and does not wait, ends before it.
-    for (let turn = 0; turn < 20; turn++) await inflateElsewhere(octets)
+    for (let turn = 0; turn < 20; turn++) await inflateElsewhere(bytes)
     expect(isHere).toBe(false)
     for (const end of ends) end()
     await result
   })
 })
 
-const inflateElsewhere = promisify((octets: Buffer, callback: (error: Error | null) => void) => {
-  inflateRaw(octets, { finishFlush: constants.Z_SYNC_FLUSH }, callback)
+const inflateElsewhere = promisify((bytes: Buffer, callback: (error: Error | null) => void) => {
+  inflateRaw(bytes, { finishFlush: constants.Z_SYNC_FLUSH }, callback)
 })
 
 describe('a peer', () => {
@@ -135,7 +135,7 @@ describe('a peer', () => {
     }
   })
 
-  // zlib's 9 bits reach back 250 octets, which 8 bits hold.
+  // zlib's 9 bits reach back 250 bytes, which 8 bits hold.
   test('with a window of 8 bits', async () => {
     const peer = new DeflatingPeer(9)
     const inflater = new MessageInflater({ windowBits: 8, contextTakeover: true })
@@ -150,8 +150,8 @@ describe('a peer', () => {
     let history = Buffer.alloc(0)
     for (let index = 0; index < 20; index++) {
       const message = records(index % 6, index % 2)
-      const octets = Buffer.concat([finished(message, history), Buffer.of(0)])
-      expect((await inflate(inflater, octets)).equals(message)).toBe(true)
+      const bytes = Buffer.concat([finished(message, history), Buffer.of(0)])
+      expect((await inflate(inflater, bytes)).equals(message)).toBe(true)
       history = Buffer.concat([history, message]).subarray(-32_768)
     }
   })
@@ -162,13 +162,13 @@ describe('blocks marked as the last in the midst of a message', () => {
 
   test.each([2, 3, 16])('%d streams', async (count) => {
     const message = Buffer.concat(parts.slice(0, count))
-    const octets = Buffer.concat(parts.slice(0, count).map((part) => finished(part)))
-    expect(message.equals((await inflated(octets)) as Buffer)).toBe(true)
+    const bytes = Buffer.concat(parts.slice(0, count).map((part) => finished(part)))
+    expect(message.equals((await inflated(bytes)) as Buffer)).toBe(true)
   })
 
   test('a stream that is not marked behind one that is', async () => {
-    const octets = Buffer.concat([finished(parts[0]!), compressed(parts[1]!)])
-    expect(Buffer.concat(parts.slice(0, 2)).equals((await inflated(octets)) as Buffer)).toBe(true)
+    const bytes = Buffer.concat([finished(parts[0]!), compressed(parts[1]!)])
+    expect(Buffer.concat(parts.slice(0, 2)).equals((await inflated(bytes)) as Buffer)).toBe(true)
   })
 
   test('streams that refer to those before them', async () => {
@@ -182,34 +182,34 @@ describe('blocks marked as the last in the midst of a message', () => {
 
   test('streams on the thread pool', async () => {
     const message = Buffer.concat([noise(30_000), noise(30_000, 3)])
-    const octets = Buffer.concat([finished(noise(30_000)), finished(noise(30_000, 3))])
-    expect(message.equals((await inflated(octets)) as Buffer)).toBe(true)
+    const bytes = Buffer.concat([finished(noise(30_000)), finished(noise(30_000, 3))])
+    expect(message.equals((await inflated(bytes)) as Buffer)).toBe(true)
   })
 
-  // Each costs a start of zlib: two octets for that would be an attack.
+  // Each costs a start of zlib: two bytes for that would be an attack.
   test.each([17, 10_000])('%d streams are too many', async (count) => {
-    const octets = Buffer.concat(Array<Buffer>(count).fill(finished(Buffer.from('a'))))
-    expect(await inflated(octets)).toEqual(INVALID)
+    const bytes = Buffer.concat(Array<Buffer>(count).fill(finished(Buffer.from('a'))))
+    expect(await inflated(bytes)).toEqual(INVALID)
   })
 
-  test('octets behind the last stream that are none', async () => {
+  test('bytes behind the last stream that are none', async () => {
     expect(await inflated(Buffer.concat([finished(parts[0]!), Buffer.of(0x07)]))).toEqual(INVALID)
   })
 })
 
 describe('the limit', () => {
   // 1,000 is short enough for the main thread and noise of 100,000 is not.
-  test.each([1000, 100_000])('%d octets: as many are taken and one more is not', async (limit) => {
+  test.each([1000, 100_000])('%d bytes: as many are taken and one more is not', async (limit) => {
     const message = noise(limit + 1)
     const fitting = await inflated(compressed(message.subarray(1)), limit)
     expect(message.subarray(1).equals(fitting as Buffer)).toBe(true)
     expect(await inflated(compressed(message), limit)).toEqual(TOO_BIG)
   })
 
-  test.each([1000, 100_000])('%d octets in two streams', async (limit) => {
+  test.each([1000, 100_000])('%d bytes in two streams', async (limit) => {
     const message = noise(limit + 1)
-    const streams = (octets: Buffer): Buffer =>
-      Buffer.concat([finished(octets.subarray(0, 600)), finished(octets.subarray(600))])
+    const streams = (bytes: Buffer): Buffer =>
+      Buffer.concat([finished(bytes.subarray(0, 600)), finished(bytes.subarray(600))])
     expect(message.subarray(1).equals((await inflated(streams(message.subarray(1)), limit)) as Buffer)).toBe(
       true,
     )
@@ -218,8 +218,8 @@ describe('the limit', () => {
 
   test('an empty stream behind a message of exactly the limit', async () => {
     const message = noise(1000)
-    const octets = Buffer.concat([finished(message), Buffer.of(0)])
-    expect(message.equals((await inflated(octets, 1000)) as Buffer)).toBe(true)
+    const bytes = Buffer.concat([finished(message), Buffer.of(0)])
+    expect(message.equals((await inflated(bytes, 1000)) as Buffer)).toBe(true)
     const more = Buffer.concat([finished(message), finished(Buffer.from('x'))])
     expect(await inflated(more, 1000)).toEqual(TOO_BIG)
   })
@@ -227,7 +227,7 @@ describe('the limit', () => {
   test('says which limit it is', async () => {
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
     await expect(inflate(inflater, compressed(noise(1001)), 1000)).rejects.toThrow(
-      'The message is longer than maxPayload (1000 octets)',
+      'The message is longer than maxPayload (1000 bytes)',
     )
   })
 
@@ -332,7 +332,7 @@ describe('what is not deflate', () => {
   // A sync flush takes what there is and says nothing: an unfinished message must not pass for a short one.
   test.each([
     ['short', Buffer.from('Hello, Hello, Hello')],
-    ['of several hundred octets', records(12)],
+    ['of several hundred bytes', records(12)],
   ])('a message cut short anywhere: one %s', async (_name, message) => {
     const whole = compressed(message)
     const taken = []
@@ -348,23 +348,23 @@ describe('what is not deflate', () => {
     const whole = compressed(noise(100_000))
     for (const length of [50_000, whole.length - 1]) {
       const result = await inflated(whole.subarray(0, length))
-      expect(Buffer.isBuffer(result) ? `${result.length} octets` : result).toEqual(INVALID)
+      expect(Buffer.isBuffer(result) ? `${result.length} bytes` : result).toEqual(INVALID)
     }
   })
 
-  test('any octets, and any change to good ones, inflate or are refused; nothing is thrown', async () => {
+  test('any bytes, and any change to good ones, inflate or are refused; nothing is thrown', async () => {
     const good = compressed(records(10))
     const changed = fc
       .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 4 })
       .map((changes) => {
-        const octets = Buffer.from(good)
-        for (const [index, octet] of changes) octets[index] = octet
-        return octets
+        const bytes = Buffer.from(good)
+        for (const [index, byte] of changes) bytes[index] = byte
+        return bytes
       })
-    const any = fc.uint8Array({ maxLength: 200, size: 'max' }).map((octets) => Buffer.from(octets))
+    const any = fc.uint8Array({ maxLength: 200, size: 'max' }).map((bytes) => Buffer.from(bytes))
     await fc.assert(
-      fc.asyncProperty(fc.oneof(any, changed), async (octets) => {
-        const result = await inflated(octets, 2000)
+      fc.asyncProperty(fc.oneof(any, changed), async (bytes) => {
+        const result = await inflated(bytes, 2000)
         if (Buffer.isBuffer(result)) expect(result.length).toBeLessThanOrEqual(2000)
         else expect([TOO_BIG, INVALID]).toContainEqual(result)
       }),

@@ -9,8 +9,8 @@ test('holds nothing at first, and nothing after nothing', () => {
   expect(window.dictionary).toBeUndefined()
 })
 
-test('any messages leave the last octets of them all', () => {
-  const message = fc.uint8Array({ maxLength: 700, size: 'max' }).map((octets) => Buffer.from(octets))
+test('any messages leave the last bytes of them all', () => {
+  const message = fc.uint8Array({ maxLength: 700, size: 'max' }).map((bytes) => Buffer.from(bytes))
   fc.assert(
     fc.property(fc.integer({ min: 8, max: 10 }), fc.array(message, { maxLength: 8 }), (bits, messages) => {
       const window = new SlidingWindow(bits)
@@ -25,7 +25,7 @@ test('any messages leave the last octets of them all', () => {
   )
 })
 
-test.each([511, 512, 513, 5000])('keeps at most its size of a message of %d octets', (length) => {
+test.each([511, 512, 513, 5000])('keeps at most its size of a message of %d bytes', (length) => {
   const message = Buffer.from(Array.from({ length }, (_, index) => index & 0xff))
   const window = new SlidingWindow(9)
   window.append(message)

@@ -1,7 +1,7 @@
 import { ProtocolError } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import {
-  checkFirstOctet,
+  checkFirstByte,
   closeCodeError,
   controlLengthError,
   deflateError,
@@ -9,10 +9,11 @@ import {
   maskError,
   tooBigError,
   tooManyFragments,
+  tooManyMessages,
   utf8Error,
 } from '#src/protocol/violations.js'
 
-/** RFC 6455 sections 5.2, 5.4 and 5.5, RFC 7692 section 6: the first rule that an octet breaks. */
+/** RFC 6455 sections 5.2, 5.4 and 5.5, RFC 7692 section 6: the first rule that a byte breaks. */
 function expectedOf(first: number, inMessage: boolean, compression: boolean): string | undefined {
   const [fin, rsv1, rsv2, rsv3] = [0x80, 0x40, 0x20, 0x10].map((bit) => (first & bit) !== 0)
   const opcode = first % 16
@@ -24,15 +25,15 @@ function expectedOf(first: number, inMessage: boolean, compression: boolean): st
   return startsMessage === inMessage ? 'WS_ERR_INVALID_OPCODE' : undefined
 }
 
-describe('checkFirstOctet', () => {
+describe('checkFirstByte', () => {
   test.each([
     [false, false],
     [false, true],
     [true, false],
     [true, true],
-  ])('all 256 octets, in a message: %s, with compression: %s', (inMessage, compression) => {
+  ])('all 256 bytes, in a message: %s, with compression: %s', (inMessage, compression) => {
     for (let first = 0; first < 256; first++) {
-      const error = checkFirstOctet(first, inMessage, compression)
+      const error = checkFirstByte(first, inMessage, compression)
       expect([first, error?.code]).toEqual([first, expectedOf(first, inMessage, compression)])
       expect(error?.closeCode ?? 1002).toBe(1002)
     }
@@ -46,7 +47,7 @@ describe('checkFirstOctet', () => {
     [0x09, false, 'A control frame must not be fragmented (RFC 6455 section 5)'],
     [0x8b, false, 'Opcode 11 is reserved (RFC 6455 section 5)'],
   ])('%i says what is wrong', (first, inMessage, message) => {
-    expect(checkFirstOctet(first, inMessage, false)?.message).toBe(message)
+    expect(checkFirstByte(first, inMessage, false)?.message).toBe(message)
   })
 })
 
@@ -62,7 +63,7 @@ test.each<[ProtocolError, string, number, string]>([
     lengthError(125),
     'WS_ERR_INVALID_PAYLOAD_LENGTH',
     1002,
-    'The payload length is not valid: 125 octets fit a shorter form (RFC 6455 section 5.2)',
+    'The payload length is not valid: 125 bytes fit a shorter form (RFC 6455 section 5.2)',
   ],
   [maskError(true), 'WS_ERR_UNEXPECTED_MASK', 1002, 'A server must not mask its frames'],
   [maskError(false), 'WS_ERR_EXPECTED_MASK', 1002, 'A client must mask its frames'],
@@ -70,7 +71,7 @@ test.each<[ProtocolError, string, number, string]>([
     controlLengthError(),
     'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH',
     1002,
-    'A control frame holds at most 125 octets, a Close frame none or at least 2 (RFC 6455 section 5.5)',
+    'A control frame holds at most 125 bytes, a Close frame none or at least 2 (RFC 6455 section 5.5)',
   ],
   [
     closeCodeError(1005),
@@ -89,7 +90,13 @@ test.each<[ProtocolError, string, number, string]>([
     tooBigError(10),
     'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
     1009,
-    'The message is longer than maxPayload (10 octets)',
+    'The message is longer than maxPayload (10 bytes)',
+  ],
+  [
+    tooManyMessages('messageRate'),
+    'WS_ERR_TOO_MANY_MESSAGES',
+    1008,
+    'The peer sends more often than messageRate allows',
   ],
   [deflateError('It is none'), 'WS_ERR_INVALID_DEFLATE_DATA', 1007, 'It is none'],
 ])('%s', (error, code, closeCode, message) => {

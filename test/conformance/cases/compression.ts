@@ -3,7 +3,7 @@ import type { DeflateRequest } from '../negotiation.js'
 import { answered, roundTrips } from '../vocabulary.js'
 import type { ConformanceCase } from '../vocabulary.js'
 
-/** Characters (octets of binary) in a message, and octets in a fragment of it when compressed; 0 is one frame. */
+/** Characters (bytes of binary) in a message, and bytes in a fragment of it when compressed; 0 is one frame. */
 const shapes: readonly (readonly [length: number, fragmentSize: number])[] = [
   ...[16, 64, 256, 1024, 4096, 8192, 16_384, 32_768, 65_536, 131_072].map((length) => [length, 0] as const),
   ...[8192, 16_384, 32_768, 65_536, 131_072].map((length) => [length, 256] as const),

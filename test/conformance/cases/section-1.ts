@@ -12,13 +12,13 @@ const kinds = [
 const cases = kinds.flatMap(({ name, send, message, pattern }, kind): ConformanceCase[] => [
   ...lengths.map((length, index) => ({
     id: `1.${kind + 1}.${index + 1}`,
-    about: `${name} of ${length} octets`,
+    about: `${name} of ${length} bytes`,
     steps: [send(filled(pattern, length))],
     expect: answered(message(filled(pattern, length))),
   })),
   {
     id: `1.${kind + 1}.8`,
-    about: `${name} of 65536 octets in pieces of 997`,
+    about: `${name} of 65536 bytes in pieces of 997`,
     steps: [inPiecesOf(997, send(filled(pattern, 65_536)))],
     expect: answered(message(filled(pattern, 65_536))),
   },

@@ -6,7 +6,7 @@ export const automaticFragmentation: Section = {
   cases: [
     {
       id: '10.1.1',
-      about: 'text of 65536 octets in fragments of 1300',
+      about: 'text of 65536 bytes in fragments of 1300',
       steps: inFragments(1300, text(filled('*', 65_536))),
       expect: answered(textMessage(filled('*', 65_536))),
     },

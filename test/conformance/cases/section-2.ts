@@ -1,15 +1,4 @@
-import {
-  answered,
-  close,
-  closed,
-  failure,
-  filled,
-  hex,
-  octetwise,
-  ping,
-  pong,
-  pongOf,
-} from '../vocabulary.js'
+import { answered, close, closed, failure, filled, hex, bytewise, ping, pong, pongOf } from '../vocabulary.js'
 import type { Section } from '../vocabulary.js'
 
 const binaryPayload = hex('00 ff fe fd fc fb 00 ff')
@@ -24,21 +13,21 @@ export const pingsAndPongs: Section = {
     { id: '2.2', about: 'ping with text', steps: [ping('wire')], expect: answered(pongOf('wire')) },
     {
       id: '2.3',
-      about: 'ping with octets that are not UTF-8',
+      about: 'ping with bytes that are not UTF-8',
       steps: [ping(binaryPayload)],
       expect: answered(pongOf(binaryPayload)),
     },
-    { id: '2.4', about: 'ping of 125 octets', steps: [ping(longest)], expect: answered(pongOf(longest)) },
+    { id: '2.4', about: 'ping of 125 bytes', steps: [ping(longest)], expect: answered(pongOf(longest)) },
     {
       id: '2.5',
-      about: 'ping of 126 octets',
+      about: 'ping of 126 bytes',
       steps: [ping(filled(Buffer.of(0xfe), 126))],
       expect: failure(1002),
     },
     {
       id: '2.6',
-      about: 'ping of 125 octets, octet by octet',
-      steps: [octetwise(ping(longest))],
+      about: 'ping of 125 bytes, byte by byte',
+      steps: [bytewise(ping(longest))],
       expect: answered(pongOf(longest)),
     },
     {
@@ -67,8 +56,8 @@ export const pingsAndPongs: Section = {
     },
     {
       id: '2.11',
-      about: 'ten pings, octet by octet',
-      steps: [octetwise(...ten.map((payload) => ping(payload)))],
+      about: 'ten pings, byte by byte',
+      steps: [bytewise(...ten.map((payload) => ping(payload)))],
       expect: answered(...ten.map(pongOf)),
     },
   ],

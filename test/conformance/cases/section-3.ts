@@ -1,4 +1,4 @@
-import { binary, failure, frame, framewise, hex, octetwise, ping, text, textMessage } from '../vocabulary.js'
+import { binary, failure, frame, framewise, hex, bytewise, ping, text, textMessage } from '../vocabulary.js'
 import type { Section } from '../vocabulary.js'
 import { opcode } from '../../support/raw-frame.js'
 
@@ -24,8 +24,8 @@ export const reservedBits: Section = {
     },
     {
       id: '3.4',
-      about: 'text, text with RSV 4, ping, octet by octet',
-      steps: [octetwise(text(hello), text(hello, { rsv: 4 }), ping())],
+      about: 'text, text with RSV 4, ping, byte by byte',
+      steps: [bytewise(text(hello), text(hello, { rsv: 4 }), ping())],
       expect: afterText,
     },
     {

@@ -1,4 +1,4 @@
-import { failure, frame, octetwise, ping, text, textMessage } from '../vocabulary.js'
+import { failure, frame, bytewise, ping, text, textMessage } from '../vocabulary.js'
 import type { ConformanceCase, Section } from '../vocabulary.js'
 
 const hello = 'fair wind'
@@ -33,8 +33,8 @@ function reserved(group: number, first: number, kind: string): ConformanceCase[]
     },
     {
       id: `4.${group}.5`,
-      about: `text, ${kind} opcode ${first + 4} with payload, ping, octet by octet`,
-      steps: [octetwise(text(hello), frame(first + 4, hello), ping())],
+      about: `text, ${kind} opcode ${first + 4} with payload, ping, byte by byte`,
+      steps: [bytewise(text(hello), frame(first + 4, hello), ping())],
       expect: afterText,
     },
   ]

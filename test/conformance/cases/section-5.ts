@@ -1,12 +1,12 @@
-import { answered, awaiting, continuation, failure, framewise, octetwise, ping, pong } from '../vocabulary.js'
+import { answered, awaiting, continuation, failure, framewise, bytewise, ping, pong } from '../vocabulary.js'
 import { pongOf, text, textMessage } from '../vocabulary.js'
 import type { ConformanceCase, FrameStep, Section, Step } from '../vocabulary.js'
 
-/** How the frames are laid on the wire: in one write, one by one, octet by octet. */
+/** How the frames are laid on the wire: in one write, one by one, byte by byte. */
 const layouts: readonly (readonly [string, (...frames: FrameStep[]) => Step[]])[] = [
   ['in one write', (...frames) => frames],
   ['frame by frame', (...frames) => [framewise(...frames)]],
-  ['octet by octet', (...frames) => [octetwise(...frames)]],
+  ['byte by byte', (...frames) => [bytewise(...frames)]],
 ]
 
 /** Three cases with numbers from `first` on, which differ in their layout only. */

@@ -47,18 +47,18 @@ const basic: readonly ConformanceCase[] = [
   },
   {
     id: '6.2.3',
-    about: 'valid text in fragments of one octet',
+    about: 'valid text in fragments of one byte',
     ...echoed(mixed, ...inFragments(1, text(mixed))),
   },
   {
     id: '6.2.4',
-    about: 'valid Greek text in fragments of one octet',
+    about: 'valid Greek text in fragments of one byte',
     ...echoed(greek, ...inFragments(1, text(greek))),
   },
   { id: '6.3.1', about: 'a surrogate within a text', steps: [text(surrogate)], expect: invalid },
   {
     id: '6.3.2',
-    about: 'a surrogate within a text in fragments of one octet',
+    about: 'a surrogate within a text in fragments of one byte',
     steps: inFragments(1, text(surrogate)),
     expect: invalid,
   },
@@ -79,7 +79,7 @@ const failingFast: readonly ConformanceCase[] = [
   },
   {
     id: '6.4.2',
-    about: 'the second of three fragments is the one octet that makes the text wrong',
+    about: 'the second of three fragments is the one byte that makes the text wrong',
     steps: [
       failFast(
         text(wrongWhole.subarray(0, firstWrong), { fin: false }),
@@ -97,7 +97,7 @@ const failingFast: readonly ConformanceCase[] = [
   },
   {
     id: '6.4.4',
-    about: 'the one octet that makes the text wrong, inside one frame',
+    about: 'the one byte that makes the text wrong, inside one frame',
     steps: [failFastWithin(text(wrongWhole), firstWrong, firstWrong + 1)],
     expect: failsAtOnce,
   },

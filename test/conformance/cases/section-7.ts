@@ -42,7 +42,7 @@ const payloads: readonly ConformanceCase[] = [
   { id: '7.3.1', about: 'Close without a code', steps: [close()], expect: closed(1000) },
   {
     id: '7.3.2',
-    about: 'Close with one octet',
+    about: 'Close with one byte',
     steps: [frame(opcode.close, 'a')],
     expect: refused(1002),
   },
@@ -50,13 +50,13 @@ const payloads: readonly ConformanceCase[] = [
   { id: '7.3.4', about: 'Close with a reason', steps: [close(1000, hello)], expect: closed(1000) },
   {
     id: '7.3.5',
-    about: 'Close with a reason of 123 octets',
+    about: 'Close with a reason of 123 bytes',
     steps: [close(1000, longestReason)],
     expect: closed(1000),
   },
   {
     id: '7.3.6',
-    about: 'Close with a reason of 124 octets',
+    about: 'Close with a reason of 124 bytes',
     steps: [close(1000, filled('*', 124))],
     expect: refused(1002),
   },

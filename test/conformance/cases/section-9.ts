@@ -51,7 +51,7 @@ const inPieces = inBothKinds(5, pieceSizes, ({ name, send, message, pattern }, p
 }))
 
 const there = inBothKinds(7, roundTripLengths, ({ name, pattern }, length) => ({
-  about: `a thousand round trips of ${name}, ${size(length)} octets each`,
+  about: `a thousand round trips of ${name}, ${size(length)} bytes each`,
   steps: [roundTrips(messagesOf(octetsOf(pattern)[0] ?? 0, name === 'binary', length, 1000))],
   expect: answered(),
 }))

@@ -1,6 +1,6 @@
 import { hex } from '../vocabulary.js'
 
-/** Octets that are sent as one text message each, in the groups of the published list. */
+/** Bytes that are sent as one text message each, in the groups of the published list. */
 export interface SequenceGroup {
   readonly title: string
   readonly valid: boolean | ((index: number) => boolean)
@@ -19,7 +19,7 @@ function group(
   }
 }
 
-/** The Greek word kosme: one code point of three octets (the second) among those of two. */
+/** The Greek word kosme: one code point of three bytes (the second) among those of two. */
 export const greek = hex('ce ba e1 bd b9 cf 83 ce bc ce b5')
 /** Prefixes of it that end between two code points. */
 const wholePrefixes = [2, 5, 7, 9, 11]
@@ -51,7 +51,7 @@ function nonCharacters(plane: number): Buffer[] {
   return [0xfffe, 0xffff].map((last) => Buffer.from(String.fromCodePoint(plane * 0x10000 + last)))
 }
 
-/** Within a plane of four-octet code points the same pattern of octets recurs at every 0x10000. */
+/** Within a plane of four-byte code points the same pattern of bytes recurs at every 0x10000. */
 const planes = Array.from({ length: 16 }, (_, index) => index + 1)
 
 export const sequences: readonly SequenceGroup[] = [
@@ -62,12 +62,12 @@ export const sequences: readonly SequenceGroup[] = [
     ...Array.from(greek, (_, index) => greek.subarray(0, index + 1)),
   ),
   group('first of its length', true, '00', 'c2 80', 'e0 a0 80', 'f0 90 80 80'),
-  group('first of five and six octets', false, 'f8 88 80 80 80', 'fc 84 80 80 80 80'),
+  group('first of five and six bytes', false, 'f8 88 80 80 80', 'fc 84 80 80 80 80'),
   group('last of its length', true, '7f', 'df bf', 'ef bf bf', 'f4 8f bf bf'),
   group('last beyond Unicode', false, 'f7 bf bf bf', 'fb bf bf bf bf', 'fd bf bf bf bf bf'),
   group('boundary', (index) => index < 4, 'ed 9f bf', 'ee 80 80', 'ef bf bd', 'f4 8f bf bf', 'f4 90 80 80'),
   group(
-    'continuation octets alone',
+    'continuation bytes alone',
     false,
     '80',
     'bf',
@@ -79,7 +79,7 @@ export const sequences: readonly SequenceGroup[] = [
     run(0x80, 0xbf),
   ),
   group(
-    'start octets alone',
+    'start bytes alone',
     false,
     run(0xc0, 0xdf, 0x20),
     run(0xe0, 0xef, 0x20),
@@ -87,9 +87,9 @@ export const sequences: readonly SequenceGroup[] = [
     run(0xf8, 0xfb, 0x20),
     run(0xfc, 0xfd, 0x20),
   ),
-  group('last octet missing', false, ...unfinished),
+  group('last byte missing', false, ...unfinished),
   group('unfinished sequences in a row', false, Buffer.concat(unfinished.map(hex))),
-  group('octets that UTF-8 never has', false, 'fe', 'ff', 'fe fe ff ff'),
+  group('bytes that UTF-8 never has', false, 'fe', 'ff', 'fe fe ff ff'),
   group('overlong slash', false, 'c0 af', 'e0 80 af', 'f0 80 80 af', 'f8 80 80 80 af', 'fc 80 80 80 80 af'),
   group('longest overlong', false, 'c1 bf', 'e0 9f bf', 'f0 8f bf bf', 'f8 87 bf bf bf', 'fc 83 bf bf bf bf'),
   group('overlong NUL', false, 'c0 80', 'e0 80 80', 'f0 80 80 80', 'f8 80 80 80 80', 'fc 80 80 80 80 80'),
