@@ -38,12 +38,12 @@ describe('parseAddress()', () => {
     expect(() => parseAddress(text)).toThrow(new SyntaxError(message))
   })
 
-  test('what is relative stands on a base', () => {
+  test('resolves a relative URL against a base', () => {
     expect(parseAddress('../b', new URL('ws://host/x/a')).url.href).toBe('ws://host/b')
     expect(parseAddress('//other/b', new URL('wss://host/x/a')).url.href).toBe('wss://other/b')
   })
 })
 
-test('decode() takes text that is no percent-encoding as it is', () => {
+test('decode() returns malformed percent-encoding as it is', () => {
   expect(['a%20b', '%e2%82%ac', '100%', '%ff'].map(decode)).toEqual(['a b', '€', '100%', '%ff'])
 })

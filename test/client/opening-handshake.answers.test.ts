@@ -27,7 +27,7 @@ const EXPECTED_HEADERS =
 const accept: Answer = (request, socket) => socket.write(acceptance(request))
 
 describe('the request', () => {
-  test('is that of RFC 6455 section 4.1', async () => {
+  test('has the header of RFC 6455 section 4.1', async () => {
     const { url, port, requests } = await scriptedServer(accept)
     await connect(`${url}/chat?x=1`)
     await connect(url)
@@ -47,7 +47,7 @@ describe('the request', () => {
     })
   })
 
-  test('offers subprotocols and compression, tells the origin, and has the headers that are given', async () => {
+  test('has subprotocols, compression, the origin and the given headers', async () => {
     const { url, requests } = await scriptedServer((request, socket) =>
       socket.write(acceptance(request, { 'Sec-WebSocket-Protocol': 'a' })),
     )
@@ -71,14 +71,14 @@ describe('the request', () => {
     ['ada', 'ada:'],
     [':pass', ':pass'],
     ['%ff:100%', '%ff:100%'],
-  ])('says who is at a URL with %s@', async (credentials, expected) => {
+  ])('takes credentials from a URL with %s@', async (credentials, expected) => {
     const { url, requests } = await scriptedServer(accept)
     await connect(url.replace('//', `//${credentials}@`), { auth: 'other:one' })
     const [scheme, value = ''] = (requests[0]?.fields.get('authorization') ?? '').split(' ')
     expect([scheme, Buffer.from(value, 'base64').toString()]).toEqual(['Basic', expected])
   })
 
-  test('says who by the option auth', async () => {
+  test('takes credentials from the option auth', async () => {
     const { url, requests } = await scriptedServer(accept)
     await connect(url, { auth: 'ada:pass' })
     expect(requests[0]?.fields.get('authorization')).toBe('Basic YWRhOnBhc3M=')
@@ -94,7 +94,7 @@ describe('the request', () => {
     expect(() => connectWith(options)).toThrow(TypeError)
   })
 
-  test('a header that would break out of its line throws, and leaves nothing behind', () => {
+  test('throws for a header with a line break, and leaves no timer behind', () => {
     const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
     const before = timers()
     expect(() => new WebSocket('ws://127.0.0.1:1', { headers: { 'X-A': 'a\r\nb' } })).toThrow(TypeError)
@@ -103,7 +103,7 @@ describe('the request', () => {
 })
 
 describe('the answer', () => {
-  test("'upgrade' comes before 'open', and may still refuse", async () => {
+  test("emits 'upgrade' before 'open', whose listener may give up the attempt", async () => {
     const { url } = await scriptedServer((request, socket) =>
       socket.write(acceptance(request, { 'Set-Cookie': 'a=b' })),
     )
@@ -119,7 +119,7 @@ describe('the answer', () => {
     expect((await failedAttempt(refusing)).message).toMatch('closed before the connection was established')
   })
 
-  test('frames in the same packet are delivered', async () => {
+  test('delivers frames that follow in the same packet', async () => {
     const { url } = await scriptedServer((request, socket) => {
       const frame = { opcode: opcode.text, payload: Buffer.from('at once'), fin: true, rsv: 0 }
       socket.write(Buffer.concat([Buffer.from(acceptance(request)), encodeFrame(frame, false)]))
@@ -171,7 +171,7 @@ describe('the answer', () => {
       { 'Sec-WebSocket-Extensions': 'a; =' },
       'Invalid Sec-WebSocket-Extensions header: ',
     ],
-  ])('with %s is refused by name', async (_name, fields, message) => {
+  ])('is refused with %s, and the error names it', async (_name, fields, message) => {
     const { url } = await scriptedServer((request, socket) =>
       socket.write(acceptance(request, { 'Sec-WebSocket-Protocol': 'a', ...fields })),
     )
@@ -181,7 +181,7 @@ describe('the answer', () => {
     expect(cause.message.slice(0, message.length)).toBe(message)
   })
 
-  test('with a subprotocol though none was offered is refused', async () => {
+  test('is refused with a subprotocol if none was offered', async () => {
     const { url } = await scriptedServer((request, socket) =>
       socket.write(acceptance(request, { 'Sec-WebSocket-Protocol': 'a' })),
     )
@@ -195,7 +195,7 @@ describe('the answer', () => {
     ['two', 'permessage-deflate, permessage-deflate'],
     ['a parameter of ours', 'permessage-deflate; unknown'],
     ['a window that is none', 'permessage-deflate; server_max_window_bits=7'],
-  ])('with %s where permessage-deflate was offered is refused', async (_name, extensions) => {
+  ])('is refused with %s if permessage-deflate was offered', async (_name, extensions) => {
     const { url } = await scriptedServer((request, socket) =>
       socket.write(acceptance(request, { 'Sec-WebSocket-Extensions': extensions })),
     )
@@ -203,7 +203,7 @@ describe('the answer', () => {
     expect(cause.message).toMatch(/^Invalid Sec-WebSocket-Extensions header: ./)
   })
 
-  test('with permessage-deflate where it was offered turns it on', async () => {
+  test('turns on permessage-deflate if it was offered', async () => {
     const { url } = await scriptedServer((request, socket) =>
       socket.write(
         acceptance(request, { 'Sec-WebSocket-Extensions': 'permessage-deflate; server_no_context_takeover' }),
@@ -212,26 +212,29 @@ describe('the answer', () => {
     expect((await connect(url, { perMessageDeflate: true })).extensions).toBe('permessage-deflate')
   })
 
-  test.each([200, 401, 403, 404, 426, 500, 503])('%i is an unexpected response', async (status) => {
-    const { url } = await scriptedServer((_request, socket) => {
-      socket.write(`HTTP/1.1 ${status} Words\r\nContent-Length: 4\r\n\r\nbody`)
-    })
-    const cause = await failedAttempt(new WebSocket(url))
-    expect(cause).toBeInstanceOf(HandshakeError)
-    expect(cause).toMatchObject({
-      message: `Unexpected server response: ${status}`,
-      code: 'WS_ERR_HANDSHAKE_REFUSED',
-      status,
-      headers: { 'content-length': '4' },
-    })
-    await expect(connect(url)).rejects.toThrow(`Unexpected server response: ${status}`)
-  })
+  test.each([200, 401, 403, 404, 426, 500, 503])(
+    'with status %i is an unexpected response',
+    async (status) => {
+      const { url } = await scriptedServer((_request, socket) => {
+        socket.write(`HTTP/1.1 ${status} Words\r\nContent-Length: 4\r\n\r\nbody`)
+      })
+      const cause = await failedAttempt(new WebSocket(url))
+      expect(cause).toBeInstanceOf(HandshakeError)
+      expect(cause).toMatchObject({
+        message: `Unexpected server response: ${status}`,
+        code: 'WS_ERR_HANDSHAKE_REFUSED',
+        status,
+        headers: { 'content-length': '4' },
+      })
+      await expect(connect(url)).rejects.toThrow(`Unexpected server response: ${status}`)
+    },
+  )
 
   test.each([
     ['garbage', '\x81\x05hello\r\n\r\n', 'HPE_INVALID_CONSTANT'],
     ['nothing', '', 'ECONNRESET'],
     ['half a header', 'HTTP/1.1 101 Swi', 'ECONNRESET'],
-  ])('that is %s is an error', async (_name, text, code) => {
+  ])('that is %s fails the attempt', async (_name, text, code) => {
     const { url } = await scriptedServer((_request, socket) => socket.end(text))
     expect((await failedAttempt(new WebSocket(url))).code).toBe(code)
   })
@@ -340,7 +343,7 @@ test('takes options that are null for the defaults', async () => {
   client.terminate()
 })
 
-test('a failure without a listener for it is in the close alone', async () => {
+test("reports a failure in 'close' alone if 'error' has no listener", async () => {
   const lost = uncaught()
   const { url } = await scriptedServer((_request, socket) => socket.end('HTTP/1.1 500 No\r\n\r\n'))
   const client = new WebSocket(url)

@@ -17,7 +17,7 @@ const GIVEN_UP = {
   message: 'WebSocket was closed before the connection was established',
 }
 
-describe('nobody to talk to', () => {
+describe('fails with the cause for', () => {
   test('a name that does not exist', async () => {
     const cause = await failedAttempt(new WebSocket('ws://nobody.invalid/'))
     expect(cause.code).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/)
@@ -39,7 +39,7 @@ describe('nobody to talk to', () => {
     expect((await failedAttempt(new WebSocket(url))).code).toBe('ECONNRESET')
   })
 
-  test('a server that does not speak in time', async () => {
+  test('a server that does not answer in time (F38)', async () => {
     const { url } = await scriptedServer(() => {})
     expect(await failedAttempt(new WebSocket(url, { handshakeTimeout: 20 }))).toMatchObject({
       name: 'ConnectError',
@@ -48,7 +48,7 @@ describe('nobody to talk to', () => {
     })
   })
 
-  test('a server that dribbles its answer has no more time', async () => {
+  test('a server that sends its answer byte by byte past handshakeTimeout', async () => {
     const { url } = await scriptedServer((_request, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\n')
       const timer = setInterval(() => socket.write('X: y\r\n'), 5)
@@ -60,7 +60,7 @@ describe('nobody to talk to', () => {
   })
 })
 
-describe('given up while connecting', () => {
+describe('an attempt that is given up', () => {
   test.each<[string, (client: WebSocket) => void]>([
     [
       'close()',
@@ -88,7 +88,7 @@ describe('given up while connecting', () => {
         client.close()
       },
     ],
-  ])('by %s, at once and once the server was asked', async (_name, giveUp) => {
+  ])('fails after %s, before and after the request is sent (F38)', async (_name, giveUp) => {
     const atOnce = new WebSocket((await silentServer()).url)
     giveUp(atOnce)
     expect(atOnce.readyState).toBe(WebSocket.CLOSING)
@@ -102,7 +102,7 @@ describe('given up while connecting', () => {
     expect(later.readyState).toBe(WebSocket.CLOSED)
   })
 
-  test('a bad code throws, and the attempt goes on', async () => {
+  test('goes on if close() throws for its code', async () => {
     const running = await runningServer()
     const client = new WebSocket(running.url)
     expect(() => {
@@ -112,7 +112,7 @@ describe('given up while connecting', () => {
     expect(client.readyState).toBe(WebSocket.OPEN)
   })
 
-  test('the server sees the connection end', async () => {
+  test('ends the connection to the server', async () => {
     const { url, requested, ended } = await silentServer()
     const client = new WebSocket(url)
     await requested
@@ -170,7 +170,7 @@ test.each([-1, 1.5, Number.NaN, 'many'])('maxRedirects %j throws (F11)', (maxRed
 })
 
 describe('a signal (F38)', () => {
-  test('that is aborted already', async () => {
+  test('aborts the attempt if it is aborted already', async () => {
     const reason = new Error('not today')
     const expected = { name: 'AbortError', code: 'ABORT_ERR', cause: reason }
     const { url } = await runningServer()
@@ -179,7 +179,7 @@ describe('a signal (F38)', () => {
     await expect(connect(url, { signal: AbortSignal.abort(reason) })).rejects.toMatchObject(expected)
   })
 
-  test('that is aborted while connecting', async () => {
+  test('aborts an attempt under way', async () => {
     const { url, requested, ended } = await silentServer()
     const controller = new AbortController()
     const client = new WebSocket(url, { signal: controller.signal })
@@ -192,13 +192,13 @@ describe('a signal (F38)', () => {
     await ended
   })
 
-  test('whose reason is not an error has it as the cause', async () => {
+  test('keeps a reason that is not an error as the cause', async () => {
     const { url } = await runningServer()
     const client = new WebSocket(url, { signal: AbortSignal.abort('words') })
     expect(await failedAttempt(client)).toMatchObject({ code: 'ABORT_ERR', cause: 'words' })
   })
 
-  test('that is aborted once it is open ends the connection', async () => {
+  test('terminates an open connection', async () => {
     const controller = new AbortController()
     const { client, socket } = await openPair({ client: { signal: controller.signal } })
     const closes = Promise.all([closeOf(client), closeOf(socket)])
@@ -209,7 +209,7 @@ describe('a signal (F38)', () => {
     expect(theirs).toMatchObject({ code: 1006, wasClean: false })
   })
 
-  test('that outlives the connection holds nothing of it', async () => {
+  test('does nothing after the connection has closed', async () => {
     const controller = new AbortController()
     const { client } = await openPair({ client: { signal: controller.signal } })
     const closed = closeOf(client)
@@ -221,7 +221,7 @@ describe('a signal (F38)', () => {
 })
 
 describe('the connection', () => {
-  test('may be made by the caller', async () => {
+  test('can be made by createConnection', async () => {
     const running = await runningServer()
     const made: unknown[] = []
     const client = await connect('ws://somewhere.invalid/x', {
@@ -236,7 +236,7 @@ describe('the connection', () => {
     client.terminate()
   })
 
-  test('may be looked up by the caller', async () => {
+  test('can be looked up by lookup', async () => {
     const running = await runningServer()
     const client = await connect(`ws://somewhere.invalid:${running.port}/`, {
       lookup: (_name, options, callback) => {

@@ -30,28 +30,33 @@ const CREDENTIALS = {
   },
 }
 
-test('are an unexpected response by default', async () => {
+test('does not follow redirects by default', async () => {
   const { url } = await redirecting('/end')
   await expect(connect(url)).rejects.toThrow('Unexpected server response: 302')
 })
 
-test.each([301, 302, 303, 307, 308])('%i is followed when told, and each is an event', async (status) => {
-  const { url, requests } = await redirecting('/end?q', status)
-  const socket = new WebSocket(`${url}/start`, { followRedirects: true })
-  const redirects: string[] = []
-  socket.on('redirect', (location: string, request: ClientRequest) => {
-    redirects.push(`${location} ${request.path}`)
-    request.setHeader('X-Added', 'in the event')
-  })
-  await once(socket, 'open')
-  expect(redirects).toEqual([`${url}/end?q /end?q`])
-  expect(socket.url).toBe(`${url}/end?q`)
-  expect(requests[1]?.fields.get('x-added')).toBe('in the event')
-  expect(requests[0]?.fields.get('sec-websocket-key')).not.toBe(requests[1]?.fields.get('sec-websocket-key'))
-  socket.terminate()
-})
+test.each([301, 302, 303, 307, 308])(
+  "follows %i with followRedirects, and emits 'redirect'",
+  async (status) => {
+    const { url, requests } = await redirecting('/end?q', status)
+    const socket = new WebSocket(`${url}/start`, { followRedirects: true })
+    const redirects: string[] = []
+    socket.on('redirect', (location: string, request: ClientRequest) => {
+      redirects.push(`${location} ${request.path}`)
+      request.setHeader('X-Added', 'in the event')
+    })
+    await once(socket, 'open')
+    expect(redirects).toEqual([`${url}/end?q /end?q`])
+    expect(socket.url).toBe(`${url}/end?q`)
+    expect(requests[1]?.fields.get('x-added')).toBe('in the event')
+    expect(requests[0]?.fields.get('sec-websocket-key')).not.toBe(
+      requests[1]?.fields.get('sec-websocket-key'),
+    )
+    socket.terminate()
+  },
+)
 
-test('other statuses with a Location, and redirects without one, are unexpected', async () => {
+test('takes other statuses with a Location, and redirects without one, for unexpected responses', async () => {
   const created = await redirecting('/end', 201)
   await expect(connect(created.url, { followRedirects: true })).rejects.toThrow(
     'Unexpected server response: 201',
@@ -64,7 +69,7 @@ test('other statuses with a Location, and redirects without one, are unexpected'
   )
 })
 
-test('headers and credentials are sent again within an origin', async () => {
+test('sends headers and credentials again within an origin', async () => {
   const { requests, port } = await redirecting('/end')
   const socket = await connect(`ws://user:pass@127.0.0.1:${port}/`, { ...CREDENTIALS, followRedirects: true })
   expect(requests[1]?.fields.get('cookie')).toBe('session=1')
@@ -75,7 +80,7 @@ test('headers and credentials are sent again within an origin', async () => {
   socket.terminate()
 })
 
-test('no header and no credential is sent to another origin, nor back again (F15)', async () => {
+test('sends no header and no credential to another origin, nor back again (F15)', async () => {
   const end = await redirecting('/end')
   const away = await scriptedServer((_request, socket) =>
     socket.end(`HTTP/1.1 302 Found\r\nLocation: ${back}/back\r\nContent-Length: 0\r\n\r\n`),
@@ -174,7 +179,7 @@ describe('a client certificate (F15)', () => {
   })
 })
 
-test('an agent without a certificate may follow to another origin', async () => {
+test('follows to another origin with an agent that has no certificate', async () => {
   const end = await redirecting('/end')
   const start = await redirecting(`${end.url}/end`)
   const socket = await connect(start.url, { agent: new HttpAgent(), followRedirects: true })
@@ -182,7 +187,7 @@ test('an agent without a certificate may follow to another origin', async () => 
   socket.terminate()
 })
 
-test('a redirect that an agent cannot make is a failure of the attempt', async () => {
+test('fails the attempt if the agent cannot follow the redirect', async () => {
   const { url } = await redirecting('wss://127.0.0.1:1/')
   await expect(connect(url, { agent: new HttpAgent(), followRedirects: true })).rejects.toMatchObject({
     code: 'WS_ERR_INVALID_REDIRECT',
@@ -190,7 +195,7 @@ test('a redirect that an agent cannot make is a failure of the attempt', async (
   })
 })
 
-test('credentials in the new URL of another host are not used either', async () => {
+test('ignores credentials in the URL of another origin', async () => {
   const end = await redirecting('/end')
   const start = await redirecting(`${end.url.replace('//', '//evil:evil@')}/end`)
   const socket = await connect(start.url, { followRedirects: true })
@@ -198,7 +203,7 @@ test('credentials in the new URL of another host are not used either', async () 
   socket.terminate()
 })
 
-test('maxRedirects ends a loop (F38)', async () => {
+test('follows no more than maxRedirects (F38)', async () => {
   const { url, requests } = await redirecting('/again')
   await expect(connect(url, { followRedirects: true })).rejects.toMatchObject({
     name: 'ConnectError',
@@ -229,7 +234,7 @@ test.each([
   })
 })
 
-test('one with a malformed user name ends no process', async () => {
+test('survives a malformed user name in a redirect', async () => {
   const errors = uncaught()
   const { port } = await redirecting(`http://%ff:%@127.0.0.1:1/end`)
   const start = await redirecting('/end')
@@ -252,7 +257,7 @@ test('one with a malformed user name ends no process', async () => {
   expect(errors).toEqual([])
 })
 
-test('from wss: to ws: is refused, from ws: to wss: is followed', async () => {
+test('refuses a redirect from wss: to ws:, and follows one from ws: to wss:', async () => {
   const certificate = makeCertificate()
   const plain = await scriptedServer((request, socket) => socket.write(acceptance(request)))
   const secure = createSecureServer(certificate, (_request, response) => {
@@ -277,7 +282,7 @@ test('from wss: to ws: is refused, from ws: to wss: is followed', async () => {
   await expect(connect(up.url, options)).rejects.toThrow('Refused a redirect from wss:')
 })
 
-test("close() within 'redirect' is the end, and the next server is not asked", async () => {
+test("sends no request to the next server after close() within 'redirect'", async () => {
   const end = await redirecting('/end')
   const { url } = await redirecting(`${end.url}/end`)
   const socket = new WebSocket(url, { followRedirects: true })
@@ -289,7 +294,7 @@ test("close() within 'redirect' is the end, and the next server is not asked", a
   expect(end.requests.length).toBe(0)
 })
 
-test('handshakeTimeout covers all redirects together', async () => {
+test('limits all redirects together by handshakeTimeout', async () => {
   const { url, requests } = await redirecting('/again')
   await expect(
     connect(url, { followRedirects: true, handshakeTimeout: 300, maxRedirects: 1_000_000 }),

@@ -14,17 +14,17 @@ test.each([
     ['constructor', '__proto__'],
   ],
   [[], []],
-])('%j are subprotocols', (value, list) => {
+])('takes %j for subprotocols', (value, list) => {
   expect(isSubprotocols(value)).toBe(true)
   expect([...readSubprotocols(value)]).toEqual(list)
 })
 
-test('options are none', () => {
+test('does not take options for subprotocols', () => {
   expect(isSubprotocols({ origin: 'x' })).toBe(false)
 })
 
 test.each([[['a', 'a']], ['a b'], [''], [['a', 'b,c']], ['a\r\nInjected: yes'], [['ä']]])(
-  '%j is a SyntaxError, and no attempt to connect',
+  'throws a SyntaxError for %j before it connects',
   (value) => {
     expect(() => readSubprotocols(value)).toThrow(SyntaxError)
     expect(() => new WebSocket('ws://127.0.0.1:1', value)).toThrow(SyntaxError)

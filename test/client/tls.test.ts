@@ -24,7 +24,7 @@ async function secureServer(options: Certificate & { requestCert?: boolean; ca?:
   return { server, port: (https.address() as AddressInfo).port }
 }
 
-test('messages of all sizes both ways', async () => {
+test('carries messages of all sizes both ways', async () => {
   const certificate = makeCertificate()
   const { server, port } = await secureServer(certificate)
   server.on('connection', (socket) => {
@@ -43,7 +43,7 @@ test('messages of all sizes both ways', async () => {
   expect(await closed).toMatchObject({ code: 1000, wasClean: true })
 })
 
-test('a certificate that nobody vouches for is the cause', async () => {
+test('fails for a certificate that is not trusted', async () => {
   const { port } = await secureServer(makeCertificate())
   const socket = new WebSocket(`wss://127.0.0.1:${port}`)
   const close = await closeOf(socket)
@@ -53,7 +53,7 @@ test('a certificate that nobody vouches for is the cause', async () => {
   trusting.terminate()
 })
 
-test('a certificate for another name is the cause', async () => {
+test('fails for a certificate of another name', async () => {
   const certificate = makeCertificate()
   const { port } = await secureServer(certificate)
   await expect(
@@ -61,7 +61,7 @@ test('a certificate for another name is the cause', async () => {
   ).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
 })
 
-test('a server that speaks no TLS is the cause', async () => {
+test('fails for a server without TLS', async () => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   endWithTest(server)
   await once(server, 'listening')
@@ -71,7 +71,7 @@ test('a server that speaks no TLS is the cause', async () => {
   })
 })
 
-test('options of TLS are passed on: a certificate of the client', async () => {
+test('presents a client certificate', async () => {
   const certificate = makeCertificate()
   const mine = makeCertificate()
   const { server, port } = await secureServer({ ...certificate, requestCert: true, ca: mine.cert })

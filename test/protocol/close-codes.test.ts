@@ -21,7 +21,7 @@ const TABLE: readonly [from: number, to: number, mayBeSent: boolean][] = [
 ]
 
 describe('isValidCloseCode', () => {
-  test('all 65,536 codes by the tables of the RFC and IANA', () => {
+  test('follows the tables of the RFC and IANA for all 65,536 codes', () => {
     let next = 0
     for (const [from, to, mayBeSent] of TABLE) {
       expect(from).toBe(next)
@@ -35,19 +35,19 @@ describe('isValidCloseCode', () => {
 })
 
 describe('encodeClose', () => {
-  test('without a code the payload is empty', () => {
+  test('returns an empty payload without a code', () => {
     expect(encodeClose()).toEqual(Buffer.alloc(0))
     expect(encodeClose(undefined, '')).toEqual(Buffer.alloc(0))
   })
 
-  test('the code in network order and the reason in UTF-8', () => {
+  test('writes the code in network order and the reason in UTF-8', () => {
     expect(encodeClose(1000).toString('hex')).toBe('03e8')
     expect(encodeClose(4999, 'bye').toString('hex')).toBe('1387627965')
     expect(encodeClose(1001, Buffer.from('gone')).toString('hex')).toBe('03e9676f6e65')
     expect(encodeClose(1000, 'é').toString('hex')).toBe('03e8c3a9')
   })
 
-  test('the codes that may be sent, and no other', () => {
+  test('takes the codes that may be sent, and no other', () => {
     for (const [from, to, mayBeSent] of TABLE) {
       for (const code of [from, to]) {
         if (mayBeSent) expect(encodeClose(code).readUInt16BE()).toBe(code)
@@ -63,12 +63,12 @@ describe('encodeClose', () => {
     },
   )
 
-  test('a reason needs a code', () => {
+  test('refuses a reason without a code', () => {
     expect(() => encodeClose(undefined, 'why')).toThrow(TypeError)
     expect(() => encodeClose(undefined, Buffer.from('why'))).toThrow(/needs a code/)
   })
 
-  test('a reason holds 123 bytes, counted in UTF-8', () => {
+  test('refuses a reason of more than 123 bytes of UTF-8', () => {
     expect(encodeClose(1000, 'x'.repeat(123))).toHaveLength(125)
     expect(() => encodeClose(1000, 'x'.repeat(124))).toThrow(RangeError)
     expect(encodeClose(1000, 'é'.repeat(61))).toHaveLength(124)
@@ -78,13 +78,13 @@ describe('encodeClose', () => {
     expect(MAX_REASON_LENGTH).toBe(123)
   })
 
-  test('a reason in bytes must be UTF-8 as well: a peer fails the connection otherwise', () => {
+  test('refuses bytes that are not UTF-8, for which a peer would fail the connection', () => {
     expect(() => encodeClose(1000, Buffer.of(0xff))).toThrow(TypeError)
     expect(encodeClose(1000, '\ud800').toString('hex')).toBe('03e8efbfbd')
   })
 })
 
-test('the codes that the library sends or reports bear the numbers of RFC 6455 section 7.4.1', () => {
+test('CloseCode has the numbers of RFC 6455 section 7.4.1', () => {
   expect(CloseCode).toEqual({
     goingAway: 1001,
     protocolError: 1002,

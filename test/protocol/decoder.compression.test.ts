@@ -132,7 +132,7 @@ describe('compressed messages', () => {
     },
   )
 
-  test('with context takeover, plain messages between them', async () => {
+  test('are read with context takeover, and plain messages between them', async () => {
     const peer = new DeflatingPeer(15)
     const frames: Buffer[] = []
     const expected: Found[] = []
@@ -153,12 +153,12 @@ describe('compressed messages', () => {
     }
   })
 
-  test('as Buffers where that is asked for', async () => {
+  test("are delivered as Buffers with textType: 'buffer'", async () => {
     const frame = clientFrame({ opcode: text, payload: compressed('é'), rsv: COMPRESSED })
     expect(await decoded([frame], { textType: 'buffer' })).toEqual([{ text: Buffer.from('é') }])
   })
 
-  test('do not keep the memory alive that zlib wrote them into', async () => {
+  test("do not keep zlib's output buffer alive", async () => {
     const frame = clientFrame({ opcode: binary, payload: compressed(noise(5000)), rsv: COMPRESSED })
     const [found] = (await decoded([frame])) as [{ binary: Buffer }]
     expect(found.binary.equals(noise(5000))).toBe(true)
@@ -254,12 +254,12 @@ describe('violations', () => {
     }
   })
 
-  test('compressed text goes unvalidated where that is asked for', async () => {
+  test('does not validate compressed text with skipUTF8Validation', async () => {
     const frame = clientFrame({ opcode: text, payload: compressed(Buffer.of(0x61, 0xc0)), rsv: COMPRESSED })
     expect(await decoded([frame], { skipUTF8Validation: true })).toEqual([{ text: 'a\ufffd' }])
   })
 
-  test('as much as the limit, inflated', async () => {
+  test('takes a message that inflates to exactly the limit', async () => {
     const frame = clientFrame({
       opcode: text,
       payload: compressed(Buffer.alloc(50_000, 'a')),
@@ -269,8 +269,8 @@ describe('violations', () => {
   })
 })
 
-describe('while a message is inflated in the background', () => {
-  test('nothing behind it is read, and then all, in order', async () => {
+describe('while a message is inflated on the thread pool', () => {
+  test('nothing behind it is read; then everything is, in order', async () => {
     const found = await decoded([
       fromClient({ opcode: ping, payload: '1' }, LONG_FRAME, { opcode: ping, payload: '2' }, LONG_FRAME, {
         opcode: close,
@@ -279,7 +279,7 @@ describe('while a message is inflated in the background', () => {
     expect(found.map((event) => Object.keys(event)[0])).toEqual(['ping', 'binary', 'ping', 'binary', 'close'])
   })
 
-  test('it is held, keeps what comes, and says when it has read on', () => {
+  test('the decoder is held, keeps what arrives, and calls onReadingOn once it has read on', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     const bytes = fromClient(
@@ -302,14 +302,14 @@ describe('while a message is inflated in the background', () => {
     expect(sink.readOnAt).toEqual([2, 3])
   })
 
-  test('what is inflated at once needs no word that it reads on', () => {
+  test('onReadingOn is not called for what is inflated at once', () => {
     const { decoder, sink } = reading()
     decoder.push(clientFrame({ opcode: text, payload: compressed('at once'), rsv: COMPRESSED }))
     expect(sink.found).toEqual([{ text: 'at once' }])
     expect(sink.readOnAt).toEqual([])
   })
 
-  test('a sink need not hear of it', () => {
+  test('a sink may lack onReadingOn', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const found: unknown[] = []
     const sink = {
@@ -325,7 +325,7 @@ describe('while a message is inflated in the background', () => {
     expect(found).toEqual(['text'])
   })
 
-  test('held as well, it hands that message out and no more', () => {
+  test('hold() lets that message be delivered and no other', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
@@ -343,7 +343,7 @@ describe('while a message is inflated in the background', () => {
     expect(sink.found).toEqual([{ text: 'one' }, { text: 'two' }])
   })
 
-  test('finished meanwhile, nothing comes any more', () => {
+  test('finish() ends all calls of the sink', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
@@ -359,7 +359,7 @@ describe('while a message is inflated in the background', () => {
     expect(sink.readOnAt).toEqual([])
   })
 
-  test('refused, nothing behind it is read, and the word comes that reading is over', () => {
+  test('nothing behind a message that is refused is read, and onReadingOn is called', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
@@ -374,7 +374,7 @@ describe('while a message is inflated in the background', () => {
     expect(decoder.held).toBe(false)
   })
 
-  test('what the sink throws leaves the callback, and what is behind is read all the same', () => {
+  test('the sink may throw, and what follows is read all the same', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const failure = new Error('The application failed')
     const { decoder, sink } = reading(
@@ -393,7 +393,7 @@ describe('while a message is inflated in the background', () => {
     expect(decoder.held).toBe(false)
   })
 
-  test('what the sink throws at a message that was inflated at once leaves push', () => {
+  test('the sink may throw out of push at a message that is inflated at once', () => {
     const failure = new Error('The application failed')
     const { decoder, sink } = reading((found) => {
       if ('text' in found) throw failure

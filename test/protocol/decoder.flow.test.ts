@@ -17,7 +17,7 @@ describe('hold and release', () => {
     { opcode: text, payload: 'three' },
   )
 
-  test('nothing is read while it is held, and all afterwards, in order', () => {
+  test('reads nothing while it is held, and everything afterwards, in order', () => {
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'client' })
     decoder.hold()
@@ -29,7 +29,7 @@ describe('hold and release', () => {
     expect(sink.found).toEqual([{ text: 'one' }, { ping: Buffer.from('two') }, { text: 'three' }])
   })
 
-  test('from within the sink it stops before the next frame', () => {
+  test('stops before the next frame if the sink holds it', () => {
     const sink: RecordingSink = new RecordingSink(() => {
       decoder.hold()
     })
@@ -45,7 +45,7 @@ describe('hold and release', () => {
     expect(sink.found.at(-1)).toEqual({ text: 'four' })
   })
 
-  test('held and released within the same call it goes on by itself', () => {
+  test('goes on if the sink holds and releases it', () => {
     const sink: RecordingSink = new RecordingSink(() => {
       decoder.hold()
       decoder.release()
@@ -55,7 +55,7 @@ describe('hold and release', () => {
     expect(sink.found).toHaveLength(3)
   })
 
-  test('in the midst of a frame, at each byte', () => {
+  test('stops in the middle of a frame, at each byte', () => {
     for (let cut = 1; cut < THREE.length; cut++) {
       const sink = new RecordingSink()
       const decoder = new Decoder(sink, { from: 'client' })
@@ -69,7 +69,7 @@ describe('hold and release', () => {
     }
   })
 
-  test('released with nothing there it does nothing', () => {
+  test('does nothing if it is released with nothing to read', () => {
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'client' })
     decoder.release()
@@ -133,7 +133,7 @@ describe('what is pushed while the decoder is held (F19)', () => {
 })
 
 describe('finish', () => {
-  test('nothing is read any more', () => {
+  test('reads nothing more', () => {
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'client' })
     decoder.push(clientFrame({ opcode: text, payload: 'begun', fin: false }))
@@ -144,7 +144,7 @@ describe('finish', () => {
     expect(sink.found).toEqual([])
   })
 
-  test('from within the sink it is the end of the chunk', () => {
+  test('ends the chunk if the sink calls it', () => {
     for (const opcode of [text, ping, pong]) {
       const sink: RecordingSink = new RecordingSink(() => {
         decoder.finish()
@@ -155,7 +155,7 @@ describe('finish', () => {
     }
   })
 
-  test('what is finished is not held', () => {
+  test('ends hold', () => {
     const decoder = new Decoder(new RecordingSink(), { from: 'client' })
     decoder.hold()
     decoder.finish()
@@ -163,8 +163,8 @@ describe('finish', () => {
   })
 })
 
-describe('a sink that calls back', () => {
-  test('what it pushes comes behind what is there', () => {
+describe('a sink that calls the decoder', () => {
+  test('has what it pushes read behind what is there', () => {
     const sink: RecordingSink = new RecordingSink((found) => {
       if (!('ping' in found)) return
       decoder.push(clientFrame({ opcode: text, payload: 'pushed' }))
@@ -177,7 +177,7 @@ describe('a sink that calls back', () => {
     expect(sink.found).toEqual([{ ping: Buffer.alloc(0) }, { text: 'there' }, { text: 'pushed' }])
   })
 
-  test('what it throws leaves push, and nothing is lost or twice there', () => {
+  test('may throw out of push, and nothing is lost or repeated', () => {
     const failure = new Error('The application failed')
     const sink = new RecordingSink((found) => {
       if ('text' in found || 'ping' in found) throw failure
@@ -211,7 +211,7 @@ describe('a sink that calls back', () => {
     ])
   })
 
-  test('what it throws at an error or a Close leaves a decoder that is finished', () => {
+  test('leaves a finished decoder if it throws at an error or a Close', () => {
     for (const bytes of [fromClient({ opcode: close }), frameOctets({ opcode: text })]) {
       const sink = new RecordingSink(() => {
         throw new Error('The application failed')

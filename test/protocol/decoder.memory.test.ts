@@ -23,7 +23,7 @@ function inReadBuffer(bytes: Buffer, offset = 0): Buffer {
   return memory.subarray(offset, offset + bytes.length)
 }
 
-describe('what is unfinished does not keep its read buffer alive', () => {
+describe('releases a read buffer that ends in', () => {
   test.each([
     ['one byte of a header', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 1)],
     ['a header without its payload', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 6)],
@@ -48,7 +48,7 @@ describe('what is unfinished does not keep its read buffer alive', () => {
   })
 })
 
-test('small chunks that wait for a decoder that is held do not keep their read buffers alive', async () => {
+test('releases the read buffers of small chunks that arrive while it is held', async () => {
   const { decoder, sink } = reading()
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers
@@ -63,7 +63,7 @@ test('small chunks that wait for a decoder that is held do not keep their read b
 })
 
 // A read buffer for the most part, and Node's pool: 8 KiB, and 64 KiB since Node 24, for as long as a peer likes.
-test('beginnings of frames hold little, whatever else takes memory between them', async () => {
+test('holds little for the beginnings of frames, whatever else is allocated between them', async () => {
   const bytes = [Buffer.of(0x82), clientFrame({ opcode: binary, payload: 'abc', fin: false }).subarray(0, 8)]
   for (const beginning of bytes) {
     await collectGarbage()
@@ -80,7 +80,7 @@ test('beginnings of frames hold little, whatever else takes memory between them'
   }
 })
 
-test('a message that is announced takes no memory until it comes', async () => {
+test('allocates nothing for a message that is only announced', async () => {
   const decoders = Array.from({ length: 1000 }, () => reading().decoder)
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers
@@ -90,7 +90,7 @@ test('a message that is announced takes no memory until it comes', async () => {
 })
 
 // Faults: ws CVE-2026-48779 and undici CVE-2026-12151.
-test('131,000 fragments of a byte are a message', () => {
+test('takes a message of 131,000 fragments of a byte', () => {
   const { decoder, sink } = reading()
   const frames = Array.from({ length: 131_000 }, (_, index) =>
     clientFrame({
@@ -105,7 +105,7 @@ test('131,000 fragments of a byte are a message', () => {
   expect(expected.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
 })
 
-test('fragments of a byte hold what they count, each in a read buffer of its own', async () => {
+test('holds little for fragments of a byte, each in a read buffer of its own', async () => {
   const { decoder } = reading()
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers
@@ -118,7 +118,7 @@ test('fragments of a byte hold what they count, each in a read buffer of its own
   expect(decoder.held).toBe(false)
 })
 
-test('a million empty fragments end at the limit on fragments', () => {
+test('ends a million empty fragments at maxFragments', () => {
   const { decoder, sink } = reading()
   const frames = Array<Buffer>(10_000).fill(clientFrame({ opcode: continuation, fin: false }))
   decoder.push(clientFrame({ opcode: text, fin: false }))
@@ -126,7 +126,7 @@ test('a million empty fragments end at the limit on fragments', () => {
   expect(sink.found).toEqual([{ error: ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008] }])
 })
 
-test('the longest message arrives in chunks of a byte, and holds about its length', async () => {
+test('holds about the length of a message that arrives byte by byte', async () => {
   const payload = noise(MEBIBYTE)
   const bytes = frameOctets({ opcode: binary, payload, key: [1, 2, 3, 4] })
   const { decoder, sink } = reading()

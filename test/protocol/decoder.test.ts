@@ -68,25 +68,25 @@ function transcriptOf(chunks: readonly Buffer[], from: 'client' | 'server'): str
 const EXPECTED = new RecordingSink()
 EXPECTED.found.push(...EVENTS)
 
-describe('a conversation', () => {
+describe('reads a conversation', () => {
   test.each([1, 2, 3, 5, 7, 16, 100, 1000, 65_536, 1_000_000])('in chunks of %d bytes', (size) => {
     expect(transcriptOf(inChunks(fromClient(...CONVERSATION), [size]), 'client')).toEqual(EXPECTED.transcript)
     expect(transcriptOf(inChunks(fromServer(...CONVERSATION), [size]), 'server')).toEqual(EXPECTED.transcript)
   })
 
-  test('in a chunk for each frame, as the library writes them', () => {
+  test('in one chunk for each frame', () => {
     const frames = CONVERSATION.map(({ opcode, payload = '', fin = true }, index) =>
       encodeFrame(payload, { opcode, fin, maskingKey: noise(4, index + 1) }),
     )
     expect(transcriptOf(frames, 'client')).toEqual(EXPECTED.transcript)
   })
 
-  test('chunks without a byte change nothing', () => {
+  test('ignores empty chunks', () => {
     const chunks = inChunks(fromClient(...CONVERSATION), [9]).flatMap((chunk) => [Buffer.alloc(0), chunk])
     expect(transcriptOf(chunks, 'client')).toEqual(EXPECTED.transcript)
   })
 
-  test('messages of each length around the forms of the header', () => {
+  test('reads messages of each length around the forms of the header', () => {
     for (const length of [125, 126, 127, 65_535, 65_536, 65_537]) {
       for (const sizes of [[1_000_000], [11], [3, 4000]]) {
         const payload = noise(length)
@@ -105,7 +105,7 @@ describe('text', () => {
     expect(decoded(inChunks(bytes, [4]))).toEqual([{ text: '\ufefftext' }])
   })
 
-  test('may cut a character at any fragment and at any chunk', () => {
+  test('may be cut within a character by fragments and chunks', () => {
     const bytes = Buffer.from('a€\u{1f600}z')
     const frames = Array.from(bytes, (byte, index) => ({
       opcode: index === 0 ? text : continuation,
@@ -116,7 +116,7 @@ describe('text', () => {
     expect(decoded(inChunks(fromClient(...frames), [1]))).toEqual([{ text: 'a€\u{1f600}z' }])
   })
 
-  test('is handed out as a Buffer where that is asked for', () => {
+  test("is delivered as a Buffer with textType: 'buffer'", () => {
     const bytes = fromClient({ opcode: text, payload: 'é' }, { opcode: binary, payload: 'b' })
     const expected = [{ text: Buffer.from('é') }, { binary: Buffer.from('b') }]
     expect(decoded([Buffer.from(bytes)], { textType: 'buffer' })).toEqual(expected)
@@ -157,7 +157,7 @@ describe('a Close frame', () => {
     expect(decoded(inChunks(bytes, [1]))).toEqual([{ close: expected }])
   })
 
-  test('is the last that is interpreted, in its chunk and after it', () => {
+  test('is the last frame that is read, in its chunk and after it', () => {
     const behind = fromClient({ opcode: text, payload: 'late' }, { opcode: ping }, { opcode: close })
     const bytes = Buffer.concat([fromClient({ opcode: close }), behind, noise(100)])
     expect(decoded([bytes, clientFrame({ opcode: text, payload: 'later' }), noise(100)])).toEqual([
@@ -165,20 +165,20 @@ describe('a Close frame', () => {
     ])
   })
 
-  test('ends a message that is unfinished', () => {
+  test('ends an unfinished message', () => {
     const bytes = fromClient({ opcode: text, payload: 'lost', fin: false }, { opcode: close })
     expect(decoded([bytes])).toEqual([{ close: [1005, ''] }])
   })
 })
 
 describe('memory', () => {
-  test('a payload stays as it was when more is read', () => {
+  test('leaves a payload unchanged when more is read', () => {
     const found = decoded(inChunks(fromClient(...CONVERSATION), [20_000]))
     expect(found).toHaveLength(EVENTS.length)
     expect(noise(70_000).equals((found[9] as { binary: Buffer }).binary)).toBe(true)
   })
 
-  test('what is handed out of a read buffer does not keep it alive', () => {
+  test('does not keep a read buffer alive by what is delivered', () => {
     const chunk = Buffer.alloc(65_536)
     const frames = fromClient(
       { opcode: binary, payload: 'message' },
@@ -196,14 +196,14 @@ describe('memory', () => {
     }
   })
 
-  test('a large message is handed out without a copy', () => {
+  test('delivers a large message without a copy', () => {
     const chunk = clientFrame({ opcode: binary, payload: noise(60_000) })
     const [event] = decoded([chunk])
     expect((event as { binary: Buffer }).binary.buffer).toBe(chunk.buffer)
   })
 })
 
-test('a limit of 0 is that of the engine, and so is one beyond it', () => {
+test("limits messages by V8's longest string if maxPayload is 0 or beyond it", () => {
   const beyond = BigInt(constants.MAX_STRING_LENGTH) + 1n
   for (const maxPayload of [0, 2 ** 40, Number.POSITIVE_INFINITY]) {
     const header = clientFrame({ opcode: text, length: BigInt(constants.MAX_STRING_LENGTH) })
@@ -215,7 +215,7 @@ test('a limit of 0 is that of the engine, and so is one beyond it', () => {
   }
 })
 
-test('without a limit of its own it takes messages of 1 MiB', () => {
+test('takes messages of up to 1 MiB by default', () => {
   const header = (length: bigint): Buffer => clientFrame({ opcode: binary, length })
   expect(decoded([header(1_048_576n)])).toEqual([])
   expect(decoded([header(1_048_577n)])).toEqual([{ error: ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009] }])

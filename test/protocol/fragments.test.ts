@@ -52,7 +52,7 @@ async function heldBy(pieces: readonly Piece[]): Promise<{ counted: number; held
 const SLACK = 128 * KIBIBYTE
 
 // Faults: ws CVE-2026-48779 and undici CVE-2026-12151. Each piece stands in memory of its own, as chunks do.
-describe('the memory held is at most about twice what is counted', () => {
+describe('holds at most about twice the payload', () => {
   const READ = 64 * KIBIBYTE
 
   test.each<[string, number, readonly Piece[]]>([
@@ -122,12 +122,12 @@ describe('the memory held is at most about twice what is counted', () => {
 })
 
 describe('Fragments', () => {
-  test('none are an empty payload', () => {
+  test('join to an empty payload if there are none', () => {
     expect(new Fragments().take()).toEqual(Buffer.alloc(0))
     expect(new Fragments().length).toBe(0)
   })
 
-  test('any pieces of any memories, with any forecast, join to the payload', () => {
+  test('join any pieces to the payload', () => {
     const length = fc.oneof(fc.nat(20), fc.nat(700), fc.integer({ min: 4000, max: 9000 }))
     const piece = fc.tuple(length, fc.nat(5000), fc.constantFrom(0, 1, 10_000))
     fc.assert(

@@ -45,12 +45,12 @@ function later(deflater: MessageDeflater, payload: Buffer, fin = true): Promise<
 }
 
 describe('MessageDeflater', () => {
-  test('the example of RFC 7692 section 7.2.3.1', () => {
+  test('compresses the example of RFC 7692 section 7.2.3.1', () => {
     const compressed = new MessageDeflater(SETTINGS).deflateNow(Buffer.from('Hello'), true)
     expect(compressed.toString('hex')).toBe('f248cdc9c90700')
   })
 
-  test('an empty message is one byte, as in RFC 7692 section 7.2.3.6', () => {
+  test('compresses an empty message to one byte, as in RFC 7692 section 7.2.3.6', () => {
     expect(new MessageDeflater(SETTINGS).deflateNow(Buffer.alloc(0), true).toString('hex')).toBe('00')
   })
 
@@ -79,7 +79,7 @@ describe('MessageDeflater', () => {
     },
   )
 
-  test('with context takeover a message refers to those before it, without it does not', () => {
+  test('refers to earlier messages with context takeover only', () => {
     const first = noise(3000)
     const takeover = new MessageDeflater({ ...SETTINGS, contextTakeover: true })
     expect(takeover.deflateNow(first, true).length).toBeGreaterThan(3000)
@@ -89,7 +89,7 @@ describe('MessageDeflater', () => {
     expect(alone.deflateNow(first, true).length).toBeGreaterThan(3000)
   })
 
-  test('fragments join to one message, the tail of each but the last among them', async () => {
+  test('keeps the tail of each fragment except for the last', async () => {
     for (const contextTakeover of [true, false]) {
       const deflater = new MessageDeflater({ ...SETTINGS, contextTakeover })
       const peer = new InflatingPeer(15)
@@ -119,14 +119,14 @@ describe('MessageDeflater', () => {
     expect(inflated(compressed).equals(records(30))).toBe(true)
   })
 
-  test('long payloads are for the thread pool', () => {
+  test('calls long payloads not quick', () => {
     const deflater = new MessageDeflater(SETTINGS)
     expect(deflater.isQuick(Buffer.alloc(8 * 1024))).toBe(true)
     expect(deflater.isQuick(Buffer.alloc(8 * 1024 + 1))).toBe(false)
     expect(deflater.settings).toEqual(SETTINGS)
   })
 
-  test('a failure of zlib on the thread pool comes to the callback', async () => {
+  test('passes a failure of zlib on the thread pool to the callback', async () => {
     const failure = new Error('zlib has no memory')
     replaceInZlib('deflateRaw', (_payload: unknown, _options: unknown, callback: (error: Error) => void) => {
       setImmediate(callback, failure)
@@ -134,7 +134,7 @@ describe('MessageDeflater', () => {
     await expect(later(new MessageDeflater(SETTINGS), records(1000))).rejects.toBe(failure)
   })
 
-  test('after forget() nothing refers to what was sent before', async () => {
+  test('refers to nothing that was sent before forget()', async () => {
     const deflater = new MessageDeflater({ ...SETTINGS, contextTakeover: true })
     const first = noise(3000)
     deflater.deflateNow(first, true)
@@ -143,7 +143,7 @@ describe('MessageDeflater', () => {
     expect(inflated(compressed).equals(first)).toBe(true)
   })
 
-  test('without a context there is nothing to forget', () => {
+  test('has nothing to forget without context takeover', () => {
     const deflater = new MessageDeflater(SETTINGS)
     deflater.forget()
     expect(inflated(deflater.deflateNow(Buffer.from('text'), true)).toString()).toBe('text')
@@ -151,7 +151,7 @@ describe('MessageDeflater', () => {
 })
 
 describe('deflateAlone', () => {
-  test('any member of a group reads it, whatever came before', async () => {
+  test('is read by any member of a group, whatever was sent before', async () => {
     const shared = deflateAlone(records(10), SETTINGS)
     const deflater = new MessageDeflater({ ...SETTINGS, contextTakeover: true })
     const peer = new InflatingPeer(15)

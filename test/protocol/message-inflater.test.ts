@@ -80,7 +80,7 @@ describe('a message', () => {
     })
   })
 
-  test('short ones come at once, long ones from the thread pool', async () => {
+  test('is inflated at once if it is short, on the thread pool if it is long', async () => {
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
     let isHere = false
     inflater.inflate(compressed(records(5)), MEBIBYTE, () => (isHere = true))
@@ -97,7 +97,7 @@ describe('a message', () => {
     expect(noise(20_000).equals((await result) as Buffer)).toBe(true)
   })
 
-  test('long ones wait for a place in the pool', async () => {
+  test('waits for room in the pool if it is long', async () => {
     const ends: (() => void)[] = []
     for (let job = 0; job < 8; job++) enqueue((done) => ends.push(done))
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
@@ -157,7 +157,7 @@ describe('a peer', () => {
   })
 })
 
-describe('blocks marked as the last in the midst of a message', () => {
+describe('blocks marked as the last in the middle of a message', () => {
   const parts = Array.from({ length: 17 }, (_, index) => records(3, index))
 
   test.each([2, 3, 16])('%d streams', async (count) => {
@@ -192,21 +192,21 @@ describe('blocks marked as the last in the midst of a message', () => {
     expect(await inflated(bytes)).toEqual(INVALID)
   })
 
-  test('bytes behind the last stream that are none', async () => {
+  test('refuses bytes behind the last stream that are not deflate', async () => {
     expect(await inflated(Buffer.concat([finished(parts[0]!), Buffer.of(0x07)]))).toEqual(INVALID)
   })
 })
 
 describe('the limit', () => {
   // 1,000 is short enough for the main thread and noise of 100,000 is not.
-  test.each([1000, 100_000])('%d bytes: as many are taken and one more is not', async (limit) => {
+  test.each([1000, 100_000])('takes %d bytes and not one more', async (limit) => {
     const message = noise(limit + 1)
     const fitting = await inflated(compressed(message.subarray(1)), limit)
     expect(message.subarray(1).equals(fitting as Buffer)).toBe(true)
     expect(await inflated(compressed(message), limit)).toEqual(TOO_BIG)
   })
 
-  test.each([1000, 100_000])('%d bytes in two streams', async (limit) => {
+  test.each([1000, 100_000])('takes %d bytes in two streams and not one more', async (limit) => {
     const message = noise(limit + 1)
     const streams = (bytes: Buffer): Buffer =>
       Buffer.concat([finished(bytes.subarray(0, 600)), finished(bytes.subarray(600))])
@@ -216,7 +216,7 @@ describe('the limit', () => {
     expect(await inflated(streams(message), limit)).toEqual(TOO_BIG)
   })
 
-  test('an empty stream behind a message of exactly the limit', async () => {
+  test('takes an empty stream behind a message of exactly the limit', async () => {
     const message = noise(1000)
     const bytes = Buffer.concat([finished(message), Buffer.of(0)])
     expect(message.equals((await inflated(bytes, 1000)) as Buffer)).toBe(true)
@@ -246,7 +246,7 @@ describe('the limit', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(3 * MEBIBYTE)
   })
 
-  test('300 bombs of 40 MiB at once cost what a few do', async () => {
+  test('holds no more memory for 300 bombs of 40 MiB at once than for a few', async () => {
     const bomb = compressed(Buffer.alloc(40 * MEBIBYTE))
     await collectGarbage()
     const before = process.memoryUsage().arrayBuffers
@@ -352,7 +352,7 @@ describe('what is not deflate', () => {
     }
   })
 
-  test('any bytes, and any change to good ones, inflate or are refused; nothing is thrown', async () => {
+  test('is inflated or refused and never throws: any bytes, and any change to valid ones', async () => {
     const good = compressed(records(10))
     const changed = fc
       .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 4 })

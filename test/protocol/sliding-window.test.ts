@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SlidingWindow } from '#src/protocol/sliding-window.js'
 
-test('holds nothing at first, and nothing after nothing', () => {
+test('is empty at first, and after empty messages', () => {
   const window = new SlidingWindow(9)
   expect(window.dictionary).toBeUndefined()
   window.append(Buffer.alloc(0))
   expect(window.dictionary).toBeUndefined()
 })
 
-test('any messages leave the last bytes of them all', () => {
+test('holds the last bytes of any messages', () => {
   const message = fc.uint8Array({ maxLength: 700, size: 'max' }).map((bytes) => Buffer.from(bytes))
   fc.assert(
     fc.property(fc.integer({ min: 8, max: 10 }), fc.array(message, { maxLength: 8 }), (bits, messages) => {
@@ -44,7 +44,7 @@ test('holds copies, in memory of its own: the messages may be changed, and are n
   expect(window.dictionary?.buffer.byteLength).toBe(512)
 })
 
-test('what was handed out before does not change', () => {
+test('leaves a dictionary unchanged that it returned before', () => {
   const window = new SlidingWindow(9)
   window.append(Buffer.from('before'))
   const before = window.dictionary
@@ -52,7 +52,7 @@ test('what was handed out before does not change', () => {
   expect(before?.toString()).toBe('before')
 })
 
-test('forgets all at once', () => {
+test('is empty after clear()', () => {
   const window = new SlidingWindow(9)
   window.append(Buffer.from('before'))
   window.clear()

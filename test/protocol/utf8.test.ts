@@ -137,7 +137,7 @@ describe('Utf8Validator', () => {
     expect(wrong).toEqual([])
   })
 
-  test('any bytes in any pieces are refused with the piece that holds the first bad byte', () => {
+  test('refuses any bytes in any pieces with the piece that has the first invalid byte', () => {
     const byte = fc.oneof(fc.nat(255), fc.constantFrom(0x41, 0x80, 0xbf, 0xc3, 0xe2, 0xed, 0xf0, 0xf4))
     const character = fc.constantFrom('a', 'é', '\u0800', '€', '\ud7ff', '\uffff', '\u{10000}', '\u{10ffff}')
     const text = fc.string({ unit: character, maxLength: 40, size: 'max' }).map((text) => Buffer.from(text))
@@ -175,7 +175,7 @@ describe('Utf8Validator', () => {
   })
 })
 
-test('the reference agrees with the decoder of the platform', () => {
+test("has a reference that agrees with the platform's decoder", () => {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   for (const [, hex] of TEXTS) {
     const bytes = Buffer.from(hex, 'hex')
