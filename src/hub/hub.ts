@@ -26,8 +26,8 @@ export interface HubStats extends BroadcastCounts {
 /** What a hub emits. */
 export interface HubEvents<Socket extends Member = Member> {
   /**
-   * A member's `deliver` threw. Without a listener it is a warning of the process (`HUBWIRE_MEMBER_FAILED`): one member
-   * must not keep the others from their message.
+   * A member's `deliver` threw. Without a listener the first is a warning of the process (`HUBWIRE_MEMBER_FAILED`). The
+   * other members get their message.
    */
   error: [error: Error, member: Socket]
 }
@@ -38,6 +38,7 @@ export interface HubEvents<Socket extends Member = Member> {
  */
 export class Hub<Socket extends Member = Member> extends EventEmitter<HubEvents<Socket>> {
   readonly #context: GroupContext
+  #hasWarned = false
 
   /**
    * @throws RangeError when `maxBufferedAmount` is not a positive number
@@ -97,7 +98,8 @@ export class Hub<Socket extends Member = Member> extends EventEmitter<HubEvents<
   #reportFailure(failure: unknown, member: Socket): void {
     const error = failure instanceof Error ? failure : new Error(String(failure), { cause: failure })
     if (this.listenerCount('error') > 0) (this as EventEmitter).emit('error', error, member)
-    else {
+    else if (!this.#hasWarned) {
+      this.#hasWarned = true
       process.emitWarning(`A member failed to take a broadcast: ${error.message}`, {
         type: 'HubwireWarning',
         code: 'HUBWIRE_MEMBER_FAILED',

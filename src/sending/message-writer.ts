@@ -58,7 +58,8 @@ export class MessageWriter {
   /** What is compressed or read now. */
   #running: Job | undefined
   #waiting: Queue<Job> | undefined
-  #hasFailed = false
+  /** Why nothing more leaves. */
+  #cause: Error | undefined
 
   constructor(outbox: Outbox, deflater: MessageDeflater | undefined, owner: WriterOwner) {
     this.#outbox = outbox
@@ -125,13 +126,17 @@ export class MessageWriter {
 
   /** Gives up what waits: the callbacks get the cause. The amounts stay as they are. */
   fail(cause: Error): void {
-    this.#hasFailed = true
+    this.#cause = cause
+    this.#behindFragments = undefined
+    this.#giveUp(cause)
+  }
+
+  #giveUp(cause: Error): void {
     const callbacks: SendCallback[] = []
-    for (let job = this.#running; job !== undefined; job = this.#waiting?.shift()) {
+    for (let job = this.#running ?? this.#waiting?.shift(); job !== undefined; job = this.#waiting?.shift()) {
       if (job.callback !== undefined) callbacks.push(job.callback)
     }
     this.#running = undefined
-    this.#behindFragments = undefined
     if (callbacks.length > 0) runLater(callbacks, cause, this.#owner)
   }
 
@@ -161,7 +166,15 @@ export class MessageWriter {
     const payload = typeof data === 'string' ? Buffer.from(data) : data
     const { length } = payload
     if (deflater.isQuick(payload)) {
-      this.#outbox.addBytes(first, deflater.deflateNow(payload, first >= FIN), length, callback)
+      let compressed: Buffer
+      try {
+        compressed = deflater.deflateNow(payload, first >= FIN)
+      } catch (failure) {
+        this.#start(length, callback)
+        this.#owner.onWriterFailed(failure as Error)
+        return
+      }
+      this.#outbox.addBytes(first, compressed, length, callback)
       return
     }
     const job = this.#start(length, callback)
@@ -181,7 +194,7 @@ export class MessageWriter {
         })
       },
       (error: unknown) => {
-        if (this.#hasFailed) return
+        if (this.#cause !== undefined) return
         this.#owner.onWriterFailed(
           error instanceof Error ? error : new Error(`A Blob could not be read: ${String(error)}`),
         )
@@ -252,19 +265,33 @@ export class MessageWriter {
 
   /** Sends what was waited for, and then what waited behind it, up to the next that must be waited for. */
   #finish(job: Job, error: Error | null, send: () => void): void {
-    if (this.#hasFailed) return
+    if (this.#cause !== undefined) return
     if (error !== null) {
       this.#owner.onWriterFailed(error)
       return
     }
+    // What a job makes wait stands in front of the rest: shared messages that were held behind its fragments.
+    const rest = this.#waiting
+    this.#waiting = undefined
     this.#running = undefined
     this.#leave(job, send)
-    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#leave(next, next.send!)
-    if (this.#running === undefined) this.#owner.onWriterIdle()
+    while (this.#running === undefined && this.#cause === undefined) {
+      const next = rest?.shift()
+      if (next === undefined) {
+        this.#owner.onWriterIdle()
+        return
+      }
+      this.#leave(next, next.send!)
+    }
+    this.#waitAgain(rest)
   }
 
-  #next(): Job | undefined {
-    return this.#running === undefined ? this.#waiting?.shift() : undefined
+  #waitAgain(rest: Queue<Job> | undefined): void {
+    if (this.#waiting === undefined) this.#waiting = rest
+    else {
+      for (let job = rest?.shift(); job !== undefined; job = rest?.shift()) this.#waiting.push(job)
+    }
+    if (this.#cause !== undefined) this.#giveUp(this.#cause)
   }
 
   #leave(job: Job, send: () => void): void {

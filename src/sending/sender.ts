@@ -115,7 +115,7 @@ export class Sender implements OutboxOwner, WriterOwner {
     } else {
       this.#makeWriter().addMessage(data, options, bound)
     }
-    return this.#isBelowMark()
+    return this.#closed === undefined && this.#isBelowMark()
   }
 
   /** Sends a message or a fragment that is still to be read. @returns what {@link sendMessage} does */
@@ -167,10 +167,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   end(): void {
     if (this.#closed !== undefined) return
     this.#closed = new Error('The connection is closing: nothing more can be sent')
-    this.#writer?.dropHeld()
-    if (this.isBusy) return
-    if (this.#outbox !== undefined) this.#outbox.end()
-    else if (this.#socket.writable) this.#socket.end()
+    if (!this.isBusy) this.#finish()
   }
 
   /** Nothing more leaves: each callback that has not been called gets the cause. A second call does nothing. */
@@ -205,7 +202,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 
   onWriterIdle(): void {
-    if (this.#closed !== undefined) this.#outbox!.end()
+    if (this.#closed !== undefined) this.#finish()
     if (this.#owesDrain) this.#drainLater()
   }
 
@@ -263,6 +260,14 @@ export class Sender implements OutboxOwner, WriterOwner {
   #complete(): void {
     this.#unfinished = undefined
     this.#settings.traffic.sent++
+  }
+
+  /** All that was accepted is made into frames: FIN goes behind them. */
+  #finish(): void {
+    // What is held now waits for a last fragment that cannot come any more.
+    this.#writer?.dropHeld()
+    if (this.#outbox !== undefined) this.#outbox.end()
+    else if (this.#socket.writable) this.#socket.end()
   }
 
   #beginTurn(): Outbox {

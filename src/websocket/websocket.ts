@@ -10,6 +10,7 @@ import { Hold } from '../connection/inbound.js'
 import type { Established } from '../connection/settings.js'
 import type { Member } from '../hub/member.js'
 import { encodeClose } from '../protocol/close-codes.js'
+import { MAX_CONTROL_PAYLOAD } from '../protocol/frames.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE } from '../protocol/permessage-deflate.js'
 import type { MessageOptions } from '../sending/message-writer.js'
@@ -60,7 +61,6 @@ let closeIterators: (this: WebSocket, code: number, reason: string, details: Clo
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
 const TEXT: MessageOptions = { isBinary: false, compress: true, fin: true }
 const BINARY: MessageOptions = { isBinary: true, compress: true, fin: true }
-const MAX_CONTROL_PAYLOAD = 125
 
 /**
  * One connection in either role: a server's sockets come with its `'connection'` event, a client makes its own with

@@ -94,11 +94,11 @@ describe('a broadcast', () => {
     ['text', 'grüße 🙂', undefined, 'grüße 🙂'],
     ['empty text', '', undefined, ''],
     ['a number, as text', 42, undefined, '42'],
-    ['octets', Buffer.of(1, 2, 255), undefined, Buffer.of(1, 2, 255)],
+    ['bytes', Buffer.of(1, 2, 255), undefined, Buffer.of(1, 2, 255)],
     ['an ArrayBuffer', new Uint8Array([1, 2]).buffer, undefined, Buffer.of(1, 2)],
     ['a view of wider elements', Uint16Array.of(0x0201), undefined, Buffer.of(1, 2)],
-    ['octets as text', Buffer.from('text'), false, 'text'],
-    ['text as octets', 'octets', true, Buffer.from('octets')],
+    ['bytes as text', Buffer.from('text'), false, 'text'],
+    ['text as bytes', 'bytes', true, Buffer.from('bytes')],
   ])('of %s', async (_name, data, binary, expected) => {
     const { client, socket } = await openPair()
     const group = new Hub().group('g').add(socket).add(client)
@@ -147,7 +147,7 @@ describe('a broadcast', () => {
     ])
   })
 
-  test('may have its octets changed as soon as it has returned', async () => {
+  test('may have its bytes changed as soon as it has returned', async () => {
     const { client, socket } = await openPair()
     const group = new Hub().group('g').add(socket).add(client)
     const messages = [inbox(client), inbox(socket)]

@@ -135,7 +135,7 @@ class Subject {
 }
 
 function described(text: string, binary: boolean): string {
-  return `${binary ? 'octets' : 'text'} ${text}`
+  return `${binary ? 'bytes' : 'text'} ${text}`
 }
 
 /** Text of which each message is another, and that says whose it is. */

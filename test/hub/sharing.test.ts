@@ -188,11 +188,11 @@ describe('compressed once', () => {
     expect(distinct(written(pairs.slice(4)).flat())).toBe(1)
   })
 
-  test('octets from the threshold on', async () => {
+  test('bytes from the threshold on', async () => {
     const pairs = await members(1, { threshold: 100 })
     const group = groupOf(...pairs)
     for (const length of [99, 100]) group.broadcast(Buffer.alloc(length))
-    // In octets, not in units.
+    // In bytes, not in units.
     group.broadcast('ü'.repeat(50))
     group.broadcast('ü'.repeat(49))
     await settled()

@@ -30,7 +30,13 @@ describe('a sequence of frames', () => {
 
   test('is another for who takes another step', () => {
     const [one, two, three] = [frame('1'), frame('2'), frame('3')]
-    const paths = [one.followedBy(two), one.followedBy(three), one.followedBy(two).followedBy(two), one.followedBy(one), two.followedBy(one)]
+    const paths = [
+      one.followedBy(two),
+      one.followedBy(three),
+      one.followedBy(two).followedBy(two),
+      one.followedBy(one),
+      two.followedBy(one),
+    ]
     expect(paths.map((path) => path.join().toString())).toEqual(['12', '13', '122', '11', '21'])
     // A message may be the first of one path and in the middle of another.
     expect(one.join().toString()).toBe('1')

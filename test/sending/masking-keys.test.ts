@@ -24,8 +24,8 @@ describe('random masking keys', () => {
     const { client, clientEnd } = await memoryPair()
     for (let sent = 0; sent < 100; sent++) client.send('the same')
     await settled()
-    const octets = clientEnd.octets
-    const frames = Array.from({ length: 100 }, (_, index) => octets.subarray(index * 14, index * 14 + 14))
+    const bytes = clientEnd.octets
+    const frames = Array.from({ length: 100 }, (_, index) => bytes.subarray(index * 14, index * 14 + 14))
     expect(new Set(frames.map((frame) => frame.subarray(2, 6).toString('hex'))).size).toBe(100)
     expect(new Set(frames.map((frame) => frame.subarray(6).toString('hex'))).size).toBe(100)
   })
@@ -34,9 +34,9 @@ describe('random masking keys', () => {
 describe('keys for tests', () => {
   test('are read in the order of the wire, one for each frame', () => {
     let called = 0
-    const keys = maskingKeysFrom((octets) => {
-      expect(octets.length).toBe(4)
-      octets.set([1, 2, 3, 0x84 + called++])
+    const keys = maskingKeysFrom((bytes) => {
+      expect(bytes.length).toBe(4)
+      bytes.set([1, 2, 3, 0x84 + called++])
     })
     expect([keys() >>> 0, keys() >>> 0]).toEqual([0x84030201, 0x85030201])
   })
@@ -44,8 +44,8 @@ describe('keys for tests', () => {
   test('stand in the frames as generateMask filled them in', async () => {
     const { client, clientEnd } = await memoryPair({
       client: {
-        generateMask: (octets) => {
-          octets.set([0x37, 0xfa, 0x21, 0x3d])
+        generateMask: (bytes) => {
+          bytes.set([0x37, 0xfa, 0x21, 0x3d])
         },
       },
     })

@@ -4,11 +4,15 @@ import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { inbox, take } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
+import { FrameReader } from '../support/raw-frame.js'
 import { replaceInZlib } from '../support/replace-in-zlib.js'
 import { noise } from '../support/sample-messages.js'
-import { uncaught } from '../support/uncaught.js'
 
 const compressed = { server: { perMessageDeflate: true }, client: { perMessageDeflate: true } }
+
+function texts(bytes: Buffer): string[] {
+  return new FrameReader().push(bytes).map(({ payload }) => payload.toString())
+}
 
 /** Long enough for the thread pool. */
 const long = 'abcdefgh'.repeat(20_000)
@@ -88,7 +92,8 @@ describe('behind a message that is compressed on the thread pool', () => {
     socket.send(new Blob(['blob']))
     waits(4)
     socket.ping('123')
-    waits(3)
+    // A control frame is no data of the application's (WHATWG).
+    waits(0)
     group.broadcast('broadcast')
     waits(9)
     await take(messages, 4)
@@ -132,54 +137,98 @@ describe('behind a message that is compressed on the thread pool', () => {
     })
     await settled()
     for (const { mock } of callbacks) expect(mock.calls).toEqual([[expect.any(Error)]])
-    expect(socket.bufferedAmount).toBe(0)
+    // As WHATWG has it: what never left stays.
+    expect(socket.bufferedAmount).toBe(long.length + 5 + 4 + long.length)
   })
 })
 
-describe('a message that fails before it is sent', () => {
-  test('what its callback sends goes behind what was sent before', async () => {
-    const { client, socket } = await memoryPair()
-    const messages = inbox(client)
+describe('a message that cannot be made', () => {
+  test('fails the connection when its Blob cannot be read: nothing behind it leaves (F4)', async () => {
+    const { client, socket, serverEnd } = await memoryPair()
+    const received = vi.fn()
+    client.on('message', received)
+    const cause = new Error('unreadable')
     const unreadable = new Blob(['x'])
-    vi.spyOn(unreadable, 'arrayBuffer').mockRejectedValue(new Error('unreadable'))
-    socket.send(unreadable, () => {
-      socket.send('from the callback')
-    })
-    socket.send('before')
-    expect(await take(messages, 2)).toEqual(['before', 'from the callback'])
-  })
-
-  test('a callback that throws keeps nothing back', async () => {
-    const errors = uncaught()
-    const { client, socket } = await memoryPair()
-    const messages = inbox(client)
-    const unreadable = new Blob(['x'])
-    vi.spyOn(unreadable, 'arrayBuffer').mockRejectedValue(new Error('unreadable'))
-    socket.send(unreadable, () => {
-      throw new Error('from the callback')
-    })
-    socket.send('after')
-    expect(await messages.next()).toBe('after')
+    vi.spyOn(unreadable, 'arrayBuffer').mockRejectedValue(cause)
+    const callback = vi.fn()
+    socket.send('A', { fin: false })
     await settled()
-    expect(socket.bufferedAmount).toBe(0)
-    expect(errors).toEqual([new Error('from the callback')])
+    socket.send(unreadable, { fin: false }, callback)
+    socket.send('B', callback)
+    expect(await closeOf(socket)).toMatchObject({ code: 1006, cause })
+    await settled()
+    expect(callback.mock.calls).toEqual([[cause], [cause]])
+    expect(received).not.toHaveBeenCalled()
+    expect(texts(serverEnd.octets)).toEqual(['A'])
   })
 
-  test('a failure of zlib is told to its callback alone', async () => {
+  test('fails the connection when zlib fails (F4)', async () => {
     const { client, socket } = await memoryPair(compressed)
-    const messages = inbox(client)
+    const received = vi.fn()
+    client.on('message', received)
+    const cause = new Error('out of memory')
     replaceInZlib(
       'deflateRaw',
-      (_octets: Buffer, _options: unknown, callback: (error: Error, result: Buffer) => void) => {
-        setImmediate(callback, new Error('out of memory'), Buffer.alloc(0))
+      (_bytes: Buffer, _options: unknown, callback: (error: Error, result: Buffer) => void) => {
+        setImmediate(callback, cause, Buffer.alloc(0))
       },
     )
-    const failure = new Promise((resolve) => socket.send(long, resolve))
-    socket.send(long)
-    socket.send('after')
-    expect(await failure).toEqual(new Error('out of memory'))
-    expect(await messages.next()).toBe('after')
-    expect(socket.bufferedAmount).toBe(0)
+    const callback = vi.fn()
+    socket.send(long, callback)
+    socket.send('after', callback)
+    expect(await closeOf(socket)).toMatchObject({ code: 1006, cause })
+    await settled()
+    expect(callback.mock.calls).toEqual([[cause], [cause]])
+    expect(received).not.toHaveBeenCalled()
+  })
+
+  test('fails each member when the shared compression of a broadcast fails (F16)', async () => {
+    const pairs = [await memoryPair(compressed), await memoryPair(compressed)]
+    const cause = new Error('out of memory')
+    replaceInZlib(
+      'deflateRaw',
+      (_bytes: Buffer, _options: unknown, callback: (error: Error, result: Buffer) => void) => {
+        setImmediate(callback, cause, Buffer.alloc(0))
+      },
+    )
+    const group = new Hub().group('g')
+    for (const { socket } of pairs) group.add(socket)
+    const closes = pairs.map(({ socket }) => closeOf(socket))
+    expect(group.broadcast(long)).toEqual({ delivered: 2, skipped: 0 })
+    for (const close of await Promise.all(closes)) expect(close).toMatchObject({ code: 1006, cause })
+  })
+})
+
+describe('a broadcast that is long', () => {
+  test('is compressed on the thread pool, once for all, and nothing overtakes it (F16)', async () => {
+    const pairs = await Promise.all(Array.from({ length: 5 }, () => memoryPair(compressed)))
+    const { deflateRaw } = await import('node:zlib')
+    const jobs = vi.fn(deflateRaw as (...values: unknown[]) => unknown)
+    const synchronous = vi.fn(() => Buffer.alloc(0))
+    replaceInZlib('deflateRaw', jobs)
+    replaceInZlib('deflateRawSync', synchronous)
+    const group = new Hub().group('g')
+    for (const { socket } of pairs) group.add(socket)
+    const inboxes = pairs.map(({ client }) => inbox(client))
+    for (const { socket } of pairs) socket.send('before')
+    group.broadcast(long)
+    for (const { socket } of pairs) {
+      socket.send('after')
+      expect(socket.bufferedAmount).toBe('before'.length + long.length + 'after'.length)
+    }
+    group.broadcast('last')
+    for (const messages of inboxes) {
+      const received = await take(messages, 4)
+      expect(received.map((data) => (data === long ? 'long' : data))).toEqual([
+        'before',
+        'long',
+        'after',
+        'last',
+      ])
+    }
+    expect(jobs).toHaveBeenCalledTimes(1)
+    expect(synchronous).not.toHaveBeenCalled()
+    for (const { socket } of pairs) expect(socket.bufferedAmount).toBe(0)
   })
 })
 

@@ -19,10 +19,10 @@ const VIEWS = [
 
 describe('what can be sent', () => {
   test('text and Buffers stay what they are', () => {
-    const octets = Buffer.of(1, 2)
+    const bytes = Buffer.of(1, 2)
     expect(toPayload('text')).toBe('text')
     expect(toPayload('')).toBe('')
-    expect(toPayload(octets)).toBe(octets)
+    expect(toPayload(bytes)).toBe(bytes)
   })
 
   test.each([
@@ -35,7 +35,7 @@ describe('what can be sent', () => {
   })
 
   test.each(VIEWS.map((View) => [View.name, View] as const))(
-    '%s: the octets of the view alone, where they are',
+    '%s: the bytes of the view alone, where they are',
     (_name, View) => {
       const memory = new Uint8Array(64).map((_octet, index) => index)
       const view = Reflect.construct(View, [memory.buffer, 16, 2]) as ArrayBufferView
@@ -51,9 +51,9 @@ describe('what can be sent', () => {
     ['ArrayBuffer', new ArrayBuffer(4)],
     ['SharedArrayBuffer', new SharedArrayBuffer(4)],
   ])('%s: all of it, where it is', (_name, buffer) => {
-    const octets = new Uint8Array(buffer)
+    const bytes = new Uint8Array(buffer)
     const payload = toPayload(buffer) as Buffer
-    octets.set([1, 2, 3, 4])
+    bytes.set([1, 2, 3, 4])
     expect(payload).toEqual(Buffer.of(1, 2, 3, 4))
   })
 })

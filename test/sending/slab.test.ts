@@ -5,7 +5,7 @@ import { settled } from '../support/event-loop.js'
 import { memoryPair, type MemoryPair } from '../support/memory-pair.js'
 import { FrameReader } from '../support/raw-frame.js'
 
-/** Where octets lie: their memory, and from where to where. */
+/** Where bytes lie: their memory, and from where to where. */
 interface Place {
   readonly memory: ArrayBufferLike
   readonly start: number
@@ -25,7 +25,7 @@ function placesOf(pairs: MemoryPair[]): Place[] {
   return places
 }
 
-/** Those which share octets with another. */
+/** Those which share bytes with another. */
 function overlapping(places: Place[]): Place[] {
   const byMemory = new Map<ArrayBufferLike, Place[]>()
   for (const place of places) byMemory.set(place.memory, [...(byMemory.get(place.memory) ?? []), place])
@@ -35,7 +35,7 @@ function overlapping(places: Place[]): Place[] {
   })
 }
 
-test('octets are handed out once: nothing that is written lies where something else was', async () => {
+test('bytes are handed out once: nothing that is written lies where something else was', async () => {
   const pairs = await Promise.all(Array.from({ length: 4 }, () => memoryPair()))
   const places = placesOf(pairs)
   const expected = pairs.map((): string[] => [])
@@ -95,7 +95,7 @@ test('what waits for a slow reader is not written over, and is its own', async (
   )
 })
 
-test('a few octets behind a slow reader do not hold a slab each', async () => {
+test('a few bytes behind a slow reader do not hold a slab each', async () => {
   const slow = await memoryPair()
   const busy = await memoryPair()
   slow.serverEnd.stall()

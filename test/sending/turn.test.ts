@@ -39,8 +39,8 @@ describe('a turn', () => {
 
   test('ends with the chunk that is handled', () => {
     const flushed: string[] = []
-    inTurn(flushed, chunk, (subject, octets) => {
-      expect(octets).toBe(chunk)
+    inTurn(flushed, chunk, (subject, bytes) => {
+      expect(bytes).toBe(chunk)
       flushAfterTurn(named('one', subject))
       flushAfterTurn(named('other', subject))
       expect(subject).toEqual([])
@@ -128,7 +128,7 @@ describe('a flush that makes others wait', () => {
     expect(flushed).toEqual(['one', 'behind it'])
   })
 
-  test('keeps nobody from being flushed when it throws', async () => {
+  test('keeps no other from being flushed when it throws', async () => {
     const errors = uncaught()
     const flushed: string[] = []
     flushAfterTurn(
