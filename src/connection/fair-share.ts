@@ -13,8 +13,8 @@ export interface ShareHolder {
 /** 256 small messages, or 1 MiB. */
 const CONNECTION_SHARE = 1024 * 1024
 
-/** What all connections together may use before the event loop turns. */
-const PROCESS_SHARE = 8 * CONNECTION_SHARE
+/** What all connections together may use before the event loop turns: 16,384 small messages. */
+const PROCESS_SHARE = 64 * CONNECTION_SHARE
 
 /** What a connection that did not have to wait may use in any case: 16 small messages. */
 const LEAST_SHARE = 64 * 1024
@@ -25,13 +25,13 @@ let isScheduled = false
 
 /** The work that a connection may do now. */
 export function takeShare(): number {
-  return left >= CONNECTION_SHARE ? CONNECTION_SHARE : Math.max(left, LEAST_SHARE)
+  return left > 0 ? CONNECTION_SHARE : LEAST_SHARE
 }
 
 /** Counts work that was done. */
 export function spend(work: number): void {
   left -= work
-  if (left < LEAST_SHARE) schedule()
+  if (left <= 0) schedule()
 }
 
 /** Has `readShare` called in a later turn. */
@@ -52,7 +52,7 @@ function nextRound(): void {
   const round = waiting
   waiting = []
   let index = 0
-  while (index < round.length && left >= LEAST_SHARE) round[index++]!.readShare()
+  while (index < round.length && left > 0) round[index++]!.readShare()
   if (index === round.length) return
   // Those that had no share go first in the next round, before those that come back for more.
   waiting = round.slice(index).concat(waiting)

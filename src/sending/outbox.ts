@@ -45,10 +45,15 @@ export class Outbox implements Flushable {
   /** Bytes that waited when the turn began: what a peer is judged by, since nobody can take what is not yet sent. */
   waitedBefore = 0
 
-  readonly #feed: SocketFeed
+  readonly #socket: Duplex
   readonly #owner: OutboxOwner
   readonly #keys: MaskingKeys | undefined
-  readonly #keyLength: number
+
+  /** Made for a turn, and kept while something waits: 120 bytes that most connections do not have between turns. */
+  #feed: SocketFeed | undefined
+  /** Whether the last write was taken at once, and the bytes that earlier feeds have seen taken. */
+  #isQuick = false
+  #taken = 0
 
   /** What this turn has gathered: bytes of the slab, or frames shared with others, never both. */
   #slab: Slab | undefined
@@ -62,27 +67,29 @@ export class Outbox implements Flushable {
 
   /** @param keys - the source of masking keys in a client; a server has none */
   constructor(socket: Duplex, owner: OutboxOwner, keys?: MaskingKeys) {
-    this.#feed = new SocketFeed(socket, owner)
+    this.#socket = socket
     this.#owner = owner
     this.#keys = keys
-    this.#keyLength = keys === undefined ? 0 : MASKING_KEY_LENGTH
   }
 
   /** Bytes that the operating system has not taken, headers included. */
   get length(): number {
     return (
-      this.#feed.length + this.#end - this.#start + (this.#shared === undefined ? 0 : this.#shared.length)
+      (this.#feed === undefined ? 0 : this.#feed.length) +
+      this.#end -
+      this.#start +
+      (this.#shared === undefined ? 0 : this.#shared.length)
     )
   }
 
   /** The bytes of messages among them, before compression. Control frames have none. */
   get payload(): number {
-    return this.#feed.payload + this.#payload
+    return (this.#feed === undefined ? 0 : this.#feed.payload) + this.#payload
   }
 
   /** Bytes that the operating system has taken. */
   get taken(): number {
-    return this.#feed.taken
+    return this.#taken + (this.#feed === undefined ? 0 : this.#feed.taken)
   }
 
   /** Whether frames must be masked, and so cannot be shared. */
@@ -92,7 +99,7 @@ export class Outbox implements Flushable {
 
   /** Whether what is added can still reach the peer. */
   get isOpen(): boolean {
-    return this.#feed.isOpen
+    return this.#feed === undefined ? this.#socket.writable : this.#feed.isOpen
   }
 
   /** Begins a turn, if there is none: what is added until its end leaves together. */
@@ -151,32 +158,49 @@ export class Outbox implements Flushable {
       this.#payload += frame.payloadLength
     } else {
       this.#seal()
-      this.#feed.add(frame.join(), frame.payloadLength, undefined)
+      this.#makeFeed().add(frame.join(), frame.payloadLength, undefined)
     }
   }
 
   flush(): void {
     this.#isInTurn = false
     if (this.#isGathering) this.#seal(true)
-    else this.#feed.pump()
+    else this.#feed?.pump()
+    this.#dropFeed()
     this.#owner.onFlushed()
   }
 
   /** Hands everything over and sends FIN behind it. */
   end(): void {
     this.#seal()
-    this.#feed.end()
+    this.#makeFeed().end()
   }
 
   /** The socket may have taken what it was given. */
   drain(): void {
-    this.#feed.drain()
+    this.#feed?.drain()
   }
 
   /** Gives up what was not taken: its callbacks get the cause. */
   fail(cause: Error): void {
     this.#seal()
-    this.#feed.fail(cause)
+    this.#makeFeed().fail(cause)
+  }
+
+  get #keyLength(): number {
+    return this.#keys === undefined ? 0 : MASKING_KEY_LENGTH
+  }
+
+  #makeFeed(): SocketFeed {
+    return (this.#feed ??= new SocketFeed(this.#socket, this.#owner, !this.#isQuick))
+  }
+
+  #dropFeed(): void {
+    const feed = this.#feed
+    if (feed?.isDone !== true) return
+    this.#isQuick = true
+    this.#taken += feed.taken
+    this.#feed = undefined
   }
 
   get #isGathering(): boolean {
@@ -256,7 +280,7 @@ export class Outbox implements Flushable {
     this.#writeHead(frame, 0, first, start, frame.length - start)
     this.beginTurn()
     this.#seal()
-    this.#feed.add(frame, payload, callback && [callback])
+    this.#makeFeed().add(frame, payload, callback && [callback])
   }
 
   /** A payload that leaves from where it is; its header leaves with the small frames before it. */
@@ -275,7 +299,7 @@ export class Outbox implements Flushable {
     }
     slab.used = this.#end
     this.#seal()
-    this.#feed.add(masked, payload, callback && [callback])
+    this.#makeFeed().add(masked, payload, callback && [callback])
   }
 
   /** Passes on what is gathered, because what follows cannot be laid behind it, or with it the whole turn. */
@@ -291,8 +315,8 @@ export class Outbox implements Flushable {
     this.#start = this.#end = this.#payload = 0
     this.#callbacks = undefined
     // Behind a slow reader they may wait for long: a copy, so that they do not keep a slab alive.
-    if (shared === undefined && this.#feed.isWaiting) bytes = isolate(bytes)
-    if (isTurnOver) this.#feed.send(bytes, payload, callbacks)
-    else this.#feed.add(bytes, payload, callbacks)
+    if (shared === undefined && this.#feed?.isWaiting === true) bytes = isolate(bytes)
+    if (isTurnOver) this.#makeFeed().send(bytes, payload, callbacks)
+    else this.#makeFeed().add(bytes, payload, callbacks)
   }
 }

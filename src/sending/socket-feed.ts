@@ -53,7 +53,7 @@ export class SocketFeed {
   #waiting: Queue<Piece> | undefined
   #flight: Flight | undefined
   /** Whether the next write is expected to complete later, as the last one did. Then it gets a callback. */
-  #expectsWait = true
+  #expectsWait: boolean
   #isWriting = false
   #isEnding = false
   /** The socket's `write` threw. */
@@ -61,9 +61,11 @@ export class SocketFeed {
   /** Why nothing more leaves. */
   #cause: Error | undefined
 
-  constructor(socket: Duplex, owner: FeedOwner) {
+  /** @param expectsWait - whether the first write is expected to complete later */
+  constructor(socket: Duplex, owner: FeedOwner, expectsWait: boolean) {
     this.#socket = socket
     this.#owner = owner
+    this.#expectsWait = expectsWait
   }
 
   /** Whether the socket can still be written to. */
@@ -74,6 +76,17 @@ export class SocketFeed {
   /** Whether the socket has not taken what it was given. */
   get isWaiting(): boolean {
     return this.#flight !== undefined
+  }
+
+  /** Whether all was taken at once, so that nothing is lost with this object. */
+  get isDone(): boolean {
+    return (
+      this.length === 0 &&
+      !this.#isWriting &&
+      !this.#expectsWait &&
+      !this.#isEnding &&
+      this.#cause === undefined
+    )
   }
 
   /** Adds bytes that leave with the next {@link send} or {@link pump}. */

@@ -54,7 +54,8 @@ export class PartialSink extends Duplex {
   }
 
   #accept(bytes: Buffer, done: Done): void {
-    if (!this.isOpen) this.#held = { bytes, done }
+    // An empty write needs no room.
+    if (!this.isOpen && bytes.length > 0) this.#held = { bytes, done }
     else {
       this.taken.push(bytes)
       done()
