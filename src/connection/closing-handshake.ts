@@ -13,7 +13,7 @@ export class ClosingHandshake {
   hasLeft = false
   /** Whether the peer's Close frame has come. */
   isReceived = false
-  /** Whether what the peer still sends is ignored: a handler of the application has failed. */
+  /** Whether messages are counted as dropped and not delivered: a handler has failed, or did not take them in time. */
   isDeaf = false
   /** Whether `'close'` was emitted. */
   isOver = false
@@ -23,7 +23,7 @@ export class ClosingHandshake {
   reason = ''
   /** The first thing that went wrong. */
   cause: Error | undefined
-  /** Messages that were received but never delivered, because their reader did not resume in time. */
+  /** Messages that came but were not delivered. */
   dropped = 0
   /** Ends it when the peer does not. */
   deadline: Deadline | undefined

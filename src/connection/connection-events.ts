@@ -6,7 +6,10 @@ export interface CloseDetails {
   readonly initiator: 'local' | 'remote'
   /** What went wrong, if anything did. */
   readonly cause: Error | undefined
-  /** Messages that had come but were not delivered, because the socket was paused and did not resume in time. */
+  /**
+   * Messages that came but were not delivered: the socket was paused and did not resume within `closeTimeout`, was
+   * terminated, or one of its listeners had failed.
+   */
   readonly dropped: number
 }
 

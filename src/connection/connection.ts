@@ -140,7 +140,10 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   // What the way in finds.
 
   onMessage(data: string | Buffer, isBinary: boolean): void {
-    if (this.#closing?.isDeaf === true) return
+    if (this.#closing?.isDeaf === true) {
+      this.#closing.dropped++
+      return
+    }
     if (!this.#inbound.admitsMessage()) {
       this.#refuseMore('messageRate')
       return
@@ -329,18 +332,19 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     })
   }
 
-  /** The time is up: for the peer to end the connection, or for a paused reader to take what came before it ended. */
+  /** The time is up: for a reader that holds messages back to take them, or for the peer to end the connection. */
   #expire(): void {
     const wasOpen = this.#closing === undefined
     const closing = this.#startClosing('remote')
-    closing.dropped += this.#inbound.discard()
-    if (this.#isGone) this.#finishLater()
-    else if (wasOpen) this.#sender.end()
-    else {
-      if (!closing.hasLeft || !closing.isReceived) this.#startClosing('local', closeTimeoutError())
-      this.#sender.fail(closing.cause ?? closedError())
-      this.#socket.destroy()
+    if (this.#inbound.isHeld()) {
+      // The peer's Close frame or FIN may stand behind the messages, which are counted instead of delivered.
+      closing.isDeaf = true
+      closing.deadline = this.#deadline(this.settings.closeTimeout)
+      this.#inbound.releaseAll()
+      if (wasOpen || this.#isGone || closing.isReceived) return
     }
+    if (!closing.hasLeft || !closing.isReceived) this.#startClosing('local', closeTimeoutError())
+    this.terminate()
   }
 
   /** Behind the `'error'` and the send callbacks that are due. */

@@ -114,6 +114,12 @@ export class Inbound implements ShareHolder {
     if (this.#holds === 0) process.nextTick(releaseLater, this)
   }
 
+  /** Goes on at once, whatever the reason was to hold. */
+  releaseAll(): void {
+    this.#holds = 0
+    this.goOn()
+  }
+
   /** Ends the input, and returns the number of messages that were held back and are lost. */
   discard(): number {
     clearTimeout(this.#stopTimer)

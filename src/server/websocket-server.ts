@@ -54,6 +54,8 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
   #isShuttingDown = false
   #isServerClosed = false
   #isClosed = false
+  /** Apart from the listeners of `'close'`, which may be removed, and may throw. */
+  readonly #closeCallbacks: (() => void)[] = []
 
   /**
    * @param callback - called when the server listens on a port of its own
@@ -147,7 +149,7 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
       if (callback) process.nextTick(callback, new Error('The server is already closed'))
       return
     }
-    if (callback) this.once('close', callback)
+    if (callback) this.#closeCallbacks.push(callback)
     if (!this.#isAccepting) return
     this.#isAccepting = false
     // During a shutdown it stays, to respond with 503.
@@ -306,10 +308,12 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
   #closeWhenEmpty(): void {
     if (!this.#isServerClosed || this.#isClosed || this.#connections.sockets.size > 0) return
     this.#isClosed = true
-    try {
-      this.emit('close')
-    } catch (failure) {
-      this.#report(toError(failure))
+    for (const tell of [() => this.emit('close'), ...this.#closeCallbacks]) {
+      try {
+        tell()
+      } catch (failure) {
+        this.#report(toError(failure))
+      }
     }
   }
 

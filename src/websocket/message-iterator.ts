@@ -8,6 +8,8 @@ export type MessageData = string | Buffer | ArrayBuffer
 interface MessageSource {
   on(event: 'message', listener: (data: MessageData) => void): unknown
   off(event: 'message', listener: (data: MessageData) => void): unknown
+  onceClosed(listener: (code: number, reason: string, details: CloseDetails) => void): void
+  readonly readyState: number
 }
 
 interface Waiting {
@@ -21,7 +23,7 @@ const DONE = { value: undefined, done: true } as const
  * The messages of a socket, one at a time. A message is only delivered while somebody waits for it, so none is lost when
  * the loop is left. It ends when the connection closes, and throws the cause if the connection broke.
  */
-export class MessageIterator implements AsyncIterableIterator<MessageData, undefined, undefined> {
+class MessageIterator implements AsyncIterableIterator<MessageData, undefined, undefined> {
   readonly #source: MessageSource
   readonly #setIdle: (isIdle: boolean) => void
   readonly #onOver: () => void
@@ -109,4 +111,36 @@ export class MessageIterator implements AsyncIterableIterator<MessageData, undef
 
 function endedError(): Error {
   return new Error('The connection ended without a Close frame (1006)')
+}
+
+const CLOSED = 3
+
+/** The iterators over the messages of one socket: a message is delivered when all of them wait for one. */
+export class MessageIterators {
+  readonly #source: MessageSource
+  readonly #hold: (areHeld: boolean) => void
+  readonly #open = new Set<MessageIterator>()
+  #idle = 0
+
+  /** @param hold - is told whether messages are to be held back */
+  constructor(source: MessageSource, hold: (areHeld: boolean) => void) {
+    this.#source = source
+    this.#hold = hold
+    source.onceClosed((code, _reason, details) => {
+      for (const iterator of [...this.#open]) iterator.close(code, details)
+    })
+  }
+
+  create(): AsyncIterableIterator<MessageData, undefined, undefined> {
+    const setIdle = (isIdle: boolean): void => {
+      this.#idle += isIdle ? 1 : -1
+      this.#hold(this.#idle > 0)
+    }
+    const iterator: MessageIterator = new MessageIterator(this.#source, setIdle, () => {
+      this.#open.delete(iterator)
+    })
+    if (this.#source.readyState === CLOSED) void iterator.return()
+    else this.#open.add(iterator)
+    return iterator
+  }
 }

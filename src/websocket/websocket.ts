@@ -14,13 +14,13 @@ import { MAX_CONTROL_PAYLOAD } from '../protocol/frames.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE } from '../protocol/permessage-deflate.js'
 import type { MessageOptions } from '../sending/message-writer.js'
-import type { WriteCallback } from '../sending/send-callback.js'
+import { bindCallback, runLater, type WriteCallback } from '../sending/send-callback.js'
 import { type Payload, toPayload } from '../sending/payload.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import { Attempt, type WebSocketOptions } from './attempt.js'
 import { EarlyMessages } from './early-messages.js'
-import { type MessageData, MessageIterator } from './message-iterator.js'
+import { type MessageData, MessageIterators } from './message-iterator.js'
 import { SocketEventTarget } from './socket-event-target.js'
 
 /** What the library publishes on the channels of `node:diagnostics_channel`, by their names. */
@@ -55,8 +55,6 @@ export let connectionOf: (webSocket: WebSocket) => Connection | undefined
 export let failHandler: (webSocket: WebSocket, failure: unknown, isErrorListener?: boolean) => void
 /** Holds what the peer sends until the promise settles, or until a consumer is attached. */
 export let holdUntil: (webSocket: WebSocket, promise?: Promise<unknown>) => void
-
-let closeIterators: (this: WebSocket, code: number, reason: string, details: CloseDetails) => void
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
 const TEXT: MessageOptions = { isBinary: false, compress: true, fin: true }
@@ -95,9 +93,10 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   #attempt: Attempt | undefined
   #binaryType: BinaryType = 'nodebuffer'
   #forwardedAddress: string | undefined
+  /** What was asked of the connection before there was one. */
+  #actions: ((connection: Connection) => void)[] | undefined
   #early: EarlyMessages | undefined
-  #iterators: Set<MessageIterator> | undefined
-  #idleIterators = 0
+  #iterators: MessageIterators | undefined
 
   /**
    * Connects to a server.
@@ -241,12 +240,16 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
    * taken by then is counted in `dropped` of the close details.
    */
   pause(): void {
-    this.#connection?.inbound.hold(Hold.paused)
+    this.#whenStarted(({ inbound }) => {
+      inbound.hold(Hold.paused)
+    })
   }
 
   /** Goes on after {@link pause}. */
   resume(): void {
-    this.#connection?.inbound.release(Hold.paused)
+    this.#whenStarted(({ inbound }) => {
+      inbound.release(Hold.paused)
+    })
   }
 
   /** Sends what a hub broadcasts; see {@link Member}. */
@@ -256,7 +259,12 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
 
   /** Calls `listener` on this socket when it is closed, before `'close'` is emitted; see {@link Member}. */
   onceClosed(listener: (this: this, code: number, reason: string, details: CloseDetails) => void): void {
-    ;(this.#connection ?? this.#attempt)?.onceClosed(listener)
+    const target = this.#connection ?? this.#attempt
+    if (target !== undefined) target.onceClosed(listener)
+    else
+      this.#whenStarted((connection) => {
+        connection.onceClosed(listener)
+      })
   }
 
   /**
@@ -264,7 +272,13 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
    * if it broke.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<MessageData, undefined, undefined> {
-    return this.#iterate()
+    this.#iterators ??= new MessageIterators(this, (areHeld) => {
+      this.#whenStarted(({ inbound }) => {
+        if (areHeld) inbound.hold(Hold.iterating)
+        else inbound.release(Hold.iterating)
+      })
+    })
+    return this.#iterators.create()
   }
 
   /** Closes, and waits for `'close'`: `await using socket = await connect(url)`. */
@@ -289,9 +303,6 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     connectionOf = (webSocket) => webSocket.#connection
     failHandler = (webSocket, failure, isErrorListener) => {
       webSocket.#handlerFailed(failure, isErrorListener)
-    }
-    closeIterators = function (code, _reason, details) {
-      for (const iterator of [...(this.#iterators ?? [])]) iterator.close(code, details)
     }
     holdUntil = (webSocket, promise) => {
       webSocket.#holdUntil(promise)
@@ -322,7 +333,13 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     if (head.length > 0) socket.unshift(head)
     this.#connection = new Connection(established, this)
     this.#connection.binaryType = this.#binaryType
-    if (this.#idleIterators > 0) this.#holdForIterators()
+    for (const action of this.#actions ?? []) action(this.#connection)
+    this.#actions = undefined
+  }
+
+  #whenStarted(action: (connection: Connection) => void): void {
+    if (this.#connection !== undefined) action(this.#connection)
+    else (this.#actions ??= []).push(action)
   }
 
   #obey(signal: AbortSignal): void {
@@ -352,30 +369,6 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     if (promise !== undefined) this.#early.waitFor(promise)
   }
 
-  #iterate(): MessageIterator {
-    if (this.#iterators === undefined) {
-      this.#iterators = new Set()
-      this.onceClosed(closeIterators)
-    }
-    const iterator: MessageIterator = new MessageIterator(
-      this,
-      (isIdle) => {
-        this.#idleIterators += isIdle ? 1 : -1
-        this.#holdForIterators()
-      },
-      () => this.#iterators?.delete(iterator),
-    )
-    if (this.readyState === WebSocket.CLOSED) void iterator.return()
-    else this.#iterators.add(iterator)
-    return iterator
-  }
-
-  /** A message is delivered when all loops wait for one. */
-  #holdForIterators(): void {
-    if (this.#idleIterators > 0) this.#connection?.inbound.hold(Hold.iterating)
-    else this.#connection?.inbound.release(Hold.iterating)
-  }
-
   /** The connection if it is open. @throws Error while there is none yet */
   #open(callback: WriteCallback | null | undefined): Connection | undefined {
     const { readyState } = this
@@ -385,7 +378,9 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
         (readyState === WebSocket.CONNECTING ? ". Wait for 'open', or use connect()" : ''),
     )
     if (readyState === WebSocket.CONNECTING) throw error
-    if (callback) process.nextTick(callback, error)
+    const bound = bindCallback(callback)
+    if (bound !== undefined)
+      runLater([bound], error, { onCallbackFailed: (failure) => this.#handlerFailed(failure) })
     return undefined
   }
 

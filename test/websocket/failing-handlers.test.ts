@@ -175,6 +175,24 @@ describe('a send callback', () => {
     },
   )
 
+  test.each([
+    ['throws', fail],
+    ['rejects', reject],
+  ])('that %s on a socket that is closing ends nothing else (F21, F43)', async (_how, callback) => {
+    const escaped = uncaught()
+    const { running, client, socket } = await openPair()
+    const failures: unknown[] = []
+    running.server.on('error', (error) => failures.push(error))
+    socket.close()
+    socket.send('late', callback as () => void)
+    socket.ping('late', callback as () => void)
+    await closeOf(client)
+    socket.send('too late', callback as () => void)
+    await settled()
+    expect(failures).toEqual([failure, failure, failure])
+    expect(escaped).toEqual([])
+  })
+
   test('is no callback when it is null (F40)', async () => {
     const { client, socket } = await openPair()
     const messages = inbox(client)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
-import { connect, createWebSocketStream, type WebSocket, WebSocketServer } from 'hubwire'
+import { connect, createWebSocketStream, Hub, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, test } from 'vitest'
 import { type Closed, closeOf } from '../support/close-of.js'
 import { turn } from '../support/event-loop.js'
@@ -33,9 +33,8 @@ describe('closing while messages are held back (F2)', () => {
     socket.pause()
     client.send('one')
     client.send('two')
-    await once(client, 'ping', { signal: AbortSignal.timeout(1) }).catch(() => undefined)
     socket.close()
-    expect(await closeOf(socket)).toMatchObject({ dropped: 2, wasClean: false })
+    expect(await closeOf(socket)).toMatchObject({ dropped: 2, wasClean: true, cause: undefined })
     expect(messages).toEqual([])
     expect(running.server.clients!.size).toBe(0)
   })
@@ -107,6 +106,32 @@ describe('closing while messages are held back (F2)', () => {
     ])
     expect(String(await messages.next())).toBe('all of it')
     expect(closed.wasClean).toBe(true)
+  })
+})
+
+describe('what a subclass does in its constructor at a server', () => {
+  test('holds once there is a connection: joining a group, pausing, iterating (F41)', async () => {
+    const hub = new Hub()
+    const looped: unknown[] = []
+    class Member extends WebSocket<undefined> {
+      readonly loop = (async () => {
+        for await (const data of this) looped.push(data)
+      })()
+
+      constructor(address: null) {
+        super(address)
+        hub.group('all').add(this)
+      }
+    }
+    const running = await runningServer({ WebSocket: Member as typeof WebSocket<undefined> })
+    const client = await connect(running.url)
+    const { socket } = await running.next()
+    expect(hub.group('all').size).toBe(1)
+    client.send('hello')
+    client.close()
+    await (socket as Member).loop
+    expect(looped).toEqual(['hello'])
+    expect(hub.group('all').size).toBe(0)
   })
 })
 
@@ -233,6 +258,33 @@ describe('the end', () => {
       expect(server.clients!.size).toBe(0)
     },
   )
+
+  test.each<[string, (server: WebSocketServer) => void]>([
+    ['removeAllListeners()', (server) => server.removeAllListeners()],
+    [
+      'a listener of close that throws',
+      (server) => {
+        server.on('error', () => undefined)
+        server.on('close', () => {
+          throw new Error('the listener fails')
+        })
+      },
+    ],
+  ])('of a server is told to close() and shutdown(), in spite of %s (F41)', async (_name, spoil) => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    await once(server, 'listening')
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve()
+      })
+    })
+    spoil(server)
+    await closed
+    const other = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    await once(other, 'listening')
+    spoil(other)
+    expect(await other.shutdown()).toEqual({ closed: 0, terminated: 0 })
+  })
 
   test('gives a slow peer that still reads all that was sent, past closeTimeout', async () => {
     const running = await runningServer({ closeTimeout: 2000, maxBufferedAmount: Infinity })
