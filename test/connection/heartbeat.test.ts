@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Heartbeat, type Pulse } from '#src/connection/heartbeat.js'
 import { closeOf } from '../support/close-of.js'
+import { clientFrame } from '../support/paused-client.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 
@@ -182,7 +183,7 @@ describe('a heartbeat', () => {
     (time) => {
       for (const name of ['interval', 'timeout']) {
         expect(() => new Heartbeat({ [name]: time })).toThrow(RangeError)
-        expect(() => new Heartbeat({ [name]: time })).toThrow(/heartbeat: false turns it off/)
+        expect(() => new Heartbeat({ [name]: time })).toThrow(/heartbeat: false turns the heartbeat off/)
       }
     },
   )
@@ -195,7 +196,11 @@ describe('a real peer', () => {
     const { port, next } = await runningServer({ heartbeat })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = closeOf(socket)
-    expect(await peer.next()).toMatchObject({ opcode: 9, fin: true, payload: Buffer.alloc(0) })
+    expect(await peer.next()).toMatchObject({
+      opcode: 9,
+      fin: true,
+      payload: expect.objectContaining({ length: 4 }) as Buffer,
+    })
     expect(await closed).toMatchObject({
       code: 1006,
       reason: '',
@@ -235,10 +240,12 @@ describe('a real peer', () => {
     peer.destroy()
   })
 
-  test('that nobody listens to is not called silent', async () => {
+  test('is not called silent while it is we who do not read', async () => {
     const { port, next } = await runningServer({ heartbeat })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.pause()
+    // More than is read ahead of a paused reader: reading stops.
+    peer.write(clientFrame('binary', Buffer.alloc(200_000)))
     const [other, { socket: witness }] = await Promise.all([openAsClient(port), next()])
     // Another one that is as silent: when it is gone, the time is over.
     expect((await closeOf(witness)).code).toBe(1006)
@@ -246,7 +253,16 @@ describe('a real peer', () => {
     expect(socket.readyState).toBe(1)
     const closed = closeOf(socket)
     socket.resume()
-    expect((await closed).code).toBe(1006)
+    expect(await closed).toMatchObject({ code: 1006, cause: { code: 'WS_ERR_SILENT_PEER' }, dropped: 0 })
+    peer.destroy()
+  })
+
+  test('is called silent while its reader is paused, as long as we read ahead', async () => {
+    const { port, next } = await runningServer({ heartbeat })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    socket.pause()
+    expect(await closeOf(socket)).toMatchObject({ code: 1006, cause: { code: 'WS_ERR_SILENT_PEER' } })
+    expect((await peer.next())?.opcode).toBe(9)
     peer.destroy()
   })
 

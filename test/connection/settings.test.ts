@@ -29,7 +29,20 @@ describe('the settings of a connection', () => {
       autoPong: true,
       traffic: { received: 0, sent: 0 },
       maskingKeys: undefined,
+      handlerFailure: 'close',
+      onHandlerFailed: undefined,
     })
+  })
+
+  test('are the defaults where an option is null or undefined', () => {
+    const { heartbeat, ...defaults } = connectionSettings({}, 'client')
+    const names = [...Object.keys(defaults.decoder), ...Object.keys(defaults), 'heartbeat', 'onHandlerFailed']
+    for (const nothing of [null, undefined]) {
+      const options = Object.fromEntries(names.map((name) => [name, nothing])) as ConnectionOptions
+      const { heartbeat: other, ...settings } = connectionSettings(options, 'client')
+      expect(settings).toEqual(defaults)
+      expect(other).toEqual(heartbeat)
+    }
   })
 
   test('are what was chosen', () => {
@@ -63,6 +76,8 @@ describe('the settings of a connection', () => {
       traffic: { received: 0, sent: 0 },
       heartbeat: undefined,
       maskingKeys: randomMaskingKey,
+      handlerFailure: 'close',
+      onHandlerFailed: undefined,
     })
   })
 })
@@ -73,7 +88,6 @@ describe('an option out of its range is a RangeError that names it', () => {
     ['maxPayload', Number.NaN],
     ['maxPayload', '1 MiB'],
     ['maxFragments', 0],
-    ['maxFragments', null],
     ['closeTimeout', -1],
     ['maxBufferedAmount', 0],
     ['messageRate', { perSecond: 0 }],
@@ -120,8 +134,8 @@ describe('an option out of its range is a RangeError that names it', () => {
 })
 
 test.each([
-  ['slowPolicy', 'drop', "slowPolicy is 'terminate' or 'skip'; \"drop\" is not"],
-  ['textType', 'utf8', "textType is 'string' or 'buffer'; \"utf8\" is not"],
+  ['slowPolicy', 'drop', "slowPolicy must be 'terminate' or 'skip'; it is \"drop\""],
+  ['textType', 'utf8', "textType must be 'string' or 'buffer'; it is \"utf8\""],
 ])('%s: %s is none of its choices', (name, value, message) => {
   const options = { [name]: value } as ConnectionOptions
   expect(() => connectionSettings(options, 'client')).toThrow(new TypeError(message))

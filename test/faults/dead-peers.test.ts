@@ -9,7 +9,8 @@ import { runningServer } from '../support/running-server.js'
 import { startForwarder } from '../support/stopped-forwarder.js'
 
 const heartbeat = { interval: 200, timeout: 200 }
-const PING = 2
+/** A Ping of the heartbeat has 4 random bytes. */
+const PING = 2 + 4
 const SILENT = {
   code: 1006,
   reason: '',

@@ -19,6 +19,8 @@ async function members(count: number): Promise<{ hub: Hub; all: Membership[] }> 
   const all: Membership[] = []
   for (let index = 0; index < count; index++) {
     const [client, { socket }] = await Promise.all([connect(url), next()])
+    // What a client has no consumer for waits, and the Close frame behind it.
+    client.on('message', () => {})
     hub.group('all').add(socket)
     all.push({ client, socket })
   }

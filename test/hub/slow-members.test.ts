@@ -209,7 +209,7 @@ describe('limits', () => {
     const spared = await memoryPair({ server: { maxBufferedAmount: 10 } })
     const closed = vi.fn()
     for (const { socket } of [ended, spared]) socket.on('close', closed)
-    const endedClosed = once(ended.socket, 'close')
+    const endedClosed = closeOf(ended.socket)
     new Hub({ slowPolicy: 'terminate', maxBufferedAmount: 10 }).group('g').add(ended.socket)
     for (const [pair, slowPolicy] of [
       [ended, 'terminate'],
@@ -221,7 +221,7 @@ describe('limits', () => {
       await settled()
       expect(group.broadcast('0123456789')).toEqual({ delivered: 0, skipped: 1 })
     }
-    await endedClosed
+    expect((await endedClosed).cause).toMatchObject({ code: 'WS_ERR_SLOW_PEER' })
     expect(closed).toHaveBeenCalledTimes(1)
     expect(spared.socket.readyState).toBe(1)
   })

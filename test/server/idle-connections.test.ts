@@ -11,7 +11,9 @@ import { runningServer } from '../support/running-server.js'
 /** As many as a process with 4,096 file descriptors can have both ends of, with room to spare. */
 const CONNECTIONS = 1000
 const SECOND = 1000
-const PING = 2
+/** A Ping of the heartbeat has 4 random bytes. */
+const PING = 2 + 4
+const PONG = clientFrame('pong', Buffer.alloc(4)).length
 
 /** A client that does nothing but answer Pings, and counts what it gets. */
 class IdleClient {
@@ -93,7 +95,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
       await settled()
       expect(server.stats().bytes.sent - before.sent).toBe(interval * CONNECTIONS * PING)
       vi.advanceTimersByTime(1)
-      const pongs = (interval + 1) * CONNECTIONS * clientFrame('pong').length
+      const pongs = (interval + 1) * CONNECTIONS * PONG
       await until(() => server.stats().bytes.received - before.received >= pongs)
       expect(server.stats().bytes.received - before.received).toBe(pongs)
       expect(server.stats().bytes.sent - before.sent).toBe((interval + 1) * CONNECTIONS * PING)
@@ -109,7 +111,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     const living = clients.filter(({ answers }) => answers)
     const before = server.stats().bytes.received
     vi.advanceTimersByTime(25 * SECOND)
-    const pongs = living.length * clientFrame('pong').length
+    const pongs = living.length * PONG
     await until(() => server.stats().bytes.received - before === pongs)
     vi.advanceTimersByTime(20 * SECOND - 1)
     await settled()

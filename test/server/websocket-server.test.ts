@@ -583,13 +583,15 @@ describe('close()', () => {
 test("an async listener that rejects is reported, and one of 'connection' closes its connection with 1011", async () => {
   const { server, url } = await runningServer()
   const errors: Error[] = []
+  const ofSockets: Error[] = []
   server.on('error', (error) => errors.push(error))
   server.on('headers', rejecting(new Error('in headers')))
   server.on('connection', (socket) => {
-    socket.on('error', (error) => errors.push(error))
+    socket.on('error', (error) => ofSockets.push(error))
   })
   server.on('connection', rejecting(new Error('in connection')))
   const client = await connect(url)
   expect(await closeOf(client)).toMatchObject({ code: 1011, wasClean: true })
   expect(errors.map((error) => error.message).sort()).toEqual(['in connection', 'in headers'])
+  expect(ofSockets.map((error) => error.message)).toEqual(['in connection'])
 })

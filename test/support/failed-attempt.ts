@@ -25,7 +25,7 @@ export async function failedAttempt(
   expect(cause).toBeInstanceOf(Error)
   expect(events).toEqual([
     ['error', cause],
-    ['close', 1006, '', { wasClean: false, initiator, cause }],
+    ['close', 1006, '', { wasClean: false, initiator, cause, dropped: 0 }],
   ])
   expect(socket.readyState).toBe(WebSocket.CLOSED)
   return cause

@@ -29,14 +29,14 @@ describe.each(roles)('closed by the %s', (_role, ends) => {
     [1001, '', 1001, ''],
     [1014, 'ü'.repeat(61), 1014, 'ü'.repeat(61)],
     [3000, 'x'.repeat(123), 3000, 'x'.repeat(123)],
-    [4999, Buffer.from('octets'), 4999, 'octets'],
+    [4999, Buffer.from('bytes'), 4999, 'bytes'],
   ])('with %j and %j', async (code, reason, expectedCode, expectedReason) => {
     const [near, far] = ends(await openPair())
     const closes = Promise.all([closeOf(near), closeOf(far)])
     near.close(code, reason)
     expect(near.readyState).toBe(WebSocket.CLOSING)
     const [nearClose, farClose] = await closes
-    const end = { code: expectedCode, reason: expectedReason, wasClean: true, cause: undefined }
+    const end = { code: expectedCode, reason: expectedReason, wasClean: true, cause: undefined, dropped: 0 }
     expect(nearClose).toEqual({ ...end, initiator: 'local' })
     expect(farClose).toEqual({ ...end, initiator: 'remote' })
     expect([near.readyState, far.readyState]).toEqual([WebSocket.CLOSED, WebSocket.CLOSED])
@@ -91,6 +91,7 @@ describe.each(roles)('closed by the %s', (_role, ends) => {
       wasClean: true,
       initiator: 'local',
       cause: undefined,
+      dropped: 0,
     })
     expect(farClose).toEqual({
       code: 4000,
@@ -98,6 +99,7 @@ describe.each(roles)('closed by the %s', (_role, ends) => {
       wasClean: true,
       initiator: 'local',
       cause: undefined,
+      dropped: 0,
     })
   })
 
@@ -113,6 +115,7 @@ describe.each(roles)('closed by the %s', (_role, ends) => {
       wasClean: false,
       initiator: 'local',
       cause: undefined,
+      dropped: 0,
     })
     expect(farClose).toMatchObject({ code: 1006, reason: '', wasClean: false, initiator: 'remote' })
   })
@@ -155,7 +158,7 @@ describe.each(roles)('closed by the %s', (_role, ends) => {
     far.send('x')
     far.send('y')
     expect((await closeOf(far)).code).toBe(4000)
-    expect(await failure).toEqual(new Error('WebSocket is not open: readyState 3 (CLOSED)'))
+    expect(await failure).toEqual(new Error('The WebSocket is not open: readyState is 3 (CLOSED)'))
   })
 
   test.each([
@@ -218,6 +221,7 @@ describe('a peer that', () => {
       wasClean: false,
       initiator: 'local',
       cause: expect.objectContaining({ name: 'ConnectionError', code: 'WS_ERR_CLOSE_TIMEOUT' }) as Error,
+      dropped: 0,
     })
     expect(await peer.next()).toMatchObject({ opcode: opcode.close })
   })

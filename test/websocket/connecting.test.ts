@@ -4,7 +4,6 @@ import { connect as connectSocket } from 'node:net'
 import { connect, WebSocket } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
-import { settled } from '../support/event-loop.js'
 import { runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 
@@ -12,7 +11,8 @@ describe('a socket that is still connecting', () => {
   test('sends nothing, and says what to do', async () => {
     const { url } = await runningServer()
     const socket = new WebSocket(url)
-    const message = "WebSocket is not open yet (readyState 0): wait for 'open', or use connect()"
+    const message =
+      "The WebSocket is not open: readyState is 0 (CONNECTING). Wait for 'open', or use connect()"
     const callback = vi.fn()
     expect(() => socket.send('x', callback)).toThrow(message)
     expect(() => {
@@ -67,19 +67,21 @@ describe('a socket that is still connecting', () => {
     socket.terminate()
   })
 
-  test("a listener for 'open' that throws is an uncaught exception, and the connection is open all the same", async () => {
-    const errors = uncaught()
+  test("closes with 1011 when a listener of 'open' throws", async () => {
+    const escaped = uncaught()
     const { url, next } = await runningServer()
-    const socket = new WebSocket(url)
-    socket.on('open', () => {
-      throw new Error('in a listener')
+    const client = new WebSocket(url)
+    const failure = new Error('in a listener')
+    const errors = vi.fn()
+    client.on('error', errors)
+    client.on('open', () => {
+      throw failure
     })
-    await next()
-    await settled()
-    expect(errors).toEqual([new Error('in a listener')])
-    expect(socket.readyState).toBe(WebSocket.OPEN)
-    const closed = closeOf(socket)
-    socket.close(1000)
-    expect((await closed).code).toBe(1000)
+    const closed = closeOf(client)
+    const { socket } = await next()
+    expect(await closeOf(socket)).toMatchObject({ code: 1011, wasClean: true, initiator: 'remote' })
+    expect(await closed).toMatchObject({ code: 1011, wasClean: true, initiator: 'local', cause: failure })
+    expect(errors.mock.calls).toEqual([[failure]])
+    expect(escaped).toEqual([])
   })
 })

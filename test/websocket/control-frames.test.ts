@@ -34,7 +34,7 @@ test('126 octets are a RangeError', async () => {
   const { client } = await openPair()
   expect(() => {
     client.ping('ü'.repeat(63))
-  }).toThrow(new RangeError('A Ping or Pong holds at most 125 octets; this one has 126'))
+  }).toThrow(new RangeError('A Ping or Pong holds at most 125 bytes; this one has 126'))
   expect(() => {
     client.pong(Buffer.alloc(126))
   }).toThrow(RangeError)
@@ -107,7 +107,7 @@ describe('autoPong', () => {
     expect(frames.map((frame) => frame.opcode)).toEqual([opcode.close])
   })
 
-  test('forgets the answer that waits when the closing handshake begins', async () => {
+  test('sends the answer that waits in front of our Close frame', async () => {
     const { socket, clientEnd, serverEnd } = await memoryPair({ server: { controlFrameRate: false } })
     serverEnd.stall()
     while (socket.send(Buffer.alloc(4000)));
@@ -118,6 +118,7 @@ describe('autoPong', () => {
     serverEnd.release()
     await settled()
     const frames = new FrameReader().push(serverEnd.octets).filter((frame) => frame.opcode > 2)
-    expect(frames.map((frame) => frame.opcode)).toEqual([opcode.close])
+    expect(frames.map((frame) => frame.opcode)).toEqual([opcode.pong, opcode.close])
+    expect(frames[0]?.payload.toString()).toBe('waiting')
   })
 })

@@ -67,7 +67,7 @@ describe('the channels of node:diagnostics_channel', () => {
     const [theirs, ours] = [closeOf(socket), closeOf(client)]
     client.close(4000, 'enough')
     await Promise.all([theirs, ours])
-    const details = { wasClean: true, initiator: 'remote', cause: undefined }
+    const details = { wasClean: true, initiator: 'remote', cause: undefined, dropped: 0 }
     expect(closes.find((message) => message.socket === socket)).toEqual({
       socket,
       code: 4000,

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, WebSocket, type CloseEvent, type ErrorEvent, type MessageEvent } from 'hubwire'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { inbox } from '../support/inbox.js'
@@ -10,6 +10,21 @@ import { rejecting } from '../support/rejecting.js'
 import { runningServer } from '../support/running-server.js'
 import { scriptedServer } from '../support/scripted-server.js'
 import { uncaught } from '../support/uncaught.js'
+
+const HANDLER_FAILED = { name: 'HubwireWarning', code: 'HUBWIRE_HANDLER_FAILED' }
+
+/** The warnings that name a failure, for the rest of the test: those of other tests are not counted. */
+function warningsOf(failure: Error): Error[] {
+  const warnings: Error[] = []
+  const collect = (warning: Error): void => {
+    if (warning.message.endsWith(failure.message)) warnings.push(warning)
+  }
+  process.on('warning', collect)
+  onTestFinished(() => {
+    process.off('warning', collect)
+  })
+  return warnings
+}
 
 describe("WHATWG's interface", () => {
   test('on… attributes get events', async () => {
@@ -227,30 +242,33 @@ describe('messages', () => {
     expect(data.toString()).toBe('short')
   })
 
-  test('a listener that throws is an uncaught exception, and neither it nor others lose a message by it', async () => {
-    const errors = uncaught()
+  test('end with 1011 when a listener throws, and those of other connections go on', async () => {
+    const escaped = uncaught()
     const { running, client, socket } = await openPair()
     const other = await connect(running.url)
     const { socket: otherSocket } = await running.next()
+    const failure = new Error('in a listener')
     const messages: unknown[] = []
+    const failures = vi.fn()
+    running.server.on('error', failures)
     socket.on('message', (data) => {
       messages.push(data)
-      if (data === 'bad') throw new Error('in a listener')
-      socket.send('answer')
       otherSocket.send('to the other')
+      throw failure
     })
-    const answers = inbox(client)
     const others = inbox(other)
+    const closes = Promise.all([closeOf(client), closeOf(socket)])
     client.send('bad')
-    client.send('good')
-    await settled()
-    client.send('and on')
+    client.send('behind')
     expect(await others.next()).toBe('to the other')
-    expect(await answers.next()).toBe('answer')
-    await settled()
-    expect(errors).toEqual([new Error('in a listener')])
-    expect(messages).toContain('and on')
-    expect(messages).toContain('good')
+    const [clientClose, socketClose] = await closes
+    expect(clientClose).toMatchObject({ code: 1011, wasClean: true })
+    expect(socketClose).toMatchObject({ code: 1011, initiator: 'local', cause: failure })
+    otherSocket.send('still')
+    expect(await others.next()).toBe('still')
+    expect(messages).toEqual(['bad'])
+    expect(failures.mock.calls).toEqual([[failure, socket]])
+    expect(escaped).toEqual([])
   })
 })
 
@@ -289,11 +307,12 @@ describe('an async listener that rejects closes its connection with 1011, and no
 
   test("without a listener for 'error' it is a warning of the process", async () => {
     const { client, socket } = await openPair()
-    const warned = once(process, 'warning')
+    const warnings = warningsOf(failure)
     socket.on('message', rejecting(failure))
     client.send('x')
-    expect(await warned).toEqual([failure])
     expect((await closeOf(socket)).cause).toBe(failure)
+    await settled()
+    expect(warnings).toEqual([expect.objectContaining(HANDLER_FAILED)])
   })
 
   test('what it rejects with need not be an Error', async () => {
@@ -307,9 +326,11 @@ describe('an async listener that rejects closes its connection with 1011, and no
   })
 
   test('while the connection closes, or after that, it is only told', async () => {
-    const { client, socket } = await openPair()
+    const { running, client, socket } = await openPair()
     const heard = vi.fn()
+    const told = vi.fn()
     socket.on('error', heard)
+    running.server.on('error', told)
     socket.on('close', rejecting(failure))
     socket.on('message', () => {
       socket.close(4000)
@@ -318,17 +339,26 @@ describe('an async listener that rejects closes its connection with 1011, and no
     client.send('x')
     expect((await closeOf(client)).code).toBe(4000)
     await settled()
-    expect(heard).toHaveBeenCalledTimes(2)
+    // Once it is closed, its own 'error' comes no more.
+    expect(heard.mock.calls).toEqual([[failure]])
+    expect(told.mock.calls).toEqual([
+      [failure, socket],
+      [failure, socket],
+    ])
   })
 
   test("of 'error' it is a warning of the process, and closes nothing", async () => {
     const { client, socket } = await openPair()
-    const warned = once(process, 'warning')
-    socket.on('error', rejecting(new Error('in the listener for errors')))
+    const second = new Error('in the listener for errors')
+    const warnings = warningsOf(second)
+    const heard = vi.fn(rejecting(second))
+    socket.on('error', heard)
     socket.on('message', rejecting(failure))
     client.send('x')
-    expect(await warned).toEqual([new Error('in the listener for errors')])
     expect((await closeOf(socket)).cause).toBe(failure)
+    await settled()
+    expect(warnings).toEqual([expect.objectContaining(HANDLER_FAILED)])
+    expect(heard.mock.calls).toEqual([[failure]])
   })
 
   test('in a client too', async () => {
@@ -339,14 +369,16 @@ describe('an async listener that rejects closes its connection with 1011, and no
     expect((await closeOf(socket)).code).toBe(1011)
   })
 
-  test('of an attempt to connect that failed it is only told', async () => {
+  test('of an attempt to connect that has failed it is a warning', async () => {
     const { url } = await scriptedServer((_request, socket) => socket.end())
     const socket = new WebSocket(url)
     const heard: Error[] = []
+    const warnings = warningsOf(failure)
     socket.on('error', (error) => heard.push(error))
     socket.on('close', rejecting(failure))
     await closeOf(socket)
     await settled()
-    expect(heard.map((error) => error.message)).toEqual(['socket hang up', failure.message])
+    expect(heard.map((error) => error.message)).toEqual(['socket hang up'])
+    expect(warnings).toEqual([expect.objectContaining(HANDLER_FAILED)])
   })
 })

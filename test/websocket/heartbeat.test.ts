@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { openPair } from '../support/open-pair.js'
-import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, pausedClient } from '../support/paused-client.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { opcode } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
@@ -92,6 +92,8 @@ describe('heartbeat', () => {
     socket.on('close', closed)
     expect((await peer.next())?.opcode).toBe(opcode.ping)
     socket.pause()
+    // More than is read ahead of a paused reader: reading stops, and the Pong cannot be seen.
+    peer.write(clientFrame('binary', Buffer.alloc(200_000)))
     const { socket: clock } = await openPair({ server: { heartbeat: { interval: 20, timeout: 1000 } } })
     for (let beats = 0; beats < 8; beats++) await once(clock, 'pong')
     expect(closed).not.toHaveBeenCalled()
