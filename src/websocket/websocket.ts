@@ -365,7 +365,10 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
 
   #holdUntil(promise: Promise<unknown> | undefined): void {
     if (this.#connection === undefined || this.listenerCount('message') > 0) return
-    this.#early ??= new EarlyMessages(this, this.#connection.inbound, promise !== undefined)
+    if (this.#early === undefined) {
+      this.#early = new EarlyMessages(this, this.#connection.inbound, promise !== undefined)
+      this.onceClosed(this.#early.release)
+    }
     if (promise !== undefined) this.#early.waitFor(promise)
   }
 
