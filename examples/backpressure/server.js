@@ -1,6 +1,5 @@
-// Peers that read more slowly than there is to send. At /ws/archive each gets every line, as fast as it reads; at
-// /ws/prices, where only the newest counts, who is too slow misses some of what comes from /ws/publish. PORT and HOST
-// say where to listen.
+// Two ways to serve slow readers. A client of /ws/archive gets every line, as fast as it reads. A client of /ws/prices gets
+// the messages that are sent to /ws/publish, and misses some of them while it is too slow. PORT and HOST set the address.
 import { Readable } from 'node:stream'
 import { Hub, routes } from 'hubwire'
 
@@ -15,7 +14,7 @@ function* lines() {
 function sendArchive(socket) {
   const source = Readable.from(lines())
   source.on('data', (line) => {
-    if (!socket.send(line)) source.pause() // the peer reads more slowly than we
+    if (!socket.send(line)) source.pause() // the peer reads more slowly than we write
   })
   socket.on('drain', () => source.resume())
   source.on('end', () => socket.close(1000))

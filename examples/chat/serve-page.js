@@ -10,16 +10,16 @@ const files = new Map([
 const notFound = {
   status: 404,
   type: 'text/plain; charset=utf-8',
-  body: Buffer.from('There is nothing here.\n'),
+  body: Buffer.from('Not found\n'),
 }
 const notAllowed = {
   ...notFound,
   status: 405,
-  body: Buffer.from('The page can be read, with GET or HEAD.\n'),
+  body: Buffer.from('Use GET or HEAD\n'),
 }
 
 /**
- * Answers a request of plain HTTP with a file of the page, and logs it.
+ * Responds to an HTTP request with a file of the page, and logs the request.
  *
  * @type {import('node:http').RequestListener}
  */

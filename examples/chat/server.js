@@ -1,5 +1,5 @@
-// A chat on one port: the page at /, an echo at /ws/echo, a room at /ws/chat/<room>/.
-// `npm start`, then open http://127.0.0.1:8000/ in two tabs. PORT and HOST say where to listen.
+// A chat on one port: the page at /, an echo at /ws/echo, and rooms at /ws/chat/<room>/. Run `npm start` and open
+// http://127.0.0.1:8000/ in two tabs. PORT and HOST set the address.
 import { createServer } from 'node:http'
 import { Hub, WebSocketServer } from 'hubwire'
 import { servePage } from './serve-page.js'
@@ -10,7 +10,7 @@ const http = createServer(servePage)
 const echo = new WebSocketServer({ server: http, path: '/ws/echo' })
 echo.on('connection', (socket, request) => {
   console.log(`WebSocket ${request.url}`)
-  socket.on('message', (data) => socket.send(data)) // a string leaves as text, a Buffer as binary
+  socket.on('message', (data) => socket.send(data)) // sends a string as text, a Buffer as binary
 })
 
 const hub = new Hub()
@@ -26,7 +26,7 @@ chat.on('connection', (socket, request) => {
     room.broadcast(JSON.stringify({ ...event, member }), { except: socket })
 
   names.set(socket, member)
-  room.add(socket) // it leaves by itself when it closes
+  room.add(socket) // removed automatically when the socket closes
   const members = Array.from(room, (each) => names.get(each))
   reply({ type: 'connection_established', room: socket.params.room, member, members })
   tellOthers({ type: 'member_joined' })
@@ -54,7 +54,7 @@ async function stop() {
 process.once('SIGTERM', () => void stop()).once('SIGINT', () => void stop())
 
 /**
- * What comes from the network is JSON or it is not.
+ * Parses a message. Returns `undefined` if it is not a JSON object.
  *
  * @param {unknown} data
  * @returns {Record<string, unknown> | undefined}

@@ -1,5 +1,5 @@
-// An express application and a WebSocket on one port. POST /login sets a cookie that both of them look at, and what is
-// posted to /news goes to everybody who is connected to /ws/news. PORT and HOST say where to listen.
+// An express application and a WebSocket server on one port. POST /login sets a session cookie that both check. The text
+// posted to /news is sent to all clients of /ws/news. PORT and HOST set the address.
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import express from 'express'
@@ -35,18 +35,18 @@ const news = new WebSocketServer({
   authenticate: (request) => userOf(request) ?? refuse(401, { body: 'Log in first\n' }),
 })
 news.on('connection', (socket) => {
-  hub.group('news').add(socket) // it leaves by itself when it closes
+  hub.group('news').add(socket) // removed automatically when the socket closes
   socket.send(`Welcome, ${socket.user}`)
 })
 
 http.listen(Number(PORT), HOST, () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (http.address())
-  console.log(`The news are at http://${HOST}:${port}/`)
+  console.log(`The news is at http://${HOST}:${port}/`)
 })
 
 async function stop() {
-  http.close() // no more connections; the requests that are there may finish
-  setTimeout(() => http.closeAllConnections(), 10_000).unref() // in that time
+  http.close() // stops accepting connections; pending requests may finish
+  setTimeout(() => http.closeAllConnections(), 10_000).unref() // within 10 s
   await news.shutdown({ code: 1001, reason: 'The server stops', timeout: 10_000 })
 }
 process.once('SIGTERM', () => void stop())

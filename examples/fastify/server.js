@@ -1,5 +1,5 @@
-// A fastify application and WebSockets on one port: rooms at /ws/rooms/<room>, a list of them at /rooms, and what is
-// posted to /rooms/<room> goes to its members. PORT and HOST say where to listen.
+// A fastify application and a WebSocket server on one port: rooms at /ws/rooms/<room>, and their list at /rooms. The text
+// posted to /rooms/<room> is sent to the members of that room. PORT and HOST set the address.
 import { fastify } from 'fastify'
 import { Hub, WebSocketServer } from 'hubwire'
 
@@ -16,12 +16,12 @@ app.post('/rooms/:room', (request) => {
 const webSockets = new WebSocketServer({ server: app.server, path: /^\/ws\/rooms\/(?<room>\w+)$/ })
 webSockets.on('connection', (socket) => {
   const room = hub.group(String(socket.params.room))
-  room.add(socket) // it leaves by itself when it closes
+  room.add(socket) // removed automatically when the socket closes
   socket.send(`${room.size} in ${room.name}`)
   socket.on('message', (data) => room.broadcast(data, { except: socket }))
 })
 
-// Not onClose: fastify calls that when its server has closed, which waits for every WebSocket.
+// Not onClose: fastify calls it after its server has closed, and the server waits for every WebSocket.
 app.addHook('preClose', async () => {
   await webSockets.shutdown({ code: 1001, reason: 'The server stops', timeout: 10_000 })
 })

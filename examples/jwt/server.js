@@ -1,20 +1,20 @@
-// WebSockets for those who have a JSON Web Token (RFC 7519), checked with `jose` before the upgrade: an echo at /ws/echo
-// for programs, which see a 401, and at /ws/page/echo for browsers' pages, which only see a close code.
-// JWT_SECRET is the key of the signatures (HS256); PORT and HOST say where to listen.
+// Authentication with a JSON Web Token (RFC 7519), which `jose` verifies before the upgrade. /ws/echo is for programs and
+// refuses with 401; /ws/page/echo is for web pages, which see a close code but no status. JWT_SECRET is the key of the
+// signatures (HS256). PORT and HOST set the address.
 import { createServer } from 'node:http'
 import { errors, jwtVerify } from 'jose'
 import { bearerToken, cookieToken, queryToken, refuse, subprotocolToken, WebSocketServer } from 'hubwire'
 
 const { HOST = '127.0.0.1', PORT = '8000', JWT_SECRET = '' } = process.env
 const key = new TextEncoder().encode(JWT_SECRET)
-if (key.length < 32) throw new Error('JWT_SECRET must have 32 octets or more (RFC 7518 section 3.2)')
+if (key.length < 32) throw new Error('JWT_SECRET must have at least 32 bytes (RFC 7518 section 3.2)')
 
 /** @param {import('node:http').IncomingMessage} request */
 const tokenOf = (request) =>
   bearerToken(request) ?? // Authorization: Bearer <token>
   subprotocolToken(request, 'jwt.') ?? // new WebSocket(url, ['echo', 'jwt.<token>'])
   cookieToken(request, 'jwt') ??
-  queryToken(request, 'jwt') // proxies log it: for tokens that live for a minute
+  queryToken(request, 'jwt') // proxies log URLs: use tokens that expire within a minute
 
 /**
  * @param {string | undefined} token
@@ -27,7 +27,7 @@ async function verify(token, refusal) {
     const { payload } = await jwtVerify(token, key, checks)
     return { name: String(payload.sub), expires: Number(payload.exp) * 1000 }
   } catch (error) {
-    if (!(error instanceof errors.JOSEError)) throw error // a fault of ours: 500, and the server's 'error'
+    if (!(error instanceof errors.JOSEError)) throw error // our own error: the client gets a 500, the server emits 'error'
     return refusal(error instanceof errors.JWTExpired ? 'The token has expired' : 'The token is not valid')
   }
 }

@@ -1,5 +1,5 @@
-// An echo that gives nobody more than a share, behind a proxy (X-Forwarded-For tells who it is). HEARTBEAT and PATIENCE
-// are milliseconds, PORT and HOST say where to listen.
+// An echo with limits, behind a proxy that sets X-Forwarded-For. HEARTBEAT and PATIENCE are in milliseconds. PORT and HOST
+// set the address.
 import { WebSocketServer } from 'hubwire'
 
 const { HOST = '127.0.0.1', PORT = '8000', HEARTBEAT = '25000', PATIENCE = '20000' } = process.env
@@ -24,6 +24,10 @@ server.on('connection', (socket) => {
   })
 })
 
+server.on('error', (error, socket) => {
+  console.error(`Failed for ${socket?.remoteAddress ?? 'the server'}:`, error)
+})
+
 server.on('listening', () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
   console.log(`The echo is at http://${HOST}:${port}/`)
@@ -36,6 +40,6 @@ async function stop() {
     timeout: 10_000,
     spread: 1000,
   })
-  console.log(`${closed} closed in order, ${terminated} did not answer in time`)
+  console.log(`${closed} closed cleanly, ${terminated} did not answer in time`)
 }
 process.once('SIGTERM', () => void stop())

@@ -2,14 +2,14 @@ import { subscribe } from 'node:diagnostics_channel'
 import { Counter, Gauge, Histogram } from 'prom-client'
 
 /**
- * Registers the metrics of a server. What it counts itself is asked for when Prometheus asks; nothing is counted twice.
+ * Registers the metrics of a server. The server counts them; they are read each time Prometheus asks.
  *
  * @param {import('hubwire').WebSocketServer} server
  */
 export function measure(server) {
   new Gauge({
     name: 'websocket_connections',
-    help: 'Connections that are open',
+    help: 'Open connections',
     collect() {
       this.set(server.stats().connections)
     },
@@ -23,21 +23,26 @@ export function measure(server) {
   })
   new Counter({
     name: 'websocket_accepted_total',
-    help: 'Connections that were accepted',
+    help: 'Accepted connections',
     collect() {
       this.reset()
       this.inc(server.stats().accepted)
     },
   })
   count('messages', 'Whole messages', 'direction', () => server.stats().messages)
-  count('bytes', 'Bytes, opening handshakes included', 'direction', () => server.stats().bytes)
-  count('refused', 'Handshakes that were refused', 'reason', () => server.stats().refused)
-  count('terminated', 'Connections that broke', 'cause', () => server.stats().terminated)
+  count('bytes', 'Bytes of frames', 'direction', () => server.stats().bytes)
+  count('refused', 'Refused handshakes', 'reason', () => server.stats().refused)
+  count(
+    'terminated',
+    'Connections that ended without a closing handshake',
+    'cause',
+    () => server.stats().terminated,
+  )
   measureDurations()
 }
 
 /**
- * A counter for each of the totals that the server keeps under a name of its own.
+ * Registers one counter for several totals, with a label for each of their names.
  *
  * @param {string} name
  * @param {string} help
@@ -56,11 +61,11 @@ function count(name, help, label, totals) {
   })
 }
 
-/** How long connections last, by the code with which they close: of all servers in the process. */
+/** Registers the durations of all connections of the process, by close code. */
 function measureDurations() {
   const durations = new Histogram({
     name: 'websocket_connection_seconds',
-    help: 'How long connections lasted',
+    help: 'Duration of connections',
     labelNames: ['code'],
     buckets: [1, 10, 60, 600, 3600, 86_400],
   })
@@ -71,7 +76,7 @@ function measureDurations() {
   })
   subscribe('hubwire:close', (message) => {
     const { socket, code } = /** @type {import('hubwire').Diagnostics['hubwire:close']} */ (message)
-    const start = starts.get(socket) // none, where `refuse.close` ended it before it was one
+    const start = starts.get(socket) // undefined for a connection that is older than this subscription
     if (start !== undefined) durations.observe({ code }, (performance.now() - start) / 1000)
   })
 }

@@ -1,4 +1,4 @@
-// An echo at /ws/echo, and what its server does at /metrics, for Prometheus. PORT and HOST say where to listen.
+// An echo at /ws/echo, and the metrics of its server at /metrics for Prometheus. PORT and HOST set the address.
 import { createServer } from 'node:http'
 import { WebSocketServer } from 'hubwire'
 import { register } from 'prom-client'

@@ -1,4 +1,4 @@
-// The chat page from vite, with its WebSocket passed on to the chat server, which runs beside it:
+// Serves the chat page with vite, and forwards its WebSocket to the chat server. Run both:
 //   npm start
 //   npx vite --config examples/vite/vite.config.js
 import { fileURLToPath } from 'node:url'

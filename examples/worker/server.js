@@ -1,16 +1,16 @@
-// One worker behind a proxy, on a TCP port or on a unix socket:
+// A worker behind a proxy, on a TCP port or on a unix socket:
 //   node examples/worker/server.js 8000
 //   node examples/worker/server.js /run/hubwire/1.sock
-// docs/deployment.md says how nginx and haproxy find it, and how several of them work together.
+// docs/deployment.md explains how to configure nginx and haproxy, and how to run several workers.
 import { Hub, WebSocketServer } from 'hubwire'
 
 const place = process.argv[2] ?? '8000'
 const where = /^\d+$/.test(place)
   ? { host: '127.0.0.1', port: Number(place) }
-  : { unixPath: place, unixMode: 0o660 } // a socket that a killed worker left behind is removed
+  : { unixPath: place, unixMode: 0o660 } // a stale socket file is removed
 
 const server = new WebSocketServer({ ...where, trustProxy: 1 })
-const everybody = new Hub().group('everybody') // that is: everybody at this worker
+const everybody = new Hub().group('everybody') // all clients of this worker
 
 server.on('connection', (socket) => {
   everybody.add(socket)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Example, type ExampleClient } from '../support/example.js'
 import { refused } from '../support/refused.js'
 
-const JWT_SECRET = 'a secret of thirty-two octets or more'
+const JWT_SECRET = 'a secret of thirty-two bytes or more'
 
 let example: Example
 beforeAll(async () => {
@@ -146,6 +146,6 @@ test('HTTP has nothing here, and a path that nobody serves gets a 404', async ()
 
 test('a key that is too short is refused at the start', async () => {
   await expect(Example.start('jwt', { JWT_SECRET: 'short' })).rejects.toThrow(
-    'JWT_SECRET must have 32 octets',
+    'JWT_SECRET must have at least 32 bytes',
   )
 })

@@ -116,5 +116,5 @@ test('on SIGTERM clients are told one after the other, and the process ends', as
     await client({}, stopping),
     await client({}, stopping),
   )
-  await stopping.program.line(/^3 closed in order, 0 did not answer in time$/)
+  await stopping.program.line(/^3 closed cleanly, 0 did not answer in time$/)
 })

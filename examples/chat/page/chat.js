@@ -1,4 +1,4 @@
-// The chat page. All that comes from others is shown through textContent, so none of it can be markup.
+// The chat page. Everything from other members is shown with textContent, so that it is never parsed as markup.
 import { ReconnectingSocket } from './reconnecting-socket.js'
 
 /** @typedef {import('./reconnecting-socket.js').ChatEvent} ChatEvent */
@@ -17,7 +17,7 @@ const send = element('send', HTMLButtonElement)
 /** @type {ReconnectingSocket | undefined} */
 let socket
 
-/** The room is the fragment of the address, so that a link leads into it; the name stays in this tab. */
+/** The room is the fragment of the URL, so that a link opens it. The name is kept for this tab. */
 function join() {
   room.value = location.hash.slice(1).replace(/\W+/g, '_') || 'lobby'
   name.value ||= history.state?.name ?? `Guest ${100 + Math.floor(Math.random() * 900)}`
@@ -56,7 +56,7 @@ function receive(event) {
 }
 
 /**
- * Others may send whatever JSON there is.
+ * Returns a value as text. Other members may send any JSON value.
  *
  * @param {unknown} value
  */

@@ -1,14 +1,14 @@
-// A WebSocket that comes back. The time before each attempt doubles, and half of it is random: when a
-// server restarts, its clients must not all return in the same instant.
+// A WebSocket that reconnects. The delay before each attempt doubles, and half of it is random, so that the clients of a
+// restarted server do not all reconnect at the same time.
 
 const FIRST_DELAY = 500
 const LONGEST_DELAY = 30_000
-/** A connection that lasted this long has succeeded: the delays start over. */
+/** After a connection has been open for this long, the delays start again from the first. */
 const STABLE_AFTER = 5_000
-/** A script cannot see a protocol ping, so the page asks for a sign of life itself. */
+/** Scripts cannot send or see Ping frames, so the page sends its own message and expects a reply. */
 const PING_EVERY = 15_000
 
-/** @typedef {{ type: string, [key: string]: unknown }} ChatEvent what the server says */
+/** @typedef {{ type: string, [key: string]: unknown }} ChatEvent a message from the server */
 /** @typedef {'connecting' | 'open' | 'waiting'} State */
 
 export class ReconnectingSocket {
@@ -29,7 +29,7 @@ export class ReconnectingSocket {
   /**
    * @param {string} url
    * @param {(event: ChatEvent) => void} onEvent
-   * @param {(state: State, delay: number) => void} onState the delay, in ms, goes with 'waiting'
+   * @param {(state: State, delay: number) => void} onState the delay in ms is for 'waiting'
    */
   constructor(url, onEvent, onState) {
     this.#url = url
@@ -38,13 +38,13 @@ export class ReconnectingSocket {
     this.connect()
   }
 
-  /** Connects at once, whatever delay was running. */
+  /** Connects immediately. Cancels a pending delay. */
   connect() {
     this.close()
     this.#onState('connecting', 0)
     const socket = new WebSocket(this.#url)
     this.#socket = socket
-    // Nothing that a socket still does after close() concerns us: it is no longer the present one.
+    // Ignore the events of a socket that has been replaced or closed.
     socket.onopen = () => socket === this.#socket && this.#opened()
     socket.onmessage = ({ data }) => socket === this.#socket && this.#received(data)
     socket.onclose = () => socket === this.#socket && this.#lost()
@@ -52,7 +52,7 @@ export class ReconnectingSocket {
 
   /**
    * @param {object} action
-   * @returns {boolean} whether it was sent: not while the connection is away
+   * @returns {boolean} whether it was sent; `false` while there is no connection
    */
   send(action) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false
@@ -60,7 +60,7 @@ export class ReconnectingSocket {
     return true
   }
 
-  /** Leaves, and does not come back before connect(). */
+  /** Closes the connection, and does not reconnect until connect() is called. */
   close() {
     clearTimeout(this.#retry)
     clearTimeout(this.#stable)
