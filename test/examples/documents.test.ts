@@ -8,31 +8,31 @@ import { DEFAULT_HANDSHAKE_TIMEOUT } from '#src/server/admission/admission.js'
 const root = new URL('../../', import.meta.url)
 const document = readFileSync(new URL('docs/production.md', root), 'utf8')
 
-/** The lines of a text, whatever their indentation: what is quoted out of a function stands at the margin. */
+/** The lines of a text without their indentation: a block that is quoted from a function begins at the margin. */
 const linesOf = (text: string): string => `\n${text.trim().replaceAll(/[^\S\n]*\n[^\S\n]*/g, '\n')}\n`
 
 const blocks = Array.from(document.matchAll(/^```\w.*\n([^]*?)^```$/gm), ([, text]) => text!)
 
-/** The programs whose tests stand beside this one, file by file. */
+/** The files of the example programs that have a test. */
 const files = readdirSync(new URL('examples/', root), { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.js'))
   .filter((path) => existsSync(new URL(`test/examples/${path.split(/[/\\]/)[0]!}.test.ts`, root)))
   .map((path) => ({ path, text: linesOf(readFileSync(new URL(`examples/${path}`, root), 'utf8')) }))
 
-test('each block of docs/production.md stands in an example that a test runs, to the letter', () => {
+test('quotes each block of docs/production.md exactly from an example that a test runs', () => {
   expect(blocks.length).toBeGreaterThan(10)
   const foreign = blocks.filter((text) => !files.some((file) => file.text.includes(linesOf(text))))
   expect(foreign).toEqual([])
 })
 
-test('the defaults that it names are those of the code', () => {
-  const mebibytes = (octets: number): string => `${octets / 1024 / 1024} MiB`
+test('states the defaults of the code', () => {
+  const mebibytes = (bytes: number): string => `${bytes / 1024 / 1024} MiB`
   const seconds = (milliseconds: number): string => `${milliseconds / 1000} s`
   const { perSecond, burst = perSecond } = DEFAULT_CONTROL_FRAME_RATE
   const named = [
-    `silent for ${seconds(DEFAULT_INTERVAL)} is sent a Ping, and one that is silent for ${seconds(DEFAULT_TIMEOUT)} more is gone`,
+    `silent for ${seconds(DEFAULT_INTERVAL)}, and terminates the connection if the peer is silent for another ${seconds(DEFAULT_TIMEOUT)}`,
     `A message has at most ${mebibytes(DEFAULT_MAX_PAYLOAD)} and ${DEFAULT_MAX_FRAGMENTS.toLocaleString('en')} frames`,
-    `an opening handshake ${seconds(DEFAULT_HANDSHAKE_TIMEOUT)}`,
+    `a handshake may take ${seconds(DEFAULT_HANDSHAKE_TIMEOUT)}`,
     `${burst.toLocaleString('en')} Pings and Pongs at once and ${perSecond} a second`,
     `up to \`maxBufferedAmount\`, ${mebibytes(DEFAULT_MAX_BUFFERED_AMOUNT)}`,
   ]
@@ -40,22 +40,23 @@ test('the defaults that it names are those of the code', () => {
   expect(named.filter((each) => !words.includes(each))).toEqual([])
 })
 
-test('each section of it has a block or a link to where there is one', () => {
+test('has a block in each section, or a link to deployment.md', () => {
   const sections = document.split(/^## /m).slice(1)
   expect(sections.map((section) => section.split('\n')[0])).toEqual([
     'Authentication',
     'Heartbeats',
     'Limits',
     'Backpressure',
+    'Failing handlers',
     'Shutdown',
     'Proxies',
-    'Observability',
+    'Monitoring',
   ])
   const bare = sections.filter((section) => !section.includes('```') && !section.includes('](deployment.md)'))
   expect(bare).toEqual([])
 })
 
-test('each of its links leads somewhere', () => {
+test('links to files and headings that exist', () => {
   const links = Array.from(document.matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g), ([, path, heading]) => ({
     path: path!,
     heading,
