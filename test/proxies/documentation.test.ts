@@ -10,7 +10,7 @@ import { exampleFile } from './example-file.js'
 import { checkSite } from './nginx.js'
 
 const sites = readdirSync(new URL('../../examples/nginx/', import.meta.url))
-/** What docs/deployment.md explains, by the language in which it is fenced there. */
+/** The files that docs/deployment.md quotes, by the language of their blocks. */
 const files: Readonly<Record<string, readonly string[]>> = {
   nginx: sites.map((site) => `nginx/${site}`),
   haproxy: ['haproxy/haproxy.cfg'],
@@ -22,7 +22,7 @@ const blocks = Array.from(document.matchAll(/^```(\w+)\n(.*?)^```$/gms), ([, lan
   text: text!,
 }))
 
-test('each block of docs/deployment.md stands in an example, to the letter', () => {
+test('quotes each block of docs/deployment.md exactly from an example', () => {
   expect(blocks.length).toBeGreaterThan(6)
   const foreign = blocks.filter(
     ({ language, text }) => files[language]?.some((path) => exampleFile(path).includes(text)) !== true,
@@ -30,14 +30,17 @@ test('each block of docs/deployment.md stands in an example, to the letter', () 
   expect(foreign).toEqual([])
 })
 
-test.each([...files.nginx!, ...files.haproxy!, 'vite/vite.config.js'])('each line of %s is in it', (path) => {
-  const lines = exampleFile(path)
-    .split('\n')
-    .filter((line) => !/^\s*(#|\/\/|$)/.test(line))
-  expect(lines.length).toBeGreaterThan(10)
-  const shown = new Set(blocks.flatMap(({ text }) => text.split('\n')))
-  expect(lines.filter((line) => !shown.has(line))).toEqual([])
-})
+test.each([...files.nginx!, ...files.haproxy!, 'vite/vite.config.js'])(
+  'quotes each line of %s in docs/deployment.md',
+  (path) => {
+    const lines = exampleFile(path)
+      .split('\n')
+      .filter((line) => !/^\s*(#|\/\/|$)/.test(line))
+    expect(lines.length).toBeGreaterThan(10)
+    const shown = new Set(blocks.flatMap(({ text }) => text.split('\n')))
+    expect(lines.filter((line) => !shown.has(line))).toEqual([])
+  },
+)
 
 test.each([...files.nginx!, ...files.haproxy!])('%s waits longer than the heartbeat', (path) => {
   const [, seconds] = /^ *(?:proxy_read_timeout|timeout tunnel) (\d+)s;?$/m.exec(exampleFile(path))!
