@@ -165,7 +165,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     if (this.#isFlooded()) return
     if (this.settings.autoPong && this.#closing?.isSent !== true) {
       // A peer that does not read our Pongs gets the latest, when it reads again (RFC 6455 section 5.5.3).
-      if (this.#socket.writableNeedDrain) this.#duePong = payload
+      if (this.#sender.isWaiting || this.#sender.isBusy) this.#duePong = payload
       else this.#sender.sendControl(Opcode.pong, payload)
     }
     this.emit('ping', payload)
@@ -211,6 +211,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.silentLooks = 0
     this.#beat?.readAhead()
     this.#closing?.deadline?.putOff()
+    if (!this.#sender.isWaiting) this.#sendDuePong()
     this.#inbound.regulate(this.#sender.bufferedBytes, this.settings.maxBufferedAmount / 2)
   }
 
@@ -260,7 +261,6 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   drain(): void {
     this.#sender.drain()
-    if (!this.#socket.writableNeedDrain) this.#sendDuePong()
   }
 
   /** FIN. A reader that holds messages back has the time of the closing handshake to take them. */
@@ -324,6 +324,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     const closing = this.#startClosing('local', error)
     closing.isDeaf = true
     if (!closing.isSent) this.#sendClose(closing, encodeClose(CloseCode.internalError))
+    this.#inbound.releaseAll()
   }
 
   #deadline(timeout: number): Deadline {

@@ -48,6 +48,7 @@ export class Inbound implements ShareHolder {
   /** Made with the first Ping or Pong. */
   #controlTokens: TokenBucket | undefined
   #holds = 0
+  #isReleased = false
   #isReading = true
   #waitsForShare = false
   /** The socket has ended, and the owner has not been told. */
@@ -103,6 +104,7 @@ export class Inbound implements ShareHolder {
 
   /** Delivers no more messages until {@link release}; control frames in front of the next message are still read. */
   hold(reason: number): void {
+    if (this.#isReleased) return
     this.#holds |= reason
     this.#decoder.holdMessages()
   }
@@ -114,8 +116,9 @@ export class Inbound implements ShareHolder {
     if (this.#holds === 0) process.nextTick(releaseLater, this)
   }
 
-  /** Goes on at once, whatever the reason was to hold. */
+  /** Goes on at once and for good, whatever reason there is to hold: messages are no longer delivered. */
   releaseAll(): void {
+    this.#isReleased = true
     this.#holds = 0
     this.goOn()
   }

@@ -97,14 +97,24 @@ export class Hub<Socket extends Member = Member> extends EventEmitter<HubEvents<
 
   #reportFailure(failure: unknown, member: Socket): void {
     const error = failure instanceof Error ? failure : new Error(String(failure), { cause: failure })
-    if (this.listenerCount('error') > 0) (this as EventEmitter).emit('error', error, member)
-    else if (!this.#hasWarned) {
-      this.#hasWarned = true
-      process.emitWarning(`A member failed to take a broadcast: ${error.message}`, {
-        type: 'HubwireWarning',
-        code: 'HUBWIRE_MEMBER_FAILED',
-        detail: error.stack ?? error.message,
-      })
+    if (this.listenerCount('error') === 0) this.#warnOnce(error)
+    else {
+      try {
+        ;(this as EventEmitter).emit('error', error, member)
+      } catch (cause) {
+        // The other members still get the broadcast.
+        this.#warnOnce(cause instanceof Error ? cause : new Error(String(cause), { cause }))
+      }
     }
+  }
+
+  #warnOnce(error: Error): void {
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    process.emitWarning(`A member failed to take a broadcast: ${error.message}`, {
+      type: 'HubwireWarning',
+      code: 'HUBWIRE_MEMBER_FAILED',
+      detail: error.stack ?? error.message,
+    })
   }
 }

@@ -92,6 +92,11 @@ export class Outbox implements Flushable {
     return this.#taken + (this.#feed === undefined ? 0 : this.#feed.taken)
   }
 
+  /** Whether the socket has not taken what it was given. */
+  get isWaiting(): boolean {
+    return this.#feed !== undefined && this.#feed.isWaiting
+  }
+
   /** Whether frames must be masked, and so cannot be shared. */
   get isMasked(): boolean {
     return this.#keys !== undefined

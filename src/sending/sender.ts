@@ -92,6 +92,11 @@ export class Sender implements OutboxOwner, WriterOwner {
     return this.#outbox?.taken ?? 0
   }
 
+  /** Whether the socket has not taken what it was given. */
+  get isWaiting(): boolean {
+    return this.#outbox?.isWaiting ?? false
+  }
+
   /** Whether a compression or a Blob is pending. */
   get isBusy(): boolean {
     return this.#writer?.isBusy ?? false

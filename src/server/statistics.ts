@@ -11,7 +11,7 @@ export interface ServerStats {
   accepted: number
   /** Whole messages. A broadcast counts once for each member; messages beyond `messageRate` do not count. */
   messages: { received: number; sent: number }
-  /** The bytes that the sockets of the connections have read and written, including the opening handshakes. */
+  /** The bytes of frames that came, and that the operating system has taken. The opening handshakes are not counted. */
   bytes: { received: number; sent: number }
   /** The bytes that wait for all peers together. */
   bufferedAmount: number

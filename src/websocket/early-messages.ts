@@ -19,14 +19,21 @@ export class EarlyMessages {
   readonly #inbound: Connection['inbound']
   readonly #timer: NodeJS.Timeout
   #pending = 0
+  #isOver = false
 
   /** @param isAtWork - whether there is a promise to {@link waitFor} */
   constructor(socket: EventEmitter, inbound: Connection['inbound'], isAtWork: boolean) {
     this.#socket = socket
     this.#inbound = inbound
     inbound.hold(Hold.early)
-    socket.on('newListener', this.#onNewListener)
+    this.listen()
     this.#timer = setTimeout(this.release, isAtWork ? LONGEST_WORK : LONGEST_WAIT).unref()
+  }
+
+  /** Listens for a consumer; again, if the application has removed all listeners meanwhile. */
+  listen(): void {
+    this.#socket.off('newListener', this.#onNewListener)
+    if (!this.#isOver) this.#socket.on('newListener', this.#onNewListener)
   }
 
   /** Waits for a listener's promise too. */
@@ -39,6 +46,7 @@ export class EarlyMessages {
   }
 
   readonly release = (): void => {
+    this.#isOver = true
     clearTimeout(this.#timer)
     this.#socket.off('newListener', this.#onNewListener)
     this.#inbound.release(Hold.early)

@@ -40,8 +40,14 @@ class MessageIterator implements AsyncIterableIterator<MessageData, undefined, u
     this.#source = source
     this.#setIdle = setIdle
     this.#onOver = onOver
-    source.on('message', this.#onMessage)
+    this.listen()
     this.#idle(true)
+  }
+
+  /** Listens for messages; again, if the application has removed all listeners meanwhile. */
+  listen(): void {
+    this.#source.off('message', this.#onMessage)
+    this.#source.on('message', this.#onMessage)
   }
 
   /** The connection is closed. */
@@ -129,6 +135,11 @@ export class MessageIterators {
     source.onceClosed((code, _reason, details) => {
       for (const iterator of [...this.#open]) iterator.close(code, details)
     })
+  }
+
+  /** See {@link MessageIterator.listen}. */
+  listen(): void {
+    for (const iterator of this.#open) iterator.listen()
   }
 
   create(): AsyncIterableIterator<MessageData, undefined, undefined> {

@@ -21,11 +21,16 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
     },
     write(chunk: string | Buffer, _encoding, callback) {
       whenOpen(socket, () => {
-        socket.send(chunk, (error) => {
-          // Destroyed first, a stream keeps the error to the one who wrote.
-          if (error && !isHeard(duplex)) duplex.destroy()
-          callback(error)
-        })
+        try {
+          socket.send(chunk, (error) => {
+            // Destroyed first, a stream keeps the error to the one who wrote.
+            if (error && !isHeard(duplex)) duplex.destroy()
+            callback(error)
+          })
+        } catch (error) {
+          // In object mode: what cannot be sent.
+          callback(error as Error)
+        }
       })
     },
     final(callback) {
@@ -42,11 +47,11 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
     },
   })
   socket.on('message', (data) => {
-    // Text, or an ArrayBuffer by `binaryType`: streams of octets take neither as they are.
+    // Text, or an ArrayBuffer by `binaryType`: streams of bytes take neither as they are.
     const chunk = duplex.readableObjectMode || Buffer.isBuffer(data) ? data : Buffer.from(data as string)
     if (!duplex.push(chunk)) socket.pause()
   })
-  socket.once('close', (code, _reason, { cause }) => {
+  socket.onceClosed((code, _reason, { cause }) => {
     if (cause === undefined && code !== CloseCode.abnormal) {
       duplex.push(null)
       return
@@ -71,7 +76,7 @@ function whenOpen(socket: WebSocket, action: () => void): void {
 function whenClosed(socket: WebSocket, action: () => void): void {
   if (socket.readyState === socket.CLOSED) action()
   else {
-    socket.once('close', () => {
+    socket.onceClosed(() => {
       action()
     })
   }

@@ -13,7 +13,6 @@ import { encodeClose } from '../protocol/close-codes.js'
 import { MAX_CONTROL_PAYLOAD } from '../protocol/frames.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE } from '../protocol/permessage-deflate.js'
-import type { MessageOptions } from '../sending/message-writer.js'
 import { bindCallback, runLater, type WriteCallback } from '../sending/send-callback.js'
 import { type Payload, toPayload } from '../sending/payload.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
@@ -21,20 +20,11 @@ import type { SlowLimits } from '../sending/slow-limits.js'
 import { Attempt, type WebSocketOptions } from './attempt.js'
 import { EarlyMessages } from './early-messages.js'
 import { type MessageData, MessageIterators } from './message-iterator.js'
+import { messageOptions, type SendOptions } from './send-options.js'
 import { SocketEventTarget } from './socket-event-target.js'
 
 /** What the library publishes on the channels of `node:diagnostics_channel`, by their names. */
 export type Diagnostics = ConnectionDiagnostics<WebSocket>
-
-/** How one message is sent. */
-export interface SendOptions {
-  /** Sends bytes as a binary message (the default for all but strings) or, with `false`, as text. */
-  binary?: boolean
-  /** Compresses it where that was negotiated; `true` by default. `false` keeps secrets out of a shared window (BREACH). */
-  compress?: boolean
-  /** Ends the message; `true` by default. With `false` what is sent next continues it (RFC 6455 section 5.4). */
-  fin?: boolean
-}
 
 /** What a server knows of a connection beyond the handshake. */
 export interface Admission<User> {
@@ -57,8 +47,6 @@ export let failHandler: (webSocket: WebSocket, failure: unknown, isErrorListener
 export let holdUntil: (webSocket: WebSocket, promise?: Promise<unknown>) => void
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
-const TEXT: MessageOptions = { isBinary: false, compress: true, fin: true }
-const BINARY: MessageOptions = { isBinary: true, compress: true, fin: true }
 
 /**
  * One connection in either role: a server's sockets come with its `'connection'` event, a client makes its own with
@@ -159,8 +147,8 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   /**
    * Sends a message.
    *
-   * @param data - text, or bytes in any form. Bytes of 8 KiB and less are copied; longer ones are not, and must stay
-   *   unchanged until the callback
+   * @param data - text, or bytes in any form. Bytes shorter than 16 KiB are copied; longer ones are not, and must
+   *   stay unchanged until the callback
    * @param callback - called without an error when the operating system has taken the bytes, or with the reason why it
    *   will not
    * @returns `false` when more waits than the socket's high-water mark: `'drain'` follows. Also when the connection is
@@ -179,13 +167,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     const payload = data instanceof Blob ? data : toPayload(data)
     const connection = this.#open(callback)
     if (connection === undefined) return false
-    const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
-    const how =
-      options === undefined || options === null
-        ? isBinary
-          ? BINARY
-          : TEXT
-        : { isBinary, compress: options.compress !== false, fin: options.fin !== false }
+    const how = messageOptions(data, options)
     return payload instanceof Blob
       ? connection.sendBlob(payload, how, callback)
       : connection.sendMessage(payload, how, callback)
@@ -265,6 +247,14 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
       this.#whenStarted((connection) => {
         connection.onceClosed(listener)
       })
+  }
+
+  /** Removes the application's listeners. Loops over the messages, and what waits for a consumer, go on. */
+  override removeAllListeners(event?: string | symbol): this {
+    super.removeAllListeners(event)
+    this.#iterators?.listen()
+    this.#early?.listen()
+    return this
   }
 
   /**

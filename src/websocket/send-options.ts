@@ -1,0 +1,21 @@
+import type { MessageOptions } from '../sending/message-writer.js'
+
+/** How one message is sent. */
+export interface SendOptions {
+  /** Sends bytes as a binary message (the default for all but strings) or, with `false`, as text. */
+  binary?: boolean
+  /** Compresses it where that was negotiated; `true` by default. `false` keeps secrets out of a shared window (BREACH). */
+  compress?: boolean
+  /** Ends the message; `true` by default. With `false` what is sent next continues it (RFC 6455 section 5.4). */
+  fin?: boolean
+}
+
+const TEXT: MessageOptions = { isBinary: false, compress: true, fin: true }
+const BINARY: MessageOptions = { isBinary: true, compress: true, fin: true }
+
+/** Completes the options; without any there is no object to make. */
+export function messageOptions(data: unknown, options: SendOptions | null | undefined): MessageOptions {
+  const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
+  if (options === undefined || options === null) return isBinary ? BINARY : TEXT
+  return { isBinary, compress: options.compress !== false, fin: options.fin !== false }
+}
