@@ -90,7 +90,8 @@ export class Inbound implements ShareHolder {
   /** Reads a chunk. It belongs to the decoder from here on. */
   push(chunk: Buffer): void {
     this.bytesReceived += chunk.length
-    const share = takeShare()
+    // Who has used up its share waits for the next round, in however many chunks it sends on.
+    const share = this.#waitsForShare ? this.#decoder.allowance : takeShare()
     this.#decoder.allowance = share
     this.#decoder.push(chunk)
     this.#settle(share)
