@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, Socket, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { type CloseDetails, Hub, type WebSocket, WebSocketServer } from 'hubwire'
@@ -276,12 +276,14 @@ function check(model: Model, subject: Subject): void {
   if (model.isOrderly) expect(subject.delivered.length + details!.dropped).toBe(model.toUs.length)
 
   const { texts, hasClose } = subject.received
+  // When a TCP peer sends to a socket that is closed, the reset discards what the operating system had taken for it.
+  const isSure = model.isOrderly || !(subject.peer instanceof Socket)
   expect(model.toPeer.slice(0, texts.length)).toEqual(texts)
   for (const text of model.toPeer) {
     const results = subject.callbacks.get(text)
     expect(results).toHaveLength(1)
-    // Over TCP a peer that resets may not see what the operating system has taken.
-    if (!results![0] && !subject.peer.errored && subject.peer.readableEnded) expect(texts).toContain(text)
+    if (isSure && !results![0] && !subject.peer.errored && subject.peer.readableEnded)
+      expect(texts).toContain(text)
   }
   if (details!.wasClean && subject.peer.readableEnded) expect(hasClose).toBe(true)
   expect(subject.errors.length).toBeLessThanOrEqual(1)

@@ -35,7 +35,7 @@ describe('origins', () => {
     async (Origin) => {
       const answer = await refused(example.port, { Origin })
       expect(answer.status).toBe(403)
-      expect(answer.body).toContain('option to allow it: origins')
+      expect(answer.body).toContain('To allow it, the server needs the option origins: ')
     },
   )
 })

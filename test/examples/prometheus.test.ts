@@ -35,6 +35,8 @@ async function scrapeByLabel(name: string): Promise<Record<string, number>> {
 interface Connected {
   readonly socket: Socket
   readonly peer: RawPeer
+  /** The bytes of the opening handshake, which are not counted. */
+  readonly handshake: { readonly bytesWritten: number; readonly bytesRead: number }
 }
 
 async function open(): Promise<Connected> {
@@ -42,7 +44,9 @@ async function open(): Promise<Connected> {
   socket.write(handshakeText({}, 'GET /ws/echo HTTP/1.1'))
   const { line, rest } = await readHead(socket)
   expect(line).toBe('HTTP/1.1 101 Switching Protocols')
-  return { socket, peer: new RawPeer(socket, 'client', rest) }
+  const { bytesWritten, bytesRead } = socket
+  const handshake = { bytesWritten, bytesRead: bytesRead - rest.length }
+  return { socket, handshake, peer: new RawPeer(socket, 'client', rest) }
 }
 
 async function echo({ peer }: Connected, ...messages: string[]): Promise<void> {
@@ -85,7 +89,7 @@ describe('after known traffic', () => {
     await echo(third, 'four')
 
     const sum = (count: 'bytesWritten' | 'bytesRead'): number =>
-      clients.reduce((bytes, { socket }) => bytes + socket[count], 0)
+      clients.reduce((bytes, { socket, handshake }) => bytes + socket[count] - handshake[count], 0)
     const samples = await scrape()
     expect(samples).toMatchObject({
       websocket_connections: 2,

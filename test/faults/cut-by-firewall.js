@@ -36,9 +36,21 @@ let beats = 0
 witness.socket.on('pong', () => beats++)
 /** @param {string} name @param {import('hubwire').WebSocket} end */
 async function sayClose(name, end) {
-  const [code, , { wasClean, initiator, cause }] = await once(end, 'close')
-  const octets = request.socket.bytesWritten - before
-  say(name, { code, wasClean, initiator, cause: cause?.code, octets, beats })
+  // Not once() of node:events, which rejects with the 'error' that comes before.
+  await new Promise((resolve) => {
+    end.once('close', (code, _reason, { wasClean, initiator, cause }) => {
+      const bytes = request.socket.bytesWritten - before
+      say(name, {
+        code,
+        wasClean,
+        initiator,
+        cause: /** @type {NodeJS.ErrnoException} */ (cause)?.code,
+        bytes,
+        beats,
+      })
+      resolve(undefined)
+    })
+  })
 }
 await Promise.all([sayClose('server', socket), sayClose('client', client)])
 say('the rest', { witness: witness.socket.readyState, ...server.stats() })

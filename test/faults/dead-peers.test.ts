@@ -118,7 +118,7 @@ test('a connection that a firewall cuts is gone at both ends', async (context) =
   const said = run.lines.map((line) => JSON.parse(line) as { what: string; beats: number })
   const lost = { code: 1006, wasClean: false, initiator: 'local', cause: 'WS_ERR_SILENT_PEER' }
   const server = said.find(({ what }) => what === 'server')
-  expect(server).toMatchObject({ ...lost, octets: PING })
+  expect(server).toMatchObject({ ...lost, bytes: PING })
   expect(server?.beats).toBeLessThanOrEqual(3)
   expect(said.find(({ what }) => what === 'client')).toMatchObject(lost)
   expect(said.at(-1)).toMatchObject({ what: 'the rest', witness: 1, terminated: { WS_ERR_SILENT_PEER: 1 } })
