@@ -56,6 +56,8 @@ export class SocketFeed {
   #flight: Flight | undefined
   /** Whether the next write is expected to complete later, as the last one did. Then it gets a callback. */
   #expectsWait: boolean
+  /** Whether the last write had to wait. */
+  #hasWaited = false
   #isWriting = false
   #isEnding = false
   /** The socket's `write` threw. */
@@ -155,7 +157,7 @@ export class SocketFeed {
   /** Gives the socket one slice, of several pieces or a part of one. */
   #handOver(): void {
     const waiting = this.#waiting!
-    const slice = this.#expectsWait ? SLICE_FOR_SLOW_PEER : SLICE
+    const slice = this.#hasWaited ? SLICE_FOR_SLOW_PEER : SLICE
     let length = 0
     let payload = 0
     const callbacks: SendCallback[] = []
@@ -212,7 +214,7 @@ export class SocketFeed {
       if (callbacks !== undefined) runLater(callbacks, this.#cause, this.#owner)
       return
     }
-    this.#expectsWait = !this.#hasTakenAll()
+    this.#expectsWait = this.#hasWaited = !this.#hasTakenAll()
     if (!this.#expectsWait) {
       this.#take(length, payload, callbacks)
       return

@@ -2,11 +2,11 @@ import { settled, turn } from '../support/event-loop.js'
 import { opcode, type RawFrame } from '../support/raw-frame.js'
 import type { Conversation, ReceivedEvent } from './conversation.js'
 import type { Exchange } from './corpus.js'
-import { octetsOf } from './vocabulary.js'
+import { bytesOf } from './vocabulary.js'
 import type { Expectation, ExpectedEvent, FrameStep, Step } from './vocabulary.js'
 
 function rawFrame(step: FrameStep): RawFrame {
-  return { ...step, payload: octetsOf(step.payload) }
+  return { ...step, payload: bytesOf(step.payload) }
 }
 
 function encode(conversation: Conversation, frames: readonly FrameStep[]): Buffer[] {
@@ -16,7 +16,7 @@ function encode(conversation: Conversation, frames: readonly FrameStep[]): Buffe
 function sameEvent(expected: ExpectedEvent, event: ReceivedEvent | undefined): boolean {
   return (
     event?.kind === expected.kind &&
-    ('payload' in expected ? octetsOf(expected.payload).equals(event.payload) : true)
+    ('payload' in expected ? bytesOf(expected.payload).equals(event.payload) : true)
   )
 }
 
@@ -54,7 +54,7 @@ async function sendFailFast(
   cuts: readonly number[],
 ): Promise<void> {
   const encoded = encode(conversation, frames)
-  const payloadLength = frames.reduce((sum, step) => sum + octetsOf(step.payload).length, 0)
+  const payloadLength = frames.reduce((sum, step) => sum + bytesOf(step.payload).length, 0)
   const parts = cuts.length === 0 ? encoded : cutBytes(Buffer.concat(encoded), payloadLength, cuts)
   const [accepted, wrong, withheld] = parts
   conversation.write(accepted!)

@@ -5,9 +5,9 @@ import type { DeflateRequest } from './negotiation.js'
 /** Bytes as a table writes them: text, bytes, or a pattern repeated up to a length, which is laid out only when sent. */
 export type Payload = string | Buffer | { readonly pattern: Payload; readonly length: number }
 
-export function octetsOf(payload: Payload): Buffer {
+export function bytesOf(payload: Payload): Buffer {
   if (typeof payload === 'string') return Buffer.from(payload)
-  return Buffer.isBuffer(payload) ? payload : Buffer.alloc(payload.length, octetsOf(payload.pattern))
+  return Buffer.isBuffer(payload) ? payload : Buffer.alloc(payload.length, bytesOf(payload.pattern))
 }
 
 export function filled(pattern: Payload, length: number): Payload {
@@ -70,12 +70,12 @@ export function pong(payload: Payload = '', flags?: Flags): FrameStep {
 export function close(code?: number, reason: Payload = ''): FrameStep {
   const status = Buffer.alloc(code === undefined ? 0 : 2)
   if (code !== undefined) status.writeUInt16BE(code)
-  return frame(opcode.close, Buffer.concat([status, octetsOf(reason)]))
+  return frame(opcode.close, Buffer.concat([status, bytesOf(reason)]))
 }
 
 /** A message in frames of at most `size` bytes. */
 export function inFragments(size: number, message: FrameStep): FrameStep[] {
-  const bytes = octetsOf(message.payload)
+  const bytes = bytesOf(message.payload)
   const count = Math.max(1, Math.ceil(bytes.length / size))
   return Array.from({ length: count }, (_, index) => ({
     ...message,

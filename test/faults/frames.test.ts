@@ -15,7 +15,7 @@ import { runningServer } from '../support/running-server.js'
 
 const MEBI = 1024 * 1024
 
-/** A header as a client sends it, with the octets of its length as they are given. */
+/** A header as a client sends it, with the bytes of its length as they are given. */
 function header(first: number, length: number[]): Buffer {
   return Buffer.from([first, 0x80 | length[0]!, ...length.slice(1), 0, 0, 0, 0])
 }
@@ -64,22 +64,22 @@ describe('lengths (CVE-2020-27813, CVE-2026-1528, CVE-2026-54466): the header is
   })
 })
 
-test('no octet goes out that did not come in (CVE-2016-10518, CVE-2026-45736)', async () => {
+test('no byte goes out that did not come in (CVE-2016-10518, CVE-2026-45736)', async () => {
   const poison = 0xa5
   const { client, socket, serverEnd } = await memoryPair()
   const forms = fc.oneof(
     fc.nat({ max: 2 ** 31 }),
     fc.string(),
-    fc.uint8Array({ max: poison - 1 }).map((octets) => {
+    fc.uint8Array({ max: poison - 1 }).map((bytes) => {
       // A view in the middle of memory that is not to be seen.
-      const memory = new Uint8Array(octets.length + 64).fill(poison)
-      memory.set(octets, 32)
-      return memory.subarray(32, 32 + octets.length)
+      const memory = new Uint8Array(bytes.length + 64).fill(poison)
+      memory.set(bytes, 32)
+      return memory.subarray(32, 32 + bytes.length)
     }),
     fc.uint16Array({ max: 0x7f7f }).map((elements) => new Uint16Array(elements)),
     fc.float64Array({ maxLength: 20 }),
-    fc.uint8Array().map((octets) => new DataView(octets.buffer, octets.byteOffset, octets.byteLength)),
-    fc.uint8Array().map((octets) => new Uint8Array(octets).buffer),
+    fc.uint8Array().map((bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+    fc.uint8Array().map((bytes) => new Uint8Array(bytes).buffer),
   )
   const seen = inbox(client)
   await fc.assert(
@@ -89,20 +89,20 @@ test('no octet goes out that did not come in (CVE-2016-10518, CVE-2026-45736)', 
         serverEnd.batches.length = 0
         const expected: Buffer[] = []
         for (const { data, how } of steps) {
-          const octets = ArrayBuffer.isView(data)
+          const bytes = ArrayBuffer.isView(data)
             ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
             : Buffer.from(typeof data === 'number' ? String(data) : (data as string))
-          if (how !== 'send' && octets.length > 125) continue
+          if (how !== 'send' && bytes.length > 125) continue
           if (how === 'send') socket.send(data)
           else if (how === 'ping') socket.ping(data)
           else socket.pong(data)
-          expected.push(Buffer.from(octets))
+          expected.push(Buffer.from(bytes))
         }
         socket.send('end')
         for (let message = await seen.next(); message !== 'end';) message = await seen.next()
-        const frames = new FrameReader().push(serverEnd.octets).slice(0, -1)
+        const frames = new FrameReader().push(serverEnd.bytes).slice(0, -1)
         expect(frames.map(({ payload }) => payload.toString('hex'))).toEqual(
-          expected.map((octets) => octets.toString('hex')),
+          expected.map((bytes) => bytes.toString('hex')),
         )
       },
     ),
@@ -111,10 +111,10 @@ test('no octet goes out that did not come in (CVE-2016-10518, CVE-2026-45736)', 
 })
 
 describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
-  test('131,000 fragments of 1 octet, each in a chunk of its own, hold what they weigh', async () => {
+  test('131,000 fragments of 1 byte, each in a chunk of its own, hold what they weigh', async () => {
     const { socket, serverEnd } = await memoryPair()
     const count = 131_000
-    // As a socket does it, each octet comes in a read buffer of 64 KiB.
+    // As a socket does it, each byte comes in a read buffer of 64 KiB.
     const chunk = (frame: Buffer): Buffer => {
       const memory = Buffer.allocUnsafeSlow(64 * 1024)
       frame.copy(memory)
@@ -152,13 +152,13 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
     expect((await closed).cause).toMatchObject({ code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS' })
   })
 
-  test('a message of maximum size in 1-octet chunks arrives whole', async () => {
+  test('a message of maximum size in 1-byte chunks arrives whole', async () => {
     const limit = 200_000
     const { socket, clientEnd } = await memoryPair({ server: { maxPayload: limit } })
     const payload = Buffer.from(Array.from({ length: limit }, (_, index) => index % 251))
     const message = once(socket, 'message')
-    for (const octet of clientFrame('binary', payload)) {
-      clientEnd.write(Buffer.of(octet))
+    for (const byte of clientFrame('binary', payload)) {
+      clientEnd.write(Buffer.of(byte))
       if (clientEnd.writableNeedDrain) await once(clientEnd, 'drain')
     }
     const [data] = (await message) as [Buffer]
@@ -185,7 +185,7 @@ test('closes with 1008 under a Ping flood of a peer that does not read, with one
   expect(pings.mock.calls.length).toBeLessThan(2000)
   serverEnd.release()
   await settled()
-  const control = new FrameReader().push(serverEnd.octets).filter((frame) => frame.opcode > 2)
+  const control = new FrameReader().push(serverEnd.bytes).filter((frame) => frame.opcode > 2)
   expect(control.map((frame) => frame.opcode)).toEqual([opcode.pong, opcode.close])
   expect(control[1]?.payload.readUInt16BE(0)).toBe(1008)
 })
@@ -267,20 +267,20 @@ describe('bad input ends its own connection, as the RFC says, and no other', () 
     ],
     ['a fragmented control frame', clientFrame('ping', 'x', false), 1002],
     ['an oversized control frame', clientFrame('ping', Buffer.alloc(126)), 1002],
-    ['a Close of one octet', clientFrame('close', 'x'), 1002],
+    ['a Close of one byte', clientFrame('close', 'x'), 1002],
     ['a Close with 1005', clientFrame('close', Buffer.of(0x03, 0xed)), 1002],
     ['a Close with 999', clientFrame('close', Buffer.of(0x03, 0xe7)), 1002],
     ['a Close whose reason is not UTF-8', clientFrame('close', Buffer.of(0x03, 0xe8, 0xff)), 1007],
     ['text that is not UTF-8', clientFrame('text', Buffer.of(0xc0, 0x80)), 1007],
     ['text that ends within a character', clientFrame('text', Buffer.of(0xe2, 0x82)), 1007],
   ]
-  test.each(inputs)('%s', async (_name, octets, code) => {
+  test.each(inputs)('%s', async (_name, bytes, code) => {
     const { running, client, socket } = await openPair()
     const [{ peer }, { socket: bad }] = await Promise.all([openAsClient(running.port), running.next()])
     const closed = closeOf(bad)
     const messages = vi.fn()
     bad.on('message', messages)
-    peer.write(octets)
+    peer.write(bytes)
     const frame = await peer.next()
     expect(frame?.opcode).toBe(opcode.close)
     expect(frame?.payload.readUInt16BE(0)).toBe(code)
@@ -298,7 +298,7 @@ describe('bad input ends its own connection, as the RFC says, and no other', () 
     expect(await once(socket, 'message')).toEqual(['goes on', false])
   })
 
-  test('text fails at its first bad octet, within an unfinished frame', async () => {
+  test('text fails at its first bad byte, within an unfinished frame', async () => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port)
     const frame = clientFrame(
@@ -310,11 +310,11 @@ describe('bad input ends its own connection, as the RFC says, and no other', () 
     peer.destroy()
   })
 
-  test('any octets whatever', async () => {
+  test('any bytes whatever', async () => {
     const { running, client, socket } = await openPair()
-    const octets = fc.uint8Array({ maxLength: 300, size: 'max' })
+    const bytes = fc.uint8Array({ maxLength: 300, size: 'max' })
     await fc.assert(
-      fc.asyncProperty(octets, async (input) => {
+      fc.asyncProperty(bytes, async (input) => {
         const [{ peer }, { socket: bad }] = await Promise.all([openAsClient(running.port), running.next()])
         const closed = closeOf(bad)
         peer.write(Buffer.from(input))
@@ -330,7 +330,7 @@ describe('bad input ends its own connection, as the RFC says, and no other', () 
   })
 })
 
-test('a slow client that sends an octet at a time is served', async () => {
+test('a slow client that sends an byte at a time is served', async () => {
   const { port, server } = await runningServer()
   server.on('connection', (socket) => {
     socket.on('message', (data) => socket.send(data as string))

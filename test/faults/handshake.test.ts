@@ -359,14 +359,14 @@ test('`Connection: keep-alive, Upgrade` is a handshake (undici)', async () => {
 
 test('garbage in place of a request is answered, and the server goes on', async () => {
   const { port } = await runningServer()
-  for (const octets of [
+  for (const bytes of [
     Buffer.alloc(1000, 0xff),
     Buffer.from('\r\n'.repeat(100)),
     Buffer.from([0x16, 3, 1, 2, 0]),
   ]) {
     const raw = connectSocket(port, '127.0.0.1')
     raw.on('error', () => {})
-    raw.end(octets)
+    raw.end(bytes)
     raw.resume()
     await once(raw, 'close')
   }

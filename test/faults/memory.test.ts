@@ -34,7 +34,7 @@ async function openRaw(port: number): Promise<RawPeer> {
   return new RawPeer(socket, 'client', rest)
 }
 
-/** The octets of the process beyond those at the start, and the most that they came to while it ran. */
+/** The bytes of the process beyond those at the start, and the most that they came to while it ran. */
 async function growth(run: (sample: () => void) => Promise<void>): Promise<{ most: number; after: number }> {
   await collectGarbage()
   const before = process.memoryUsage.rss()
@@ -51,15 +51,15 @@ describe('bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
     ['a 10 MiB message of zeros, inflated here and now', 10 * MEBI],
     ['a 100 MiB message of zeros, inflated on the thread pool', 100 * MEBI],
   ])('%s, costs the limit and closes 1009', async (_name, length) => {
-    const octets = bomb(length)
-    expect(octets.length).toBeLessThan(length / 1000 + 100)
+    const bytes = bomb(length)
+    expect(bytes.length).toBeLessThan(length / 1000 + 100)
     const { port, next } = await runningServer({ perMessageDeflate: true })
     const [peer, { socket }] = await Promise.all([openRaw(port), next()])
     const closed = closeOf(socket)
     const messages = vi.fn()
     socket.on('message', messages)
     const { most } = await growth(async (sample) => {
-      peer.write(octets)
+      peer.write(bytes)
       expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1009)
       sample()
     })
@@ -98,14 +98,14 @@ describe('bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
 
   test('the errors that they leave hold nothing of what was inflated', async () => {
     const { port, next } = await runningServer({ perMessageDeflate: true })
-    const octets = bomb(20 * MEBI)
+    const bytes = bomb(20 * MEBI)
     const causes: (Error | undefined)[] = []
     await collectGarbage()
     const before = process.memoryUsage().arrayBuffers
     for (let count = 0; count < 40; count++) {
       const [peer, { socket }] = await Promise.all([openRaw(port), next()])
       const closed = closeOf(socket)
-      peer.write(octets)
+      peer.write(bytes)
       await peer.next()
       peer.destroy()
       causes.push((await closed).cause)

@@ -17,11 +17,11 @@ const BOUND = 256 * KIBI
 
 const content = noise(MESSAGE)
 
-/** A message that tells its place in the order by its first octets, and does not compress. */
+/** A message that tells its place in the order by its first bytes, and does not compress. */
 function numbered(index: number): Buffer {
-  const octets = Buffer.from(content)
-  octets.writeUInt32BE(index, 0)
-  return octets
+  const bytes = Buffer.from(content)
+  bytes.writeUInt32BE(index, 0)
+  return bytes
 }
 
 /** Counts the messages that come, and those that are not the next in the order, or not whole. */

@@ -53,7 +53,7 @@ describe(`${COUNT} clients that send no more than`, () => {
     ['nothing', ''],
     ['half of a line', whole.slice(0, 9)],
     ['half of a request', whole.slice(0, whole.length / 2)],
-    ['all but the last octet of one', whole.slice(0, -1)],
+    ['all but the last byte of one', whole.slice(0, -1)],
   ])('%s are answered 408 and hold no socket, and who comes meanwhile is served', async (_what, begin) => {
     const accepted = acceptedSockets()
     const { server, port, url } = await runningServer({ handshakeTimeout: 100, maxConnections: 1 })
@@ -68,7 +68,7 @@ describe(`${COUNT} clients that send no more than`, () => {
     expect(await closed).toMatchObject({ code: 1000, wasClean: true })
   })
 
-  test('one octet now and then are not spared by that', async () => {
+  test('one byte now and then are not spared by that', async () => {
     const accepted = acceptedSockets()
     const { port } = await runningServer({ handshakeTimeout: 100 })
     const slow = await Promise.all(Array.from({ length: COUNT }, () => openSlow(port, '')))

@@ -32,7 +32,7 @@ function distinct(buffers: Buffer[]): number {
 }
 
 function frames({ serverEnd }: MemoryPair): ReceivedFrame[] {
-  return new FrameReader().push(serverEnd.octets)
+  return new FrameReader().push(serverEnd.bytes)
 }
 
 const long = records(40).toString()
@@ -117,11 +117,11 @@ describe('encoded once', () => {
     for (const { client } of pairs) group.add(client)
     group.broadcast('masked'.repeat(10))
     await settled()
-    const read = pairs.map(({ clientEnd }) => new FrameReader().push(clientEnd.octets))
+    const read = pairs.map(({ clientEnd }) => new FrameReader().push(clientEnd.bytes))
     for (const found of read) {
       expect(found).toMatchObject([{ opcode: 1, masked: true, payload: Buffer.from('masked'.repeat(10)) }])
     }
-    expect(new Set(pairs.map(({ clientEnd }) => clientEnd.octets.toString('hex'))).size).toBe(3)
+    expect(new Set(pairs.map(({ clientEnd }) => clientEnd.bytes.toString('hex'))).size).toBe(3)
   })
 })
 

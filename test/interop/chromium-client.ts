@@ -48,7 +48,7 @@ function openInPage({ url, protocols }: { url: string; protocols: string[] }): I
     if (typeof data === 'string') received.push({ text: data })
     else
       received.push({
-        base64: btoa(Array.from(new Uint8Array(data), (octet) => String.fromCharCode(octet)).join('')),
+        base64: btoa(Array.from(new Uint8Array(data), (byte) => String.fromCharCode(byte)).join('')),
       })
     wake()
   })

@@ -7,7 +7,7 @@ import { pingPayload, splitFragments, type PeerServer } from './peer.js'
 import type { PeerServerProgram } from './run-scenarios.js'
 
 export const hubwireServer: PeerServerProgram = {
-  abilities: new Set(['bare close', 'octets', 'inflate', 'deflate']),
+  abilities: new Set(['bare close', 'bytes', 'inflate', 'deflate']),
   start,
 }
 
@@ -61,7 +61,7 @@ function behave(socket: WebSocket<undefined>, url: URL, request: IncomingMessage
       else socket.close(Number(code), url.searchParams.get('reason') ?? '')
       break
     }
-    case '/octets':
+    case '/bytes':
       socket.on('message', (data) => {
         const received = request.socket.bytesRead
         socket.send(data, {}, () =>

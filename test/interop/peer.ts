@@ -10,8 +10,8 @@ export type Ability =
   | 'bare close'
   /** tells a Close frame without a status from none at all */
   | '1005'
-  /** tells the octets that went over the wire */
-  | 'octets'
+  /** tells the bytes that went over the wire */
+  | 'bytes'
   /** inflates compressed messages */
   | 'inflate'
   /** compresses its own messages */
@@ -50,8 +50,8 @@ export interface PeerClient {
 /**
  * A server behaves by the path of the URL, and keeps how the connection with a certain `id` in the query was closed:
  * `/echo` returns messages; `/fragments` answers any message with a text in fragments; `/ping` sends a ping and,
- * when the pong comes, a text with its payload; `/close?code=&reason=` closes at once; `/octets` answers a message with one
- * just as long, and with a JSON text that says how many octets the two took on the wire; `/refused` is refused. It speaks the
+ * when the pong comes, a text with its payload; `/close?code=&reason=` closes at once; `/bytes` answers a message with one
+ * just as long, and with a JSON text that says how many bytes the two took on the wire; `/refused` is refused. It speaks the
  * subprotocol `superchat`.
  */
 export interface PeerServer {

@@ -185,16 +185,16 @@ export const scenarios: readonly Scenario[] = [
     expected: (agreed) => agreed.extension,
   },
   {
-    id: 'octets',
+    id: 'bytes',
     title: 'what is compressed is short on the wire, and the rest is not',
-    path: '/octets',
-    server: ['octets'],
+    path: '/bytes',
+    server: ['bytes'],
     async observe(connection) {
       const message = 'x'.repeat(1024 * 1024)
       connection.send(message)
       const echo = await connection.nextMessage()
-      const octets = JSON.parse(String(await connection.nextMessage())) as { received: number; sent: number }
-      return [echo === message, octets.received < message.length / 10, octets.sent < message.length / 10]
+      const bytes = JSON.parse(String(await connection.nextMessage())) as { received: number; sent: number }
+      return [echo === message, bytes.received < message.length / 10, bytes.sent < message.length / 10]
     },
     expected: (agreed) => [true, agreed.toServer, agreed.toClient],
   },

@@ -40,7 +40,7 @@ function listenTo(connection: Connection): PeerConnection {
       connection.send(message)
     },
     sendFragments(fragments) {
-      // It cuts a message into pieces of one size only: of 3 octets here, which parts characters.
+      // It cuts a message into pieces of one size only: of 3 bytes here, which parts characters.
       connection.config.fragmentationThreshold = 3
       connection.sendUTF(Buffer.concat(fragments).toString())
     },

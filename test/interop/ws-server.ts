@@ -7,7 +7,7 @@ import { pingPayload, splitFragments, type PeerServer } from './peer.js'
 import type { PeerServerProgram } from './run-scenarios.js'
 
 export const wsServer: PeerServerProgram = {
-  abilities: new Set(['bare close', 'octets', 'inflate', 'deflate']),
+  abilities: new Set(['bare close', 'bytes', 'inflate', 'deflate']),
   start,
 }
 
@@ -66,7 +66,7 @@ function behave(socket: WebSocket, url: URL, request: IncomingMessage): void {
       else socket.close(Number(code), url.searchParams.get('reason') ?? '')
       break
     }
-    case '/octets':
+    case '/bytes':
       socket.on('message', (data: Buffer, binary) => {
         const received = request.socket.bytesRead
         socket.send(data, { binary }, () => {

@@ -1,7 +1,7 @@
 import { Decoder, Opcode } from 'hubwire/protocol'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
+import { clientFrame, type FrameParts, frameBytes } from '../support/frame-bytes.js'
 import { RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode
@@ -80,7 +80,7 @@ describe('hold and release', () => {
 })
 
 describe('what is pushed while the decoder is held (F19)', () => {
-  const FRAME = frameOctets({ opcode: binary, payload: Buffer.alloc(1024) })
+  const FRAME = frameBytes({ opcode: binary, payload: Buffer.alloc(1024) })
 
   /** Counts the bytes that are joined in new Buffers until the test ends. */
   function countJoined(): () => number {
@@ -122,7 +122,7 @@ describe('what is pushed while the decoder is held (F19)', () => {
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'server' })
     const payload = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * index) & 0xff))
-    const bytes = frameOctets({ opcode: binary, payload })
+    const bytes = frameBytes({ opcode: binary, payload })
     decoder.hold()
     for (const chunk of inChunks(bytes, [100])) decoder.push(chunk)
     decoder.release()
@@ -212,7 +212,7 @@ describe('a sink that calls the decoder', () => {
   })
 
   test('leaves a finished decoder if it throws at an error or a Close', () => {
-    for (const bytes of [fromClient({ opcode: close }), frameOctets({ opcode: text })]) {
+    for (const bytes of [fromClient({ opcode: close }), frameBytes({ opcode: text })]) {
       const sink = new RecordingSink(() => {
         throw new Error('The application failed')
       })

@@ -1,7 +1,7 @@
 import { constants, deflateRawSync } from 'node:zlib'
 import { Decoder, MessageInflater, Opcode, type ProtocolError } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
-import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
+import { clientFrame, type FrameParts, frameBytes } from '../support/frame-bytes.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode
@@ -203,7 +203,7 @@ describe('discard (F2)', () => {
     const decoder = new Decoder(new RecordingSink(), { from: 'server' })
     decoder.hold()
     decoder.push(
-      Buffer.concat([frameOctets({ opcode: text, payload: 'one' }), frameOctets({ opcode: binary })]),
+      Buffer.concat([frameBytes({ opcode: text, payload: 'one' }), frameBytes({ opcode: binary })]),
     )
     expect(decoder.discard()).toBe(2)
   })

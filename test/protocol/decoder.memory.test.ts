@@ -1,7 +1,7 @@
 import { Decoder, type DecoderOptions, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, frameOctets } from '../support/frame-octets.js'
+import { clientFrame, frameBytes } from '../support/frame-bytes.js'
 import { collectGarbage, isCollected } from '../support/garbage-collection.js'
 import { RecordingSink } from '../support/recording-sink.js'
 import { noise } from '../support/sample-messages.js'
@@ -128,7 +128,7 @@ test('ends a million empty fragments at maxFragments', () => {
 
 test('holds about the length of a message that arrives byte by byte', async () => {
   const payload = noise(MEBIBYTE)
-  const bytes = frameOctets({ opcode: binary, payload, key: [1, 2, 3, 4] })
+  const bytes = frameBytes({ opcode: binary, payload, key: [1, 2, 3, 4] })
   const { decoder, sink } = reading()
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers

@@ -7,11 +7,11 @@ import {
   arbitraryTraffic,
   expectedOf,
   framesOf,
-  octetsOf,
+  bytesOf,
   type Traffic,
 } from '../support/arbitrary-traffic.js'
 import { inChunks } from '../support/chunks.js'
-import type { FrameParts } from '../support/frame-octets.js'
+import type { FrameParts } from '../support/frame-bytes.js'
 import { describe as describeFound, type Found, RecordingSink } from '../support/recording-sink.js'
 import { DeflatingPeer } from '../support/zlib-peer.js'
 
@@ -48,7 +48,7 @@ describe('whatever one end sends, the other finds', () => {
   test('any messages, fragments, masks, control frames and chunks', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryTraffic, arbitrarySizes, role, async (traffic, sizes, from) => {
-        const bytes = octetsOf(framesOf(traffic), from, traffic.keys)
+        const bytes = bytesOf(framesOf(traffic), from, traffic.keys)
         const expected = transcriptOf(expectedOf(traffic))
         expect(await read(inChunks(bytes, sizes), { from })).toEqual(expected)
         expect(await read([bytes], { from })).toEqual(expected)
@@ -87,7 +87,7 @@ describe('whatever one end sends, the other finds', () => {
             if (index % plain === plain - 1 && plain > 1) continue
             compressed[index] = contextTakeover ? await peer.compress(payload) : compress(payload, windowBits)
           }
-          const bytes = octetsOf(framesOf(traffic, compressed), from, traffic.keys)
+          const bytes = bytesOf(framesOf(traffic, compressed), from, traffic.keys)
           for (const chunks of [inChunks(bytes, sizes), [bytes]]) {
             const inflater = new MessageInflater({ windowBits, contextTakeover })
             expect(await read(chunks, { from }, inflater)).toEqual(transcriptOf(expectedOf(traffic)))
@@ -101,7 +101,7 @@ describe('whatever one end sends, the other finds', () => {
   test('whatever stops reading: hold after each event, or an allowance', () => {
     fc.assert(
       fc.property(arbitraryTraffic, arbitrarySizes, role, (traffic, sizes, from) => {
-        const chunks = inChunks(octetsOf(framesOf(traffic), from, traffic.keys), sizes)
+        const chunks = inChunks(bytesOf(framesOf(traffic), from, traffic.keys), sizes)
         const sink: RecordingSink = new RecordingSink(() => {
           decoder.hold()
         })
@@ -123,7 +123,7 @@ describe('whatever one end sends, the other finds', () => {
         role,
         fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1 }),
         (traffic, sizes, from, allowances) => {
-          const chunks = inChunks(octetsOf(framesOf(traffic), from, traffic.keys), sizes)
+          const chunks = inChunks(bytesOf(framesOf(traffic), from, traffic.keys), sizes)
           const sink = new RecordingSink()
           const decoder = new Decoder(sink, { from })
           let turn = 0
@@ -195,7 +195,7 @@ function changedTraffic([traffic, from, changes]: [Traffic, 'client' | 'server',
   Buffer,
   'client' | 'server',
 ] {
-  return [changed(octetsOf(framesOf(traffic), from, traffic.keys), changes), from]
+  return [changed(bytesOf(framesOf(traffic), from, traffic.keys), changes), from]
 }
 
 /** Bytes that look like frames more often than by chance. */
@@ -247,7 +247,7 @@ describe('whatever comes in', () => {
     await fc.assert(
       fc.asyncProperty(arbitraryTraffic, wild, arbitrarySizes, role, async (traffic, bytes, sizes, from) => {
         const open = { ...traffic, close: undefined }
-        const all = Buffer.concat([octetsOf(framesOf(open), from, traffic.keys), bytes])
+        const all = Buffer.concat([bytesOf(framesOf(open), from, traffic.keys), bytes])
         const expected = transcriptOf(expectedOf(open))
         const found = await read(inChunks(all, sizes), { from })
         expect(found.slice(0, expected.length)).toEqual(expected)
@@ -285,7 +285,7 @@ describe('whatever comes in', () => {
         strictness,
         async (traffic, changes, sizes, options) => {
           const compressed = traffic.sendings.map(({ payload }) => compress(payload, 15))
-          const bytes = changed(octetsOf(framesOf(traffic, compressed), 'client', traffic.keys), changes)
+          const bytes = changed(bytesOf(framesOf(traffic, compressed), 'client', traffic.keys), changes)
           const found = async (chunks: readonly Buffer[]): Promise<string[]> =>
             read(
               chunks,

@@ -2,7 +2,7 @@ import { constants } from 'node:buffer'
 import { Decoder, type DecoderOptions, encodeFrame, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
+import { clientFrame, type FrameParts, frameBytes } from '../support/frame-bytes.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 import { noise } from '../support/sample-messages.js'
 
@@ -21,7 +21,7 @@ function fromClient(...frames: readonly FrameParts[]): Buffer {
 }
 
 function fromServer(...frames: readonly FrameParts[]): Buffer {
-  return Buffer.concat(frames.map((parts) => frameOctets(parts)))
+  return Buffer.concat(frames.map((parts) => frameBytes(parts)))
 }
 
 /** A conversation with everything in it that may be. */

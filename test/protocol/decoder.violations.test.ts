@@ -1,7 +1,7 @@
 import { Decoder, type DecoderOptions, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, type FrameParts, frameOctets } from '../support/frame-octets.js'
+import { clientFrame, type FrameParts, frameBytes } from '../support/frame-bytes.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode
@@ -46,8 +46,8 @@ const VIOLATIONS: readonly [name: string, bytes: Buffer, error: readonly unknown
   ['a fragmented Ping', fromClient({ opcode: ping, fin: false }), FIN],
   ['a fragmented Pong', fromClient({ opcode: pong, fin: false }), FIN],
   ['a fragmented Close', fromClient({ opcode: close, fin: false }), FIN],
-  ['no mask', frameOctets({ opcode: text, payload: 'x' }), ['WS_ERR_EXPECTED_MASK', 1002]],
-  ['no mask in a Ping', frameOctets({ opcode: ping }), ['WS_ERR_EXPECTED_MASK', 1002]],
+  ['no mask', frameBytes({ opcode: text, payload: 'x' }), ['WS_ERR_EXPECTED_MASK', 1002]],
+  ['no mask in a Ping', frameBytes({ opcode: ping }), ['WS_ERR_EXPECTED_MASK', 1002]],
   ['a Ping of 126 bytes', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), CONTROL_LENGTH],
   ['a Pong of 70,000 bytes', fromClient({ opcode: pong, payload: 'x'.repeat(70_000) }), CONTROL_LENGTH],
   ['a Ping of few bytes in 16 bits', fromClient({ opcode: ping, payload: 'x', form: 16 }), CONTROL_LENGTH],
@@ -150,7 +150,7 @@ describe('as early as can be', () => {
 
   test.each<[string, Buffer, number]>([
     ['a reserved opcode with the second byte', fromClient({ opcode: 3, payload: 'payload' }), 2],
-    ['no mask with the second byte', frameOctets({ opcode: text, payload: 'payload' }), 2],
+    ['no mask with the second byte', frameBytes({ opcode: text, payload: 'payload' }), 2],
     ['a long Ping with the second byte', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), 2],
     ['a length in too many bytes with the length', fromClient({ opcode: text, form: 16 }), 4],
     ['2^63 bytes with the length', fromClient({ opcode: text, length: 2n ** 63n }), 10],

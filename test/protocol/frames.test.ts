@@ -2,7 +2,7 @@ import { encodeFrame, headerLength, Opcode, writeHeader } from 'hubwire/protocol
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MAX_HEADER_LENGTH, payloadStart, writeMaskingKey } from '#src/protocol/frames.js'
-import { frameOctets } from '../support/frame-octets.js'
+import { frameBytes } from '../support/frame-bytes.js'
 
 const KEY = [0x37, 0xfa, 0x21, 0x3d]
 
@@ -46,7 +46,7 @@ describe('encodeFrame', () => {
     for (const key of [undefined, KEY]) {
       const maskingKey = key === undefined ? {} : { maskingKey: Buffer.from(key) }
       const frame = encodeFrame(payload, { opcode: Opcode.binary, ...maskingKey })
-      expect(frame.equals(frameOctets({ opcode: Opcode.binary, payload, key }))).toBe(true)
+      expect(frame.equals(frameBytes({ opcode: Opcode.binary, payload, key }))).toBe(true)
     }
   })
 
@@ -65,7 +65,7 @@ describe('encodeFrame', () => {
 
   test('counts text in bytes of UTF-8, and a lone surrogate as U+FFFD', () => {
     expect(encodeFrame('κόσμε\u{1f600}\ud800', { opcode: Opcode.text })).toEqual(
-      frameOctets({ opcode: Opcode.text, payload: 'κόσμε\u{1f600}\ufffd' }),
+      frameBytes({ opcode: Opcode.text, payload: 'κόσμε\u{1f600}\ufffd' }),
     )
   })
 
@@ -85,7 +85,7 @@ describe('encodeFrame', () => {
       fc.property(payload, options, (payload, { opcode, fin, rsv1, key }) => {
         const maskingKey = key === undefined ? {} : { maskingKey: Uint8Array.from(key) }
         const frame = encodeFrame(payload, { opcode, fin, rsv1, ...maskingKey })
-        const expected = frameOctets({ opcode, payload, fin, rsv: rsv1 ? 4 : 0, key })
+        const expected = frameBytes({ opcode, payload, fin, rsv: rsv1 ? 4 : 0, key })
         expect(frame.toString('hex')).toBe(expected.toString('hex'))
       }),
     )
@@ -116,7 +116,7 @@ describe('writeHeader', () => {
     const target = Buffer.alloc(30, 0xee)
     const end = writeHeader(target, 7, 0x82, length, false)
     expect(end - 7).toBe(headerLength(length))
-    const expected = frameOctets({ opcode: Opcode.binary, length: BigInt(length) })
+    const expected = frameBytes({ opcode: Opcode.binary, length: BigInt(length) })
     expect(target.subarray(7, end)).toEqual(expected)
     expect(target.subarray(0, 7).every((byte) => byte === 0xee)).toBe(true)
     expect(target.subarray(end).every((byte) => byte === 0xee)).toBe(true)

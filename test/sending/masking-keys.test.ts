@@ -24,7 +24,7 @@ describe('random masking keys', () => {
     const { client, clientEnd } = await memoryPair()
     for (let sent = 0; sent < 100; sent++) client.send('the same')
     await settled()
-    const bytes = clientEnd.octets
+    const bytes = clientEnd.bytes
     const frames = Array.from({ length: 100 }, (_, index) => bytes.subarray(index * 14, index * 14 + 14))
     expect(new Set(frames.map((frame) => frame.subarray(2, 6).toString('hex'))).size).toBe(100)
     expect(new Set(frames.map((frame) => frame.subarray(6).toString('hex'))).size).toBe(100)
@@ -52,6 +52,6 @@ describe('keys for tests', () => {
     client.send('Hello')
     await settled()
     // The example of RFC 6455 section 5.7.
-    expect(clientEnd.octets.toString('hex')).toBe('818537fa213d7f9f4d5158')
+    expect(clientEnd.bytes.toString('hex')).toBe('818537fa213d7f9f4d5158')
   })
 })

@@ -159,7 +159,7 @@ describe('a message that cannot be made', () => {
     await settled()
     expect(callback.mock.calls).toEqual([[cause], [cause]])
     expect(received).not.toHaveBeenCalled()
-    expect(texts(serverEnd.octets)).toEqual(['A'])
+    expect(texts(serverEnd.bytes)).toEqual(['A'])
   })
 
   test('fails the connection when zlib fails (F4)', async () => {

@@ -7,12 +7,12 @@ import { FrameReader, type ReceivedFrame } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 
-function read(octets: Buffer): ReceivedFrame[] {
-  return new FrameReader().push(octets)
+function read(bytes: Buffer): ReceivedFrame[] {
+  return new FrameReader().push(bytes)
 }
 
-function texts(octets: Buffer): string[] {
-  return read(octets).map(({ payload }) => payload.toString())
+function texts(bytes: Buffer): string[] {
+  return read(bytes).map(({ payload }) => payload.toString())
 }
 
 describe('what is sent in one turn', () => {
@@ -30,7 +30,7 @@ describe('what is sent in one turn', () => {
     for (const end of [clientEnd, serverEnd]) {
       expect(end.batches[0]!.length).toBeGreaterThan(sent.length)
       // The Pongs for the peer's Pings stand behind it.
-      const frames = read(end.octets).slice(0, sent.length * 3)
+      const frames = read(end.bytes).slice(0, sent.length * 3)
       expect(frames.map(({ opcode, payload }) => [opcode, payload.length])).toEqual(
         sent.flatMap((length) => [
           [1, length],
@@ -49,7 +49,7 @@ describe('what is sent in one turn', () => {
     for (let sent = 0; sent < 50; sent++) socket.send(Buffer.alloc(10_000, sent))
     await settled()
     expect(serverEnd.batches.length).toBe(1)
-    const frames = read(serverEnd.octets)
+    const frames = read(serverEnd.bytes)
     expect(frames.length).toBe(50)
     expect(frames.every(({ payload }, index) => payload.equals(Buffer.alloc(10_000, index)))).toBe(true)
   })
@@ -62,7 +62,7 @@ describe('what is sent in one turn', () => {
     await settled()
     for (const [index, { serverEnd }] of pairs.entries()) {
       expect(serverEnd.batches.length).toBe(1)
-      expect(texts(serverEnd.octets)).toEqual(Array.from({ length: 20 }, (_, sent) => `${index} ${sent}`))
+      expect(texts(serverEnd.bytes)).toEqual(Array.from({ length: 20 }, (_, sent) => `${index} ${sent}`))
     }
   })
 
@@ -76,7 +76,7 @@ describe('what is sent in one turn', () => {
     await settled()
     expect(one.serverEnd.batches.length).toBe(1)
     expect(other.serverEnd.batches.length).toBe(1)
-    expect(texts(other.serverEnd.octets)).toEqual(
+    expect(texts(other.serverEnd.bytes)).toEqual(
       Array.from({ length: 10 }, (_, sent) => `to another ${sent}`),
     )
   })
@@ -100,14 +100,14 @@ describe('what is sent in one turn', () => {
 })
 
 describe('text', () => {
-  // Units, octets: the length of the header is guessed from the units, and moved when the octets are more.
+  // Units, bytes: the length of the header is guessed from the units, and moved when the bytes are more.
   test.each([
     ['ASCII', 'a', 1],
-    ['two octets', 'ü', 2],
-    ['three octets', '€', 3],
+    ['two bytes', 'ü', 2],
+    ['three bytes', '€', 3],
     ['surrogate pairs', '🙂', 4],
     ['mixed', 'aü€🙂', 10],
-  ])('of %s at every length around a change of the header', async (_name, character, octets) => {
+  ])('of %s at every length around a change of the header', async (_name, character, bytes) => {
     const { client, socket, clientEnd, serverEnd } = await memoryPair()
     const counts = [
       1, 2, 12, 13, 31, 32, 41, 42, 43, 62, 63, 64, 125, 126, 127, 681, 683, 1024, 2047, 2048, 2049,
@@ -120,9 +120,9 @@ describe('text', () => {
     }
     await settled()
     for (const end of [serverEnd, clientEnd]) {
-      const frames = read(end.octets)
+      const frames = read(end.bytes)
       expect(frames.map(({ payload }) => payload.length)).toEqual(
-        [...counts, ...long].map((count) => count * octets),
+        [...counts, ...long].map((count) => count * bytes),
       )
       expect(frames.every(({ minimalLength }) => minimalLength)).toBe(true)
       expect(frames.every(({ payload }, index) => payload.toString() === sent[index])).toBe(true)
@@ -134,7 +134,7 @@ describe('text', () => {
     const sent = ['\ud800', 'a\udc00b', '\ud800'.repeat(100), '\udfff'.repeat(3000), '\ud83d'.repeat(10_000)]
     for (const text of sent) socket.send(text)
     await settled()
-    expect(texts(serverEnd.octets)).toEqual(sent.map((text) => text.replace(/[\ud800-\udfff]/g, '\ufffd')))
+    expect(texts(serverEnd.bytes)).toEqual(sent.map((text) => text.replace(/[\ud800-\udfff]/g, '\ufffd')))
   })
 })
 
@@ -162,7 +162,7 @@ describe('long payloads', () => {
     await settled()
     expect(data.equals(Buffer.alloc(40_000, 'long'))).toBe(true)
     expect(clientEnd.batches.flat().some(({ buffer }) => buffer === data.buffer)).toBe(false)
-    expect(read(clientEnd.octets)).toMatchObject([{ masked: true, payload: data }])
+    expect(read(clientEnd.bytes)).toMatchObject([{ masked: true, payload: data }])
   })
 })
 

@@ -58,7 +58,7 @@ test('bytes are handed out once: nothing that is written lies where something el
   expect(new Set(places.map(({ memory }) => memory)).size).toBeGreaterThan(10)
   expect(overlapping(places)).toEqual([])
   for (const [index, { serverEnd }] of pairs.entries()) {
-    const texts = new FrameReader().push(serverEnd.octets).map(({ payload }) => payload.toString())
+    const texts = new FrameReader().push(serverEnd.bytes).map(({ payload }) => payload.toString())
     expect(texts.join('\n') === expected[index]!.join('\n')).toBe(true)
   }
 })
@@ -86,7 +86,7 @@ test('what waits for a slow reader is not written over, and is its own', async (
       for (const { serverEnd } of pairs) serverEnd.release()
       await settled()
       for (const [who, { serverEnd, socket }] of pairs.entries()) {
-        const texts = new FrameReader().push(serverEnd.octets).map(({ payload }) => payload.toString())
+        const texts = new FrameReader().push(serverEnd.bytes).map(({ payload }) => payload.toString())
         expect(texts.join('\n') === expected[who]!.join('\n')).toBe(true)
         expect(socket.bufferedAmount).toBe(0)
       }
@@ -116,5 +116,5 @@ test('a few bytes behind a slow reader do not hold a slab each', async () => {
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2_000_000)
   slow.serverEnd.release()
   await settled()
-  expect(new FrameReader().push(slow.serverEnd.octets)).toHaveLength(101)
+  expect(new FrameReader().push(slow.serverEnd.bytes)).toHaveLength(101)
 })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type FrameParts, frameOctets } from './frame-octets.js'
+import { type FrameParts, frameBytes } from './frame-bytes.js'
 import type { Found } from './recording-sink.js'
 
 /** A message as an application has it. */
@@ -34,8 +34,8 @@ const characters = fc.constantFrom(
   '\u{10000}',
   '\u{10ffff}',
 )
-const octet = fc.nat(255)
-const octets = (most: number): fc.Arbitrary<Buffer> =>
+const byte = fc.nat(255)
+const bytes = (most: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ maxLength: most, size: 'max' }).map((array) => Buffer.from(array))
 
 /** Short as most are, and now and then so long that the next form of the header is needed. */
@@ -50,11 +50,11 @@ const text = fc.oneof(
   },
 )
 const binary = fc.oneof(
-  { weight: 9, arbitrary: octets(150) },
+  { weight: 9, arbitrary: bytes(150) },
   {
     weight: 1,
     arbitrary: fc
-      .tuple(octets(9), fc.nat(9000))
+      .tuple(bytes(9), fc.nat(9000))
       .map(([part, times]) => Buffer.alloc(part.length * times, part)),
   },
 )
@@ -65,7 +65,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
 
 const control: fc.Arbitrary<FrameParts> = fc.record({
   opcode: fc.constantFrom(9, 10),
-  payload: fc.oneof(octets(10), octets(125)),
+  payload: fc.oneof(bytes(10), bytes(125)),
 })
 
 const sending: fc.Arbitrary<Sending> = fc
@@ -86,7 +86,7 @@ const close: fc.Arbitrary<FrameParts> = fc
 export const arbitraryTraffic: fc.Arbitrary<Traffic> = fc.record({
   sendings: fc.array(sending, { maxLength: 6 }),
   close: fc.option(close, { nil: undefined }),
-  keys: fc.array(fc.array(octet, { minLength: 4, maxLength: 4 }), { minLength: 1, maxLength: 5 }),
+  keys: fc.array(fc.array(byte, { minLength: 4, maxLength: 4 }), { minLength: 1, maxLength: 5 }),
 })
 
 /** The sizes of chunks, to be used in turn: small, large, and all between. */
@@ -129,15 +129,15 @@ export function framesOf(traffic: Traffic, compressed?: readonly Buffer[]): Fram
   return traffic.close === undefined ? frames : [...frames, traffic.close]
 }
 
-/** The octets of frames, each masked with the next of the keys where a client sends them. */
-export function octetsOf(
+/** The bytes of frames, each masked with the next of the keys where a client sends them. */
+export function bytesOf(
   frames: readonly FrameParts[],
   from: 'client' | 'server',
   keys: Traffic['keys'],
 ): Buffer {
   return Buffer.concat(
     frames.map((frame, index) =>
-      frameOctets(from === 'client' ? { ...frame, key: keys[index % keys.length] } : frame),
+      frameBytes(from === 'client' ? { ...frame, key: keys[index % keys.length] } : frame),
     ),
   )
 }
@@ -157,6 +157,6 @@ function controlFound({ opcode, payload }: FrameParts): Found {
 }
 
 function closeFound({ payload }: FrameParts): Found {
-  const octets = payload as Buffer
-  return { close: [octets.readUInt16BE(), octets.subarray(2).toString()] }
+  const bytes = payload as Buffer
+  return { close: [bytes.readUInt16BE(), bytes.subarray(2).toString()] }
 }

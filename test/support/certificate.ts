@@ -57,9 +57,9 @@ export function makeCertificate(): Certificate {
     der(0xa3, der(SEQUENCE, der(SEQUENCE, SUBJECT_ALT_NAME, der(OCTET_STRING, names)))),
   )
   const signature = der(BIT_STRING, Buffer.of(0), sign(null, toSign, privateKey))
-  const octets = der(SEQUENCE, toSign, ED25519, signature).toString('base64')
+  const bytes = der(SEQUENCE, toSign, ED25519, signature).toString('base64')
   return {
     key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
-    cert: `-----BEGIN CERTIFICATE-----\n${octets.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
+    cert: `-----BEGIN CERTIFICATE-----\n${bytes.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
   }
 }

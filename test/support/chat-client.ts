@@ -38,7 +38,7 @@ export class ChatClient {
     return client
   }
 
-  /** A string leaves as it is, octets as binary, anything else as JSON. */
+  /** A string leaves as it is, bytes as binary, anything else as JSON. */
   send(message: string | Uint8Array | object): void {
     const plain = typeof message === 'string' || message instanceof Uint8Array
     this.#socket.send(plain ? message : JSON.stringify(message))

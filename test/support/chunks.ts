@@ -1,15 +1,15 @@
 /**
- * Cuts octets into chunks of these sizes, taken in turn and over again. Each chunk is memory of its own and starts at
+ * Cuts bytes into chunks of these sizes, taken in turn and over again. Each chunk is memory of its own and starts at
  * another offset in it, as a chunk from a socket or a TLS record may.
  */
-export function inChunks(octets: Uint8Array, sizes: readonly number[]): Buffer[] {
+export function inChunks(bytes: Uint8Array, sizes: readonly number[]): Buffer[] {
   const chunks: Buffer[] = []
   let start = 0
-  for (let turn = 0; start < octets.length; turn++) {
-    const end = Math.min(octets.length, start + sizes[turn % sizes.length]!)
+  for (let turn = 0; start < bytes.length; turn++) {
+    const end = Math.min(bytes.length, start + sizes[turn % sizes.length]!)
     const margin = turn % 9
     const memory = Buffer.alloc(margin + end - start)
-    memory.set(octets.subarray(start, end), margin)
+    memory.set(bytes.subarray(start, end), margin)
     chunks.push(memory.subarray(margin))
     start = end
   }

@@ -13,18 +13,18 @@ export interface FrameParts {
   readonly form?: 7 | 16 | 64
 }
 
-/** The octets of a frame, by the letter and slowly: nothing here is the library's. */
-export function frameOctets(parts: FrameParts): Buffer {
+/** The bytes of a frame, by the letter and slowly: nothing here is the library's. */
+export function frameBytes(parts: FrameParts): Buffer {
   const { opcode, payload = '', fin = true, rsv = 0, key } = parts
-  const octets = Buffer.from(payload as string)
-  const length = parts.length ?? BigInt(octets.length)
+  const bytes = Buffer.from(payload as string)
+  const length = parts.length ?? BigInt(bytes.length)
   const form = parts.form ?? (length < 126n ? 7 : length < 65_536n ? 16 : 64)
   const extended = Buffer.alloc(form === 7 ? 0 : form / 8)
   if (form === 16) extended.writeUInt16BE(Number(length))
   if (form === 64) extended.writeBigUInt64BE(length)
   const short = form === 7 ? Number(length) : form === 16 ? 126 : 127
   const header = [(fin ? 0x80 : 0) | (rsv << 4) | opcode, (key === undefined ? 0 : 0x80) | short, ...extended]
-  return Buffer.from([...header, ...(key ?? []), ...masked(octets, key)])
+  return Buffer.from([...header, ...(key ?? []), ...masked(bytes, key)])
 }
 
 /** The key of the example in RFC 6455 section 5.7. */
@@ -32,9 +32,9 @@ const EXAMPLE_KEY = [0x37, 0xfa, 0x21, 0x3d]
 
 /** A frame as a client sends it: masked. */
 export function clientFrame(parts: FrameParts): Buffer {
-  return frameOctets({ key: EXAMPLE_KEY, ...parts })
+  return frameBytes({ key: EXAMPLE_KEY, ...parts })
 }
 
-function masked(octets: Buffer, key: readonly number[] | undefined): Uint8Array {
-  return key === undefined ? octets : octets.map((octet, index) => octet ^ key[index % 4]!)
+function masked(bytes: Buffer, key: readonly number[] | undefined): Uint8Array {
+  return key === undefined ? bytes : bytes.map((byte, index) => byte ^ key[index % 4]!)
 }

@@ -25,7 +25,7 @@ export class MemoryDuplex extends Duplex {
   }
 
   /** All that left. */
-  get octets(): Buffer {
+  get bytes(): Buffer {
     return Buffer.concat(this.batches.flat())
   }
 

@@ -19,11 +19,11 @@ export interface ReceivedFrame extends RawFrame {
   readonly minimalLength: boolean
 }
 
-function maskInPlace(octets: Buffer, key: Buffer): void {
+function maskInPlace(bytes: Buffer, key: Buffer): void {
   const [first = 0, second = 0, third = 0, fourth = 0] = key
   const keys = [first, second, third, fourth]
-  for (let index = 0; index < octets.length; index++) {
-    octets[index] = (octets[index] ?? 0) ^ (keys[index & 3] ?? 0)
+  for (let index = 0; index < bytes.length; index++) {
+    bytes[index] = (bytes[index] ?? 0) ^ (keys[index & 3] ?? 0)
   }
 }
 
@@ -40,7 +40,7 @@ function encodeLength(length: number): Buffer {
   return extended
 }
 
-/** The octets of one frame, masked with a key of its own if `masked`. */
+/** The bytes of one frame, masked with a key of its own if `masked`. */
 export function encodeFrame(frame: RawFrame, masked: boolean): Buffer {
   const length = encodeLength(frame.payload.length)
   length[0] = (length[0] ?? 0) | (masked ? 0x80 : 0)
@@ -62,17 +62,17 @@ interface Header {
   readonly length: number
 }
 
-function readHeader(octets: Buffer): Header | undefined {
-  if (octets.length < 2) return undefined
-  const start = octets.readUInt8(0)
-  const second = octets.readUInt8(1)
+function readHeader(bytes: Buffer): Header | undefined {
+  if (bytes.length < 2) return undefined
+  const start = bytes.readUInt8(0)
+  const second = bytes.readUInt8(1)
   const masked = second >= 0x80
   const short = second & 0x7f
   const extension = short === 127 ? 8 : short === 126 ? 2 : 0
   const size = 2 + extension + (masked ? 4 : 0)
-  if (octets.length < size) return undefined
+  if (bytes.length < size) return undefined
   const length =
-    extension === 8 ? Number(octets.readBigUInt64BE(2)) : extension === 2 ? octets.readUInt16BE(2) : short
+    extension === 8 ? Number(bytes.readBigUInt64BE(2)) : extension === 2 ? bytes.readUInt16BE(2) : short
   const minimalLength = length >= (extension === 8 ? 65_536 : extension === 2 ? 126 : 0)
   return {
     opcode: start & 0x0f,
@@ -86,7 +86,7 @@ function readHeader(octets: Buffer): Header | undefined {
 }
 
 /**
- * Cuts a stream of octets into frames. It shares no line with the library, so that a mistake there cannot
+ * Cuts a stream of bytes into frames. It shares no line with the library, so that a mistake there cannot
  * cancel itself out here, and it judges nothing: whatever was sent is handed on as it was sent.
  */
 export class FrameReader {
@@ -94,31 +94,31 @@ export class FrameReader {
   #held = 0
   #needed = 2
 
-  /** Takes the next octets and returns the frames that they complete. */
+  /** Takes the next bytes and returns the frames that they complete. */
   push(chunk: Buffer): ReceivedFrame[] {
     this.#chunks.push(chunk)
     this.#held += chunk.length
     const frames: ReceivedFrame[] = []
     // Joined only when something can be completed, so that a large frame in many chunks is copied once.
     while (this.#held >= this.#needed) {
-      const octets = this.#chunks.length === 1 ? (this.#chunks[0] ?? chunk) : Buffer.concat(this.#chunks)
-      const frame = this.#take(octets)
+      const bytes = this.#chunks.length === 1 ? (this.#chunks[0] ?? chunk) : Buffer.concat(this.#chunks)
+      const frame = this.#take(bytes)
       if (frame !== undefined) frames.push(frame)
     }
     return frames
   }
 
-  #take(octets: Buffer): ReceivedFrame | undefined {
-    const header = readHeader(octets)
-    const end = header === undefined ? octets.length + 1 : header.size + header.length
-    if (header === undefined || octets.length < end) {
-      this.#chunks = [octets]
+  #take(bytes: Buffer): ReceivedFrame | undefined {
+    const header = readHeader(bytes)
+    const end = header === undefined ? bytes.length + 1 : header.size + header.length
+    if (header === undefined || bytes.length < end) {
+      this.#chunks = [bytes]
       this.#needed = end
       return undefined
     }
-    const payload = Buffer.from(octets.subarray(header.size, end))
-    if (header.masked) maskInPlace(payload, octets.subarray(header.size - 4, header.size))
-    const rest = octets.subarray(end)
+    const payload = Buffer.from(bytes.subarray(header.size, end))
+    if (header.masked) maskInPlace(payload, bytes.subarray(header.size - 4, header.size))
+    const rest = bytes.subarray(end)
     this.#chunks = [rest]
     this.#held = rest.length
     this.#needed = 2

@@ -14,7 +14,7 @@ export class RawPeer {
   /**
    * @param socket - connected, with the opening handshake behind it
    * @param role - a client masks its frames, a server does not
-   * @param head - octets that arrived together with the handshake
+   * @param head - bytes that arrived together with the handshake
    */
   constructor(socket: Socket, role: 'client' | 'server', head: Buffer = Buffer.alloc(0)) {
     this.#socket = socket
@@ -42,14 +42,14 @@ export class RawPeer {
     return encodeFrame(frame, this.#masks)
   }
 
-  write(octets: Buffer): void {
-    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(octets)
+  write(bytes: Buffer): void {
+    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(bytes)
   }
 
-  /** Writes pieces of `size` octets such that each arrives as a chunk of its own. */
-  async writeInPieces(octets: Buffer, size: number): Promise<void> {
-    for (let start = 0; start < octets.length && !this.#ended; start += size) {
-      this.write(octets.subarray(start, start + size))
+  /** Writes pieces of `size` bytes such that each arrives as a chunk of its own. */
+  async writeInPieces(bytes: Buffer, size: number): Promise<void> {
+    for (let start = 0; start < bytes.length && !this.#ended; start += size) {
+      this.write(bytes.subarray(start, start + size))
       await turn()
     }
   }

@@ -61,6 +61,6 @@ export class RecordingSink implements DecoderSink {
 /** An event as a string. */
 export function describe(found: Found): string {
   const [kind, value] = Object.entries(found)[0] as [string, string | Buffer | readonly [unknown, unknown]]
-  if (Buffer.isBuffer(value)) return `${kind} of octets ${value.toString('hex')}`
+  if (Buffer.isBuffer(value)) return `${kind} of bytes ${value.toString('hex')}`
   return typeof value === 'string' ? `${kind} ${value}` : `${kind} ${value.join(' ')}`
 }

@@ -1,12 +1,12 @@
-/** Octets that do not compress, the same at each call with the same seed. */
+/** Bytes that do not compress, the same at each call with the same seed. */
 export function noise(length: number, seed = 1): Buffer {
-  const octets = Buffer.alloc(length)
+  const bytes = Buffer.alloc(length)
   let state = seed
   for (let index = 0; index < length; index++) {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    octets[index] = state >>> 16
+    bytes[index] = state >>> 16
   }
-  return octets
+  return bytes
 }
 
 /** JSON that compresses well, and better with what came before it. */

@@ -17,10 +17,10 @@ class ZlibStream {
     })
   }
 
-  flush(octets: Buffer): Promise<Buffer> {
+  flush(bytes: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       this.#stream.once('error', reject)
-      this.#stream.write(octets)
+      this.#stream.write(bytes)
       this.#stream.flush(constants.Z_SYNC_FLUSH, () => {
         this.#stream.off('error', reject)
         resolve(Buffer.concat(this.#parts.splice(0)))

@@ -9,10 +9,10 @@ import { FrameReader, opcode } from '../support/raw-frame.js'
 test.each([
   ['nothing', undefined, Buffer.alloc(0)],
   ['text', 'grüße', Buffer.from('grüße')],
-  ['octets', Buffer.of(0, 255), Buffer.of(0, 255)],
+  ['bytes', Buffer.of(0, 255), Buffer.of(0, 255)],
   ['a view', new Uint8Array([9, 1, 2, 9]).subarray(1, 3), Buffer.of(1, 2)],
   ['a number, as text', 10, Buffer.from('10')],
-  ['125 octets', 'x'.repeat(125), Buffer.alloc(125, 'x')],
+  ['125 bytes', 'x'.repeat(125), Buffer.alloc(125, 'x')],
 ])('Ping and Pong with %s, both ways', async (_name, data, expected) => {
   const { client, socket } = await openPair()
   for (const [from, to] of [
@@ -30,7 +30,7 @@ test.each([
   }
 })
 
-test('126 octets are a RangeError', async () => {
+test('126 bytes are a RangeError', async () => {
   const { client } = await openPair()
   expect(() => {
     client.ping('ü'.repeat(63))
@@ -91,7 +91,7 @@ describe('autoPong', () => {
     expect(socket.bufferedAmount).toBe(waiting)
     serverEnd.release()
     await settled()
-    const pongs = new FrameReader().push(serverEnd.octets).filter((frame) => frame.opcode === opcode.pong)
+    const pongs = new FrameReader().push(serverEnd.bytes).filter((frame) => frame.opcode === opcode.pong)
     expect(pongs.map((frame) => frame.payload.toString())).toEqual(['19999'])
   })
 
@@ -103,7 +103,7 @@ describe('autoPong', () => {
     clientEnd.release()
     clientEnd.write(clientFrame('ping', 'late'))
     await once(socket, 'close')
-    const frames = new FrameReader().push(serverEnd.octets)
+    const frames = new FrameReader().push(serverEnd.bytes)
     expect(frames.map((frame) => frame.opcode)).toEqual([opcode.close])
   })
 
@@ -117,7 +117,7 @@ describe('autoPong', () => {
     socket.close(1000)
     serverEnd.release()
     await settled()
-    const frames = new FrameReader().push(serverEnd.octets).filter((frame) => frame.opcode > 2)
+    const frames = new FrameReader().push(serverEnd.bytes).filter((frame) => frame.opcode > 2)
     expect(frames.map((frame) => frame.opcode)).toEqual([opcode.pong, opcode.close])
     expect(frames[0]?.payload.toString()).toBe('waiting')
   })

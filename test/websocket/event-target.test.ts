@@ -135,7 +135,7 @@ describe('attributes', () => {
 })
 
 describe('the data of a message', () => {
-  const octets = Buffer.from('octets')
+  const bytes = Buffer.from('bytes')
 
   function dataOf(binaryType: string, data: unknown, isBinary: boolean): unknown {
     const target = emitter(binaryType)
@@ -154,10 +154,10 @@ describe('the data of a message', () => {
     }
   })
 
-  test('is what came for octets, and a Blob of it where one is wanted', async () => {
-    expect(dataOf('nodebuffer', octets, true)).toBe(octets)
-    const blob = dataOf('blob', octets, true) as Blob
+  test('is what came for bytes, and a Blob of it where one is wanted', async () => {
+    expect(dataOf('nodebuffer', bytes, true)).toBe(bytes)
+    const blob = dataOf('blob', bytes, true) as Blob
     expect(blob).toBeInstanceOf(Blob)
-    expect(Buffer.from(await blob.arrayBuffer())).toEqual(octets)
+    expect(Buffer.from(await blob.arrayBuffer())).toEqual(bytes)
   })
 })

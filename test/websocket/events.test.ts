@@ -161,7 +161,7 @@ describe("WHATWG's interface", () => {
     socket.addEventListener('close', (event) => {
       events.push(event)
     })
-    client.send('two octets')
+    client.send('two bytes')
     await closeOf(socket)
     expect(events[0]?.cause).toMatchObject({ closeCode: 1009 })
   })
@@ -169,17 +169,17 @@ describe("WHATWG's interface", () => {
 
 describe('binaryType', () => {
   test.each([
-    ['nodebuffer', Buffer.from('octets')],
-    ['arraybuffer', new Uint8Array(Buffer.from('octets')).buffer],
+    ['nodebuffer', Buffer.from('bytes')],
+    ['arraybuffer', new Uint8Array(Buffer.from('bytes')).buffer],
   ] as const)('%s', async (type, expected) => {
     const { client, socket } = await openPair()
     expect(socket.binaryType).toBe('nodebuffer')
     socket.binaryType = type
     expect(socket.binaryType).toBe(type)
-    client.send(Buffer.from('octets'))
+    client.send(Buffer.from('bytes'))
     const [data] = (await once(socket, 'message')) as [Buffer | ArrayBuffer]
     expect(data).toEqual(expected)
-    expect(data.byteLength).toBe(6)
+    expect(data.byteLength).toBe(5)
     client.send('text')
     expect(await once(socket, 'message')).toEqual(['text', false])
   })
@@ -192,11 +192,11 @@ describe('binaryType', () => {
         resolve(event.data)
       }
     })
-    client.send(Buffer.from('octets'))
-    expect(await once(socket, 'message')).toEqual([Buffer.from('octets'), true])
+    client.send(Buffer.from('bytes'))
+    expect(await once(socket, 'message')).toEqual([Buffer.from('bytes'), true])
     const blob = (await data) as Blob
     expect(blob).toBeInstanceOf(Blob)
-    expect(await blob.text()).toBe('octets')
+    expect(await blob.text()).toBe('bytes')
   })
 
   test('may be set before the connection is open', async () => {

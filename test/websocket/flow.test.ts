@@ -226,7 +226,7 @@ describe('for await', () => {
     const { client, socket } = await openPair({ server: { maxPayload: 10 } })
     const messages: unknown[] = []
     client.send('a')
-    client.send('longer than ten octets')
+    client.send('longer than ten bytes')
     await expect(
       (async () => {
         for await (const message of socket) messages.push(message)

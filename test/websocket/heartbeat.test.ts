@@ -57,12 +57,12 @@ describe('heartbeat', () => {
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = vi.fn()
     socket.on('close', closed)
-    // It answers no Ping, but sends its frames, octet by octet; two others tell the time.
+    // It answers no Ping, but sends its frames, byte by byte; two others tell the time.
     const { socket: clock } = await openPair({ server: { heartbeat: { interval: 40, timeout: 1000 } } })
-    const octets = peer.encode({ opcode: opcode.text, payload: Buffer.alloc(60, 'x'), fin: true, rsv: 0 })
+    const bytes = peer.encode({ opcode: opcode.text, payload: Buffer.alloc(60, 'x'), fin: true, rsv: 0 })
     let offset = 0
     const timer = setInterval(() => {
-      peer.write(octets.subarray(offset++ % octets.length, ((offset - 1) % octets.length) + 1))
+      peer.write(bytes.subarray(offset++ % bytes.length, ((offset - 1) % bytes.length) + 1))
     }, 5)
     for (let beats = 0; beats < 5; beats++) await once(clock, 'pong')
     clearInterval(timer)

@@ -4,7 +4,7 @@ import { connect, createWebSocketStream, Hub, WebSocket, WebSocketServer } from 
 import { describe, expect, test } from 'vitest'
 import { type Closed, closeOf } from '../support/close-of.js'
 import { turn } from '../support/event-loop.js'
-import { clientFrame } from '../support/frame-octets.js'
+import { clientFrame } from '../support/frame-bytes.js'
 import { inbox, take } from '../support/inbox.js'
 import { openPair } from '../support/open-pair.js'
 import { pausedClient } from '../support/paused-client.js'

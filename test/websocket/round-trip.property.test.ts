@@ -47,7 +47,7 @@ const step = fc.oneof(
 
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
 
-/** Text or octets that compress well, badly, or not at all. */
+/** Text or bytes that compress well, badly, or not at all. */
 function content(size: number, seed: number): string {
   const unit = ['x', 'wörd ', '€uro 🙂 ', String.fromCodePoint(33 + (seed % 90))][seed % 4]!
   return unit

@@ -10,12 +10,12 @@ import { pausedClient } from '../support/paused-client.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 
-const octets = Buffer.from([0, 1, 2, 253, 254, 255])
+const bytes = Buffer.from([0, 1, 2, 253, 254, 255])
 
-/** `octets` in the middle of a larger memory. */
+/** `bytes` in the middle of a larger memory. */
 function surrounded(): ArrayBuffer {
   const memory = new Uint8Array(64).fill(0x77)
-  memory.set(octets, 16)
+  memory.set(bytes, 16)
   return memory.buffer
 }
 
@@ -24,14 +24,14 @@ describe('what can be sent', () => {
     ['text', 'grüße 🙂', 'grüße 🙂', false],
     ['empty text', '', '', false],
     ['a number, as text', 42.5, '42.5', false],
-    ['a Buffer', octets, octets, true],
+    ['a Buffer', bytes, bytes, true],
     ['an empty Buffer', Buffer.alloc(0), Buffer.alloc(0), true],
-    ['a part of a Buffer', Buffer.from(surrounded()).subarray(16, 22), octets, true],
-    ['a view with an offset', new Uint8Array(surrounded(), 16, 6), octets, true],
-    ['a view of wider elements', new Uint16Array(surrounded(), 16, 3), octets, true],
-    ['a DataView', new DataView(surrounded(), 16, 6), octets, true],
-    ['an ArrayBuffer', surrounded().slice(16, 22), octets, true],
-    ['a Blob', new Blob([octets.subarray(0, 2), octets.subarray(2)]), octets, true],
+    ['a part of a Buffer', Buffer.from(surrounded()).subarray(16, 22), bytes, true],
+    ['a view with an offset', new Uint8Array(surrounded(), 16, 6), bytes, true],
+    ['a view of wider elements', new Uint16Array(surrounded(), 16, 3), bytes, true],
+    ['a DataView', new DataView(surrounded(), 16, 6), bytes, true],
+    ['an ArrayBuffer', surrounded().slice(16, 22), bytes, true],
+    ['a Blob', new Blob([bytes.subarray(0, 2), bytes.subarray(2)]), bytes, true],
   ])('%s', async (_name, data, expected, isBinary) => {
     const { client, socket } = await openPair()
     client.send(data)
@@ -43,9 +43,9 @@ describe('what can be sent', () => {
   test('a SharedArrayBuffer', async () => {
     const { client, socket } = await openPair()
     const shared = new SharedArrayBuffer(6)
-    new Uint8Array(shared).set(octets)
+    new Uint8Array(shared).set(bytes)
     client.send(shared)
-    expect(await once(socket, 'message')).toEqual([octets, true])
+    expect(await once(socket, 'message')).toEqual([bytes, true])
   })
 
   test.each([
@@ -74,19 +74,19 @@ describe('what can be sent', () => {
     expect(await messages.next()).toBe('after')
   })
 
-  test('octets as text and text as octets, when told', async () => {
+  test('bytes as text and text as bytes, when told', async () => {
     const { client, socket } = await openPair()
     client.send(Buffer.from('text'), { binary: false })
     expect(await once(socket, 'message')).toEqual(['text', false])
-    client.send('octets', { binary: true })
-    expect(await once(socket, 'message')).toEqual([Buffer.from('octets'), true])
+    client.send('bytes', { binary: true })
+    expect(await once(socket, 'message')).toEqual([Buffer.from('bytes'), true])
     client.send(new Blob(['text of a Blob']), { binary: false })
     expect(await once(socket, 'message')).toEqual(['text of a Blob', false])
   })
 
   test.each([
     0, 1, 125, 126, 127, 682, 683, 2047, 2048, 2049, 16_383, 16_384, 16_385, 65_535, 65_536, 300_000,
-  ])('text and octets of %i', async (length) => {
+  ])('text and bytes of %i', async (length) => {
     const { client, socket } = await openPair()
     const texts = ['a', 'ü', '€', '🙂'].map((character) => character.repeat(length).slice(0, length))
     const messages = inbox(socket)
@@ -96,7 +96,7 @@ describe('what can be sent', () => {
     })
     // A lone surrogate, which a cut emoji leaves, goes out as U+FFFD.
     const expected = texts.map((text) => Buffer.from(text).toString())
-    const binary = Buffer.alloc(length, 'octets')
+    const binary = Buffer.alloc(length, 'bytes')
     for (const text of texts) client.send(text)
     client.send(binary)
     for (const queue of [messages, echoes]) {
@@ -218,8 +218,8 @@ describe('masking keys', () => {
     let count = 0
     const { client, socket, clientEnd } = await memoryPair({
       client: {
-        generateMask: (octets) => {
-          octets.fill(++count)
+        generateMask: (bytes) => {
+          bytes.fill(++count)
         },
       },
     })
@@ -227,9 +227,9 @@ describe('masking keys', () => {
     client.send('a')
     client.send(Buffer.alloc(20_000))
     await take(messages, 2)
-    const octets = clientEnd.octets
-    expect(octets.subarray(0, 7)).toEqual(Buffer.of(0x81, 0x81, 1, 1, 1, 1, 0x61 ^ 1))
-    expect(octets.subarray(7, 16)).toEqual(Buffer.of(0x82, 0xfe, 0x4e, 0x20, 2, 2, 2, 2, 2))
+    const bytes = clientEnd.bytes
+    expect(bytes.subarray(0, 7)).toEqual(Buffer.of(0x81, 0x81, 1, 1, 1, 1, 0x61 ^ 1))
+    expect(bytes.subarray(7, 16)).toEqual(Buffer.of(0x82, 0xfe, 0x4e, 0x20, 2, 2, 2, 2, 2))
   })
 
   test('come from the system, and differ from frame to frame', async () => {
@@ -239,15 +239,15 @@ describe('masking keys', () => {
     const count = 5000
     for (let sent = 0; sent < count; sent++) client.send('')
     await take(messages, count)
-    const octets = clientEnd.octets
-    const keys = new Set(Array.from({ length: count }, (_, index) => octets.readUInt32BE(index * 6 + 2)))
-    expect(octets.length).toBe(count * 6)
+    const bytes = clientEnd.bytes
+    const keys = new Set(Array.from({ length: count }, (_, index) => bytes.readUInt32BE(index * 6 + 2)))
+    expect(bytes.length).toBe(count * 6)
     expect(keys.size).toBeGreaterThan(count - 5)
   })
 })
 
 describe('callbacks', () => {
-  test('are called once each, in order, when the octets have left', async () => {
+  test('are called once each, in order, when the bytes have left', async () => {
     const { client, socket } = await openPair()
     const called: unknown[] = []
     const report =
@@ -258,7 +258,7 @@ describe('callbacks', () => {
     client.send('short', report('short'))
     client.send('options', { binary: true }, report('options'))
     client.send('x'.repeat(50_000), report('long text'))
-    client.send(Buffer.alloc(50_000), report('long octets'))
+    client.send(Buffer.alloc(50_000), report('long bytes'))
     client.send('fragment', { fin: false }, report('fragment'))
     client.ping(report('ping without data'))
     client.ping('data', report('ping'))
@@ -274,7 +274,7 @@ describe('callbacks', () => {
       'short',
       'options',
       'long text',
-      'long octets',
+      'long bytes',
       'fragment',
       'ping without data',
       'ping',
@@ -284,7 +284,7 @@ describe('callbacks', () => {
     expect(called).toEqual(names.map((name) => [name, undefined]))
   })
 
-  test('get the reason when the connection breaks before the octets have left, once each', async () => {
+  test('get the reason when the connection breaks before the bytes have left, once each', async () => {
     const { port, next } = await runningServer({ perMessageDeflate: { threshold: 0 } })
     const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
     const callback = vi.fn<(error?: Error | null) => void>()
@@ -395,7 +395,7 @@ describe('backpressure', () => {
     expect(drained).toHaveBeenCalledTimes(1)
   })
 
-  test("'drain' comes also when the octets have left before the tick is over", async () => {
+  test("'drain' comes also when the bytes have left before the tick is over", async () => {
     const { client, socket } = await openPair()
     const messages = inbox(client)
     expect(socket.send(Buffer.alloc(200_000))).toBe(false)

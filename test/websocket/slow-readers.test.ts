@@ -95,7 +95,7 @@ describe("slowPolicy 'skip'", () => {
     await last
     await settled()
     const skipped = new Set(reports.filter(([, failed]) => failed).map(([sent]) => sent))
-    const arrived = new FrameReader().push(serverEnd.octets).map(({ payload }) => payload)
+    const arrived = new FrameReader().push(serverEnd.bytes).map(({ payload }) => payload)
     expect(reports.length).toBe(50)
     expect(skipped.size).toBeGreaterThan(0)
     expect(arrived.pop()?.toString()).toBe('after')
@@ -163,8 +163,8 @@ describe('a peer that sends and does not read', () => {
     // And once it reads, nothing was lost.
     serverEnd.release()
     await settled()
-    while (serverEnd.octets.length < count * KIBI) await settled()
-    const echoes = new FrameReader().push(serverEnd.octets).map(({ payload }) => parseInt(payload.toString()))
+    while (serverEnd.bytes.length < count * KIBI) await settled()
+    const echoes = new FrameReader().push(serverEnd.bytes).map(({ payload }) => parseInt(payload.toString()))
     expect(echoes).toEqual(Array.from({ length: count }, (_, index) => index))
   })
 

@@ -52,7 +52,7 @@ describe.each([
   })
 })
 
-test('a hundred mebioctets pass through compression without staying', async () => {
+test('a hundred mebibytes pass through compression without staying', async () => {
   const { client, socket } = await openPair({
     server: { perMessageDeflate: { threshold: 0 } },
     client: { perMessageDeflate: { threshold: 0 } },
@@ -86,24 +86,24 @@ test('each chunk written is a message, each message a chunk', async () => {
   const { client, socket } = await openPair()
   const messages = inbox(client)
   const duplex = createWebSocketStream(socket)
-  duplex.write('as octets')
-  duplex.write(Buffer.from('octets'))
-  expect(await take(messages, 2)).toEqual([Buffer.from('as octets'), Buffer.from('octets')])
+  duplex.write('as bytes')
+  duplex.write(Buffer.from('bytes'))
+  expect(await take(messages, 2)).toEqual([Buffer.from('as bytes'), Buffer.from('bytes')])
   client.send('text')
   expect(await once(duplex, 'data')).toEqual([Buffer.from('text')])
-  client.send(Buffer.from('octets'))
-  expect(await once(duplex, 'data')).toEqual([Buffer.from('octets')])
+  client.send(Buffer.from('bytes'))
+  expect(await once(duplex, 'data')).toEqual([Buffer.from('bytes')])
   client.send('')
   client.send('after an empty one')
   expect(await once(duplex, 'data')).toEqual([Buffer.from('after an empty one')])
 })
 
-test.each(['nodebuffer', 'arraybuffer', 'blob'] as const)('octets are octets with %s', async (type) => {
+test.each(['nodebuffer', 'arraybuffer', 'blob'] as const)('bytes are bytes with %s', async (type) => {
   const { client, socket } = await openPair()
   socket.binaryType = type
   const duplex = createWebSocketStream(socket)
-  client.send(Buffer.from('octets'))
-  expect(await once(duplex, 'data')).toEqual([Buffer.from('octets')])
+  client.send(Buffer.from('bytes'))
+  expect(await once(duplex, 'data')).toEqual([Buffer.from('bytes')])
 })
 
 test('text as a Buffer is not copied out of shape', async () => {
@@ -177,8 +177,8 @@ describe('the end', () => {
     for (let sent = 0; sent < 100; sent++) client.send(Buffer.alloc(1000, sent))
     client.close(1000)
     const duplex = createWebSocketStream(socket)
-    const octets = await buffer(duplex)
-    expect(octets.length).toBe(100_000)
+    const bytes = await buffer(duplex)
+    expect(bytes.length).toBe(100_000)
     await closeOfStream(duplex)
     expect(duplex.writableFinished).toBe(true)
   })
@@ -332,13 +332,13 @@ describe('backpressure', () => {
     }
     expect(sent).toBeLessThan(count)
     expect(socket.isPaused).toBe(true)
-    let octets = 0
+    let bytes = 0
     for await (const chunk of duplex) {
-      octets += (chunk as Buffer).length
-      if (octets === count * 10_000) break
+      bytes += (chunk as Buffer).length
+      if (bytes === count * 10_000) break
     }
     await sending
-    expect(octets).toBe(count * 10_000)
+    expect(bytes).toBe(count * 10_000)
   })
 
   test('a write waits until the peer takes it', async () => {

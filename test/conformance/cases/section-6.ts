@@ -1,5 +1,5 @@
 import { answered, continuation, failFast, failFastWithin, failure, hex, inFragments } from '../vocabulary.js'
-import { octetsOf, text, textMessage } from '../vocabulary.js'
+import { bytesOf, text, textMessage } from '../vocabulary.js'
 import type { ConformanceCase, Expectation, Payload, Section, Step } from '../vocabulary.js'
 import { greek, sequences } from './utf8-sequences.js'
 
@@ -109,7 +109,7 @@ const single = sequences.flatMap(({ title, valid: validity, payloads }, group) =
     const valid = typeof validity === 'boolean' ? validity : validity(index)
     return {
       id: `6.${group + 5}.${index + 1}`,
-      about: `${title}: ${octetsOf(payload).subarray(0, 16).toString('hex')}`,
+      about: `${title}: ${bytesOf(payload).subarray(0, 16).toString('hex')}`,
       steps: [text(payload)],
       expect: valid ? answered(textMessage(payload)) : invalid,
     }

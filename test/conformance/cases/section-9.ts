@@ -1,5 +1,5 @@
 import { messagesOf } from '../corpus.js'
-import { answered, binary, binaryMessage, filled, inFragments, inPiecesOf, octetsOf } from '../vocabulary.js'
+import { answered, binary, binaryMessage, filled, inFragments, inPiecesOf, bytesOf } from '../vocabulary.js'
 import { roundTrips, text, textMessage } from '../vocabulary.js'
 import type { ConformanceCase, Section } from '../vocabulary.js'
 
@@ -52,7 +52,7 @@ const inPieces = inBothKinds(5, pieceSizes, ({ name, send, message, pattern }, p
 
 const there = inBothKinds(7, roundTripLengths, ({ name, pattern }, length) => ({
   about: `a thousand round trips of ${name}, ${size(length)} bytes each`,
-  steps: [roundTrips(messagesOf(octetsOf(pattern)[0] ?? 0, name === 'binary', length, 1000))],
+  steps: [roundTrips(messagesOf(bytesOf(pattern)[0] ?? 0, name === 'binary', length, 1000))],
   expect: answered(),
 }))
 

@@ -12,7 +12,7 @@ PING_PAYLOAD = "are you there?"
 FRAGMENTS = ["Grü", "", "ße 👋"]
 
 
-def octets(length):
+def bytes(length):
     return bytes(at * 31 & 0xFF for at in range(length))
 
 
@@ -22,7 +22,7 @@ def describe_echo(message, echo):
     return [kind, length, echo == message]
 
 
-def describe_octets(message, echo, counts):
+def describe_bytes(message, echo, counts):
     counts = json.loads(counts)
     return [
         echo == message,

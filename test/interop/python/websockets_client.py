@@ -11,8 +11,8 @@ from scenario_data import (
     PIPELINED,
     TEXTS,
     describe_echo,
-    describe_octets,
-    octets,
+    describe_bytes,
+    bytes,
     read_task,
     report,
 )
@@ -66,16 +66,16 @@ async def extension(connection):
     return any(extension.name == "permessage-deflate" for extension in connection.extensions)
 
 
-async def octets_on_the_wire(connection):
+async def bytes_on_the_wire(connection):
     message = "x" * 1024 * 1024
     await connection.send(message)
-    return describe_octets(message, await connection.recv(), await connection.recv())
+    return describe_bytes(message, await connection.recv(), await connection.recv())
 
 
 SCENARIOS = {
     "text": lambda connection: round_trips(connection, TEXTS),
-    "binary": lambda connection: round_trips(connection, map(octets, LENGTHS)),
-    "large": lambda connection: round_trips(connection, ["x" * LARGE_LENGTH, octets(LARGE_LENGTH)]),
+    "binary": lambda connection: round_trips(connection, map(bytes, LENGTHS)),
+    "large": lambda connection: round_trips(connection, ["x" * LARGE_LENGTH, bytes(LARGE_LENGTH)]),
     "pipelined": pipelined,
     "fragments-to-server": fragments_to_server,
     "fragments-to-client": fragments_to_client,
@@ -86,7 +86,7 @@ SCENARIOS = {
     "bare-close-by-server": closed,
     "subprotocol": subprotocol,
     "extension": extension,
-    "octets": octets_on_the_wire,
+    "bytes": bytes_on_the_wire,
 }
 
 
