@@ -12,6 +12,7 @@ import { clientFrame } from '../support/paused-client.js'
 import { FrameReader, opcode } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
+import { runs } from '../support/runs.js'
 
 const MEBI = 1024 * 1024
 
@@ -106,7 +107,7 @@ test('no byte goes out that did not come in (CVE-2016-10518, CVE-2026-45736)', a
         )
       },
     ),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })
 
@@ -323,7 +324,7 @@ describe('bad input ends its own connection, as the RFC says, and no other', () 
         expect(close.cause === undefined || 'closeCode' in close.cause).toBe(true)
         peer.destroy()
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
     client.send('goes on')
     expect(await once(socket, 'message')).toEqual(['goes on', false])

@@ -6,6 +6,7 @@ import { turn } from '../support/event-loop.js'
 import { pausedClient } from '../support/paused-client.js'
 import { FrameReader } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
+import { runs } from '../support/runs.js'
 
 /** A peer over a real socket which reads only when it is told to. */
 class SlowPeer {
@@ -84,5 +85,9 @@ test('whoever reads slowly gets all that is its own, and nothing of another conn
     }
     for (const peer of peers) peer.destroy()
   })
-  await fc.assert(run, { numRuns: 25, interruptAfterTimeLimit: 15_000, markInterruptAsFailure: false })
+  await fc.assert(run, {
+    numRuns: runs(25),
+    interruptAfterTimeLimit: runs(15_000),
+    markInterruptAsFailure: false,
+  })
 })

@@ -5,6 +5,7 @@ import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import type { MemoryDuplex } from '../support/memory-duplex.js'
 import { memoryPair } from '../support/memory-pair.js'
+import { runs } from '../support/runs.js'
 
 /** Connections that send in every way there is: plain and masked, with each kind of window. */
 const KINDS = [
@@ -272,6 +273,6 @@ test('each member’s peer gets what a naive hub would send it, in order, and no
       for (const step of sequence) await run.take(step as Step)
       await run.finish()
     }),
-    { numRuns: 60, interruptAfterTimeLimit: 20_000, markInterruptAsFailure: false },
+    { numRuns: runs(60), interruptAfterTimeLimit: runs(20_000), markInterruptAsFailure: false },
   )
 })

@@ -14,6 +14,7 @@ import { inChunks } from '../support/chunks.js'
 import type { FrameParts } from '../support/frame-bytes.js'
 import { describe as describeFound, type Found, RecordingSink } from '../support/recording-sink.js'
 import { DeflatingPeer } from '../support/zlib-peer.js'
+import { runs } from '../support/runs.js'
 
 const role = fc.constantFrom('client' as const, 'server' as const)
 
@@ -53,7 +54,7 @@ describe('whatever one end sends, the other finds', () => {
         expect(await read(inChunks(bytes, sizes), { from })).toEqual(expected)
         expect(await read([bytes], { from })).toEqual(expected)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -94,7 +95,7 @@ describe('whatever one end sends, the other finds', () => {
           }
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 
@@ -239,7 +240,7 @@ describe('whatever comes in', () => {
           expectOneEnd(await read(inChunks(bytes, sizes), settings, inflater))
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 
@@ -253,7 +254,7 @@ describe('whatever comes in', () => {
         expect(found.slice(0, expected.length)).toEqual(expected)
         expectOneEnd(found)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
@@ -272,7 +273,7 @@ describe('whatever comes in', () => {
           await read([Buffer.from(beginning)], settings),
         )
       }),
-      { numRuns: 600 },
+      { numRuns: runs(600) },
     )
   })
 
@@ -297,7 +298,7 @@ describe('whatever comes in', () => {
           expectOneEnd(whole)
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 })

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { detach, Fragments } from '#src/protocol/fragments.js'
 import { collectGarbage } from '../support/garbage-collection.js'
 import { noise } from '../support/sample-messages.js'
+import { runs } from '../support/runs.js'
 
 const KIBIBYTE = 1024
 
@@ -116,7 +117,7 @@ describe('holds at most about twice the payload', () => {
           expect(held).toBeLessThan(2 * counted + SLACK)
         },
       ),
-      { numRuns: 20 },
+      { numRuns: runs(20) },
     )
   })
 })

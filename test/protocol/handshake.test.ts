@@ -13,6 +13,7 @@ import {
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { refused } from '#src/protocol/handshake.js'
+import { runs } from '../support/runs.js'
 
 // RFC 6455 section 1.3.
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -222,7 +223,7 @@ describe('readRequest', () => {
           expect(error).toBeInstanceOf(HandshakeError)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })

@@ -2,6 +2,7 @@ import { formatExtension, HeaderSyntaxError, parseExtensions, parseSubprotocols 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isFieldValue, isToken, listHas, MAX_HEADER_VALUE, MAX_OFFERS } from '#src/protocol/header-grammar.js'
+import { runs } from '../support/runs.js'
 
 // RFC 9110 section 5.6.2.
 const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -325,7 +326,7 @@ describe('parseExtensions', () => {
           }
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 })

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { rotateKey } from '#src/protocol/masking.js'
 import { isCollected } from '../support/garbage-collection.js'
+import { runs } from '../support/runs.js'
 
 /** RFC 6455 section 5.3, to the letter. */
 function naive(bytes: Uint8Array, key: readonly number[]): Buffer {
@@ -59,7 +60,7 @@ describe('mask', () => {
         mask(memory.subarray(before), start, start + length, toInteger(key))
         expect(memory.equals(expected)).toBe(true)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

@@ -7,6 +7,7 @@ import { enqueue } from '#src/protocol/zlib-pool.js'
 import { collectGarbage } from '../support/garbage-collection.js'
 import { noise, records } from '../support/sample-messages.js'
 import { DeflatingPeer, FLUSH_TAIL } from '../support/zlib-peer.js'
+import { runs } from '../support/runs.js'
 
 const MEBIBYTE = 1024 * 1024
 const WINDOWS = [9, 10, 11, 12, 13, 14, 15]
@@ -368,7 +369,7 @@ describe('what is not deflate', () => {
         if (Buffer.isBuffer(result)) expect(result.length).toBeLessThanOrEqual(2000)
         else expect([TOO_BIG, INVALID]).toContainEqual(result)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 })

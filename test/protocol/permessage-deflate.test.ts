@@ -9,6 +9,7 @@ import {
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkDeflateOptions } from '#src/protocol/permessage-deflate.js'
+import { runs } from '../support/runs.js'
 
 /** What a server answers to these offers, `undefined` for nothing. Parameters alone are an offer of permessage-deflate. */
 function answer(offer: string, options: PerMessageDeflateOptions = {}): string | undefined {
@@ -255,7 +256,7 @@ test('whatever the two ends wish, they agree on the same', () => {
         clientMaxWindowBits: accepted!.parameters.clientMaxWindowBits,
       })
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })
 

@@ -1,6 +1,7 @@
 import { Utf8Validator } from 'hubwire/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { runs } from '../support/runs.js'
 
 type Range = readonly [from: number, to: number]
 
@@ -162,7 +163,7 @@ describe('Utf8Validator', () => {
         expect(found.good).toBe(expected)
         if (good === bytes.length) expect(found.complete).toBe(complete)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

@@ -4,6 +4,7 @@ import { collectGarbage } from '../support/garbage-collection.js'
 import { settled } from '../support/event-loop.js'
 import { memoryPair, type MemoryPair } from '../support/memory-pair.js'
 import { FrameReader } from '../support/raw-frame.js'
+import { runs } from '../support/runs.js'
 
 /** Where bytes lie: their memory, and from where to where. */
 interface Place {
@@ -91,7 +92,7 @@ test('what waits for a slow reader is not written over, and is its own', async (
         expect(socket.bufferedAmount).toBe(0)
       }
     }),
-    { numRuns: 50, interruptAfterTimeLimit: 15_000, markInterruptAsFailure: false },
+    { numRuns: runs(50), interruptAfterTimeLimit: runs(15_000), markInterruptAsFailure: false },
   )
 })
 

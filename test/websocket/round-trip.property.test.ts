@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { turn } from '../support/event-loop.js'
 import { openPair } from '../support/open-pair.js'
+import { runs } from '../support/runs.js'
 
 const windowBits = fc.option(fc.integer({ min: 9, max: 15 }), { nil: undefined })
 
@@ -138,6 +139,6 @@ test('whatever one end sends, in whatever pieces and by whatever parameters, the
         }
       },
     ),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   )
 })
