@@ -1,7 +1,7 @@
 // Prepares a clone in any state: installs the development dependencies if they are missing or older than
 // package-lock.json, then compiles src/ to dist/. Most npm scripts start with it.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -36,6 +36,20 @@ run(process.execPath, [
   '--noCheck',
 ])
 
+// Declarations that no entry point leads to describe internals, which nobody can import.
+const published = new Set()
+/** @param {string} file */
+function publish(file) {
+  if (published.has(file)) return
+  published.add(file)
+  for (const [, specifier] of readFileSync(file, 'utf8').matchAll(
+    /(?:from|import\()\s*["'](\.[^"']+)\.js["']/g,
+  )) {
+    publish(join(dirname(file), `${specifier}.d.ts`))
+  }
+}
+for (const entry of ['index.d.ts', 'protocol/index.d.ts']) publish(join(root, 'dist', entry))
+
 // Remove the output of deleted or renamed sources: it would be packed, and imports of it would still resolve. dist/ is
 // not emptied before the compilation, because a process may be running from it.
 const dist = join(root, 'dist')
@@ -43,5 +57,6 @@ for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true }))
   if (!entry.isFile()) continue
   const output = join(entry.parentPath, entry.name)
   const [, module] = /^(.*?)(?:\.d\.ts|\.js)$/.exec(relative(dist, output)) ?? []
-  if (module === undefined || !existsSync(join(root, 'src', `${module}.ts`))) rmSync(output)
+  const isStale = module === undefined || !existsSync(join(root, 'src', `${module}.ts`))
+  if (isStale || (output.endsWith('.d.ts') && !published.has(output))) rmSync(output)
 }

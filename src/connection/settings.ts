@@ -61,7 +61,7 @@ export interface ConnectionOptions {
   textType?: 'string' | 'buffer'
 }
 
-/** What all connections of a server, or one client, have in common. */
+/** What all connections of a server, or one client, have in common. @internal */
 export interface ConnectionSettings extends SendingSettings {
   readonly decoder: DecoderOptions
   /** Milliseconds that the peer has to complete the closing handshake. */
@@ -79,13 +79,13 @@ export interface ConnectionSettings extends SendingSettings {
   readonly onHandlerFailed?: ((error: Error, socket: unknown) => void) | undefined
 }
 
-/** Both halves of permessage-deflate, where it was negotiated. */
+/** Both halves of permessage-deflate, where it was negotiated. @internal */
 export interface Compression {
   readonly inflater: MessageInflater
   readonly deflater: MessageDeflater
 }
 
-/** What an opening handshake ends in, at either end: all that an open connection starts from. */
+/** What an opening handshake ends in, at either end: all that an open connection starts from. @internal */
 export interface Established {
   readonly socket: Duplex
   /** The bytes that came behind the handshake. */
@@ -96,9 +96,11 @@ export interface Established {
   readonly settings: ConnectionSettings
 }
 
+/** @internal */
 export const DEFAULT_CLOSE_TIMEOUT = 30_000
+/** @internal */
 export const DEFAULT_MAX_BUFFERED_AMOUNT: number = 16 * 1024 * 1024
-/** Some clients send a Ping in front of each message; no application needs more. */
+/** Some clients send a Ping in front of each message; no application needs more. @internal */
 export const DEFAULT_CONTROL_FRAME_RATE: Rate = { perSecond: 100, burst: 1000 }
 
 /**
@@ -107,6 +109,7 @@ export const DEFAULT_CONTROL_FRAME_RATE: Rate = { perSecond: 100, burst: 1000 }
  * @param from - whose frames are read
  * @throws RangeError when a number is out of its range
  * @throws TypeError when a value is none of an option's choices
+ * @internal
  */
 export function connectionSettings(
   options: ConnectionOptions,
@@ -159,7 +162,7 @@ export function deflateOptions(
   return checkDeflateOptions(option === true ? {} : option)
 }
 
-/** Both halves of what was negotiated, for our end. */
+/** Both halves of what was negotiated, for our end. @internal */
 export function compressionFor(
   parameters: DeflateParameters,
   role: 'client' | 'server',

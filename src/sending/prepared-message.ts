@@ -3,10 +3,10 @@ import { type DeflaterSettings, MessageDeflater } from '../protocol/message-defl
 import { Opcode } from '../protocol/opcodes.js'
 import { FrameSequence } from './frame-sequence.js'
 
-/** Called with the compressed frame, or with the reason why there is none. */
+/** Called with the compressed frame, or with the reason why there is none. @internal */
 type Receiver = (error: Error | null, frame: FrameSequence) => void
 
-/** A message compressed for one kind of window. */
+/** A message compressed for one kind of window. @internal */
 interface Variant {
   readonly settings: DeflaterSettings
   frame: FrameSequence | undefined
@@ -22,11 +22,12 @@ export class PreparedMessage {
   readonly compress: boolean
   /** The bytes of the message: a copy, so that the sender may reuse its own. */
   readonly payload: Buffer
-  /** The message as it is. */
+  /** The message as it is. @internal */
   readonly plain: FrameSequence
 
   readonly #variants: Variant[] = []
 
+  /** @internal */
   constructor(data: string | Buffer, isBinary: boolean, compress: boolean) {
     this.isBinary = isBinary
     this.compress = compress
@@ -38,6 +39,7 @@ export class PreparedMessage {
   /**
    * The message compressed from an empty window, which every peer with such a window can read; plain when it is short.
    * `undefined` if it is too long to compress on this thread: {@link deflateLater} has it then.
+   * @internal
    */
   deflated(deflater: MessageDeflater): FrameSequence | undefined {
     if (!this.compress || this.payload.length < deflater.settings.threshold) return this.plain
@@ -48,7 +50,7 @@ export class PreparedMessage {
     return variant.frame
   }
 
-  /** Compresses the message on the thread pool, once for all who ask. `receiver` is never called synchronously. */
+  /** Compresses the message on the thread pool, once for all who ask. `receiver` is never called synchronously. @internal */
   deflateLater(settings: DeflaterSettings, receiver: Receiver): void {
     const variant = this.#variantFor(settings)
     if (variant.frame !== undefined || variant.error !== null) {

@@ -61,6 +61,7 @@ export function shutdownOptions(options: ShutdownOptions): Required<ShutdownOpti
 /**
  * Starts the closing handshake on all sockets. Each socket that closes is counted in the result, which is complete when
  * all have closed.
+ * @internal
  */
 export function closeAll<User>(
   clients: Clients<User>,

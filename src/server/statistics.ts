@@ -29,7 +29,7 @@ export interface ServerStats {
   failedHandlers: number
 }
 
-/** Counts what a server has done. The counters of the sockets are added up on request. */
+/** Counts what a server has done. The counters of the sockets are added up on request. @internal */
 export class Statistics {
   readonly #traffic: Traffic
   readonly #refused = new Map<RefusalReason, number>()

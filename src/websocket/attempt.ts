@@ -29,6 +29,7 @@ export interface WebSocketOptions extends ConnectionOptions, Omit<OpeningOptions
 /**
  * A client's attempt to connect: it leads to an open connection, or to one `'error'` (if that has a listener) and one
  * `'close'`. It is the async context of its events: that in which the socket was constructed.
+ * @internal
  */
 export class Attempt extends AsyncResource implements OpeningListener {
   /** CONNECTING (0), CLOSING (2) or CLOSED (3). */

@@ -4,7 +4,7 @@ import type { CloseDetails } from '../connection/connection-events.js'
 /** A message as a `for await` loop gets it. */
 export type MessageData = string | Buffer | ArrayBuffer
 
-/** What a {@link MessageIterator} needs of its socket. */
+/** What a {@link MessageIterator} needs of its socket. @internal */
 interface MessageSource {
   on(event: 'message', listener: (data: MessageData) => void): unknown
   off(event: 'message', listener: (data: MessageData) => void): unknown
@@ -121,7 +121,7 @@ function endedError(): Error {
 
 const CLOSED = 3
 
-/** The iterators over the messages of one socket: a message is delivered when all of them wait for one. */
+/** The iterators over the messages of one socket: a message is delivered when all of them wait for one. @internal */
 export class MessageIterators {
   readonly #source: MessageSource
   readonly #hold: (areHeld: boolean) => void

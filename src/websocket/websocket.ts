@@ -26,24 +26,24 @@ import { SocketEventTarget } from './socket-event-target.js'
 /** What the library publishes on the channels of `node:diagnostics_channel`, by their names. */
 export type Diagnostics = ConnectionDiagnostics<WebSocket>
 
-/** What a server knows of a connection beyond the handshake. */
+/** What a server knows of a connection beyond the handshake. @internal */
 export interface Admission<User> {
   readonly params: Readonly<Record<string, string>>
   readonly user: User
   readonly forwardedAddress: string | undefined
 }
 
-/** Opens a server's end: `webSocket` was made with `null` for an address. */
+/** Opens a server's end: `webSocket` was made with `null` for an address. @internal */
 export let startAccepted: <User>(
   webSocket: WebSocket<User>,
   established: Established,
   admission: Admission<User>,
 ) => void
-/** The connection of a socket once it is open: for its server. */
+/** The connection of a socket once it is open: for its server. @internal */
 export let connectionOf: (webSocket: WebSocket) => Connection | undefined
-/** Closes with 1011 because a listener failed, and reports it. */
+/** Closes with 1011 because a listener failed, and reports it. @internal */
 export let failHandler: (webSocket: WebSocket, failure: unknown, isErrorListener?: boolean) => void
-/** Holds what the peer sends until the promise settles, or until a consumer is attached. */
+/** Holds what the peer sends until the promise settles, or until a consumer is attached. @internal */
 export let holdUntil: (webSocket: WebSocket, promise?: Promise<unknown>) => void
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
