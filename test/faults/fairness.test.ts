@@ -45,13 +45,13 @@ describe.each(Object.entries(floods))(
       let sinceTurn = 0
       let most = 0
       let received = 0
-      let isOver = false
+      const flood = { isOver: false }
       socket.on('message', () => {
         received++
         most = Math.max(most, ++sinceTurn)
       })
       const counting = (async () => {
-        while (!isOver) {
+        while (!flood.isOver) {
           await turn()
           sinceTurn = 0
         }
@@ -65,7 +65,7 @@ describe.each(Object.entries(floods))(
       } else {
         while (received < count) await turn()
       }
-      isOver = true
+      flood.isOver = true
       await counting
       // One share of a round, which runs behind our own turn, and one of a fresh chunk before the next.
       expect(most).toBeLessThanOrEqual(2 * aShare)

@@ -355,3 +355,86 @@ test('messages reach a paused socket when it resumes within closeTimeout of a FI
   expect(await take(messages, 3)).toEqual(['a', 'b', 'c'])
   expect(await closeOf(socket)).toMatchObject({ dropped: 0 })
 })
+
+describe('a failed handler', () => {
+  test.each<[string, (socket: WebSocket<undefined>) => void]>([
+    ['paused the socket', (socket) => socket.pause()],
+    [
+      'stands beside a loop that is busy',
+      (socket) => {
+        void (async () => {
+          // The loop never asks for a second message.
+          for await (const _data of socket) await new Promise(() => undefined)
+        })().catch(() => undefined)
+      },
+    ],
+  ])('that %s does not hold up the end', async (_name, hold) => {
+    const { running, client, socket } = await openPair()
+    running.server.on('error', () => undefined)
+    socket.on('message', () => {
+      hold(socket)
+      throw new Error('the listener fails')
+    })
+    const closed = closeOf(socket)
+    for (const message of ['a', 'b', 'c']) client.send(message)
+    expect(await closed).toMatchObject({ code: 1011, wasClean: true })
+  })
+})
+
+describe('removeAllListeners()', () => {
+  test('leaves a loop over the messages its messages', async () => {
+    const { client, socket } = await openPair()
+    const received: unknown[] = []
+    client.send('a')
+    for await (const data of socket) {
+      received.push(data)
+      if (data !== 'a') continue
+      socket.removeAllListeners()
+      client.send('b')
+      client.close()
+    }
+    expect(received).toEqual(['a', 'b'])
+  })
+
+  test('leaves a stream its end', async () => {
+    const { client, socket } = await openPair()
+    const stream = createWebSocketStream(socket)
+    socket.removeAllListeners()
+    const ended = once(stream.resume(), 'close')
+    client.close()
+    await ended
+    expect(stream.destroyed).toBe(true)
+  })
+})
+
+test('a peer that does not read and pings has one Pong waiting, not all of them', async () => {
+  const running = await runningServer({ controlFrameRate: false })
+  const peer = await pausedClient(running.port)
+  const { socket } = await running.next()
+  // More than the operating system takes for a peer that does not read.
+  socket.send(Buffer.alloc(8 * MIB))
+  await turn()
+  let pings = 0
+  socket.on('ping', () => pings++)
+  const before = socket.bufferedAmount
+  for (let count = 0; count < 1000; count++) {
+    peer.write(clientFrame({ opcode: opcode.ping, payload: String(count) }))
+  }
+  while (pings < 1000) await turn()
+  expect(before).toBeGreaterThan(0)
+  const reader = new FrameReader()
+  const pongs: string[] = []
+  const last = new Promise<void>((resolve) => {
+    peer.on('data', (chunk: Buffer) => {
+      for (const frame of reader.push(chunk)) {
+        if (frame.opcode !== opcode.pong) continue
+        pongs.push(frame.payload.toString())
+        resolve()
+      }
+    })
+  })
+  peer.resume()
+  await last
+  expect(pongs).toEqual(['999'])
+  peer.destroy()
+})

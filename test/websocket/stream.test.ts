@@ -369,3 +369,14 @@ test('over connect()', async () => {
   await pipeline(Readable.from(['a', 'b']), createWebSocketStream(client))
   expect(client.readyState).toBe(WebSocket.CLOSED)
 })
+
+test.each([
+  ['an object', { a: 1 }],
+  ['a symbol', Symbol('a')],
+])('%s that is written in object mode is an error of the stream (F20)', async (_name, chunk) => {
+  const { socket } = await openPair()
+  const stream = createWebSocketStream(socket, { objectMode: true })
+  const failed = once(stream, 'error')
+  stream.write(chunk)
+  expect((await failed)[0]).toBeInstanceOf(TypeError)
+})
