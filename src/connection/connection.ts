@@ -28,8 +28,6 @@ let expire: (connection: Connection) => void
 let finish: (connection: Connection) => void
 let endInput: (connection: Connection) => void
 
-const NOTHING = Buffer.alloc(0)
-
 /**
  * One open connection over any duplex stream, and its state machine: OPEN while there is no closing handshake, CLOSING
  * while there is one, CLOSED when that is over. `docs/design.md` has the table of what each event does in each state.
@@ -47,6 +45,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   /** The latest Ping of a peer that does not read its Pongs (RFC 6455 section 5.5.3). */
   #duePong: Buffer | undefined
   #beat: Beat | undefined
+  #isInChunk = false
   silentLooks = 0
 
   /** What binary messages are delivered as. */
@@ -154,11 +153,14 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     if (channels.message.hasSubscribers) {
       channels.message.publish({ socket: this.emitter, data: message, isBinary })
     }
+    // What a chunk causes is counted for the whole chunk; a message that was held, or inflated elsewhere, comes without.
+    const before = this.#isInChunk ? 0 : this.#sender.bufferedBytes
     try {
       this.emitter.emit('message', message, isBinary)
     } catch (failure) {
       this.handlerFailed(failure)
     }
+    if (!this.#isInChunk) this.#inbound.countCaused(this.#sender.bufferedBytes - before)
   }
 
   onPing(payload: Buffer): void {
@@ -182,7 +184,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     const closing = this.#startClosing('remote')
     closing.receive(code, reason)
     if (closing.isSent) this.#endWhenClosed(closing)
-    else this.#sendClose(closing, code === CloseCode.noStatus ? NOTHING : encodeClose(code, reason))
+    else this.#sendClose(closing, code === CloseCode.noStatus ? encodeClose() : encodeClose(code, reason))
   }
 
   /** Fails the connection (RFC 6455 section 7.1.7): a Close frame that says why, and nothing more is read. */
@@ -254,9 +256,10 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.#closing?.deadline?.putOff()
     const before = this.#sender.bufferedBytes
     this.#inbound.regulate(before, this.settings.maxBufferedAmount / 2)
+    this.#isInChunk = true
     this.#inbound.push(chunk)
-    const caused = this.#sender.bufferedBytes - before
-    if (caused > 0) this.#inbound.countCaused(caused)
+    this.#isInChunk = false
+    this.#inbound.countCaused(this.#sender.bufferedBytes - before)
   }
 
   drain(): void {

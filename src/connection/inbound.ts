@@ -135,9 +135,9 @@ export class Inbound implements ShareHolder {
     this.#settle(this.#decoder.allowance)
   }
 
-  /** @param bytes - what the message just read has made us write, and the peer has not taken */
+  /** @param bytes - by how much more waits for the peer since what it sent was handled */
   countCaused(bytes: number): void {
-    this.#caused += bytes
+    if (bytes > 0) this.#caused += bytes
   }
 
   readShare(): void {
