@@ -12,7 +12,7 @@ PING_PAYLOAD = "are you there?"
 FRAGMENTS = ["Grü", "", "ße 👋"]
 
 
-def bytes(length):
+def sample_bytes(length):
     return bytes(at * 31 & 0xFF for at in range(length))
 
 

@@ -12,7 +12,7 @@ from scenario_data import (
     TEXTS,
     describe_echo,
     describe_bytes,
-    bytes,
+    sample_bytes,
     read_task,
     report,
 )
@@ -74,8 +74,8 @@ async def bytes_on_the_wire(connection):
 
 SCENARIOS = {
     "text": lambda connection: round_trips(connection, TEXTS),
-    "binary": lambda connection: round_trips(connection, map(bytes, LENGTHS)),
-    "large": lambda connection: round_trips(connection, ["x" * LARGE_LENGTH, bytes(LARGE_LENGTH)]),
+    "binary": lambda connection: round_trips(connection, map(sample_bytes, LENGTHS)),
+    "large": lambda connection: round_trips(connection, ["x" * LARGE_LENGTH, sample_bytes(LARGE_LENGTH)]),
     "pipelined": pipelined,
     "fragments-to-server": fragments_to_server,
     "fragments-to-client": fragments_to_client,
