@@ -24,7 +24,6 @@ import { listenTo, type SocketListener } from './socket-listeners.js'
 // What is called in the context of the connection, from outside it.
 let report: (connection: Connection, error: Error) => void
 let emitDrain: (connection: Connection) => void
-let expire: (connection: Connection) => void
 let finish: (connection: Connection) => void
 let endInput: (connection: Connection) => void
 
@@ -118,12 +117,21 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   /**
    * Begins the closing handshake, or does nothing when it has begun.
    *
-   * @param timeout - milliseconds that the peer has for it, in place of `closeTimeout`
+   * @param timeout - milliseconds that the peer has for it, in place of `closeTimeout`; `Infinity` leaves it to
+   *   {@link expire}
    * @throws what `encodeClose` throws
    */
   close(code?: number, reason?: string | Uint8Array, timeout?: number): void {
     const payload = encodeClose(code, reason)
     if (this.#closing === undefined) this.#sendClose(this.#startClosing('local', undefined, timeout), payload)
+  }
+
+  /**
+   * Ends the connection because the time for the closing handshake is over. Held messages are counted as dropped, and
+   * what stands behind them is read: a Close frame among it still completes the handshake.
+   */
+  expire(): void {
+    this.runInAsyncScope(this.#expire, this, true)
   }
 
   /** Ends the connection at once, without a closing handshake. */
@@ -332,22 +340,26 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   #deadline(timeout: number): Deadline {
     return new Deadline(timeout, () => {
-      this.runInAsyncScope(expire, undefined, this)
+      this.runInAsyncScope(this.#expire, this, false)
     })
   }
 
-  /** The time is up: for a reader that holds messages back to take them, or for the peer to end the connection. */
-  #expire(): void {
+  /**
+   * The time is up: for a reader that holds messages back to take them, or for the peer to end the connection. Unless it
+   * `isFinal`, a peer whose Close frame or FIN stood behind held messages has time to end it.
+   */
+  #expire(isFinal: boolean): void {
     const wasOpen = this.#closing === undefined
     const closing = this.#startClosing('remote')
     if (this.#inbound.isHeld()) {
       // The peer's Close frame or FIN may stand behind the messages, which are counted instead of delivered.
       closing.isDeaf = true
-      closing.deadline = this.#deadline(this.settings.closeTimeout)
+      if (!isFinal) closing.deadline = this.#deadline(this.settings.closeTimeout)
       this.#inbound.releaseAll()
-      if (wasOpen || this.#isGone || closing.isReceived) return
+      if (!isFinal && (wasOpen || this.#isGone || closing.isReceived)) return
     }
-    if (!closing.hasLeft || !closing.isReceived) this.#startClosing('local', closeTimeoutError())
+    const isComplete = closing.hasLeft && closing.isReceived
+    if (!isComplete && !this.#isGone) this.#startClosing('local', closeTimeoutError())
     this.terminate()
   }
 
@@ -384,9 +396,6 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     }
     emitDrain = (connection) => {
       connection.emit('drain')
-    }
-    expire = (connection) => {
-      connection.#expire()
     }
     finish = (connection) => {
       connection.#finish()

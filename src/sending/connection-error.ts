@@ -32,7 +32,7 @@ export function slowPeerError(bufferedAmount: number): ConnectionError {
 export function closeTimeoutError(): ConnectionError {
   return new ConnectionError(
     'WS_ERR_CLOSE_TIMEOUT',
-    'The peer did not complete the closing handshake within closeTimeout',
+    'The peer did not complete the closing handshake in time (closeTimeout, or the timeout of a shutdown)',
   )
 }
 

@@ -65,7 +65,7 @@ export function shutdownOptions(options: ShutdownOptions): Required<ShutdownOpti
  */
 export function closeAll<User>(
   clients: Clients<User>,
-  { code, reason, timeout, spread }: Required<ShutdownOptions>,
+  { code, reason, spread }: Required<ShutdownOptions>,
 ): ShutdownResult {
   const result: ShutdownResult = { closed: 0, terminated: 0 }
   const open = [...clients.sockets]
@@ -77,13 +77,18 @@ export function closeAll<User>(
     if (pending.size === 0) stop()
   })
   if (pending.size === 0) stop()
-  // The caller has said how long to wait, so closeTimeout does not apply.
+  // One clock for all: closeTimeout does not apply, and `expireAll` ends those that are late.
   const close = (socket: WebSocket): void => {
-    connectionOf(socket)?.close(code, reason, timeout)
+    connectionOf(socket)?.close(code, reason, Infinity)
   }
   if (spread === 0) open.forEach(close)
   else closeSpread(open, close, spread)
   return result
+}
+
+/** Ends all sockets because the time of a shutdown is over. @internal */
+export function expireAll<User>({ sockets }: Clients<User>): void {
+  for (const socket of sockets) connectionOf(socket)?.expire()
 }
 
 function closeSpread(open: WebSocket[], close: (socket: WebSocket) => void, spread: number): void {

@@ -19,7 +19,13 @@ import {
   type WebSocketServerEvents,
   type WebSocketServerOptions,
 } from './server-options.js'
-import { closeAll, shutdownOptions, type ShutdownOptions, type ShutdownResult } from './shutdown.js'
+import {
+  closeAll,
+  expireAll,
+  shutdownOptions,
+  type ShutdownOptions,
+  type ShutdownResult,
+} from './shutdown.js'
 import { type ServerStats, Statistics } from './statistics.js'
 import { Upgrade, type UpgradeServer } from './upgrade.js'
 import { UpgradeDispatcher, type UpgradeOwner } from './upgrade-dispatcher.js'
@@ -176,7 +182,7 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
       })
     })
     const terminate = (): void => {
-      for (const socket of this.#connections.sockets) socket.terminate()
+      expireAll(this.#connections)
       this.#admission.abandon()
       if (this.#ownsServer) this.#server?.closeAllConnections()
     }

@@ -16,7 +16,7 @@ import { closeOf } from '../support/close-of.js'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { inbox } from '../support/inbox.js'
-import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, pausedClient } from '../support/paused-client.js'
 import { FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { refused } from '../support/refused.js'
@@ -167,23 +167,49 @@ describe('a peer that does not complete the closing handshake', () => {
     expect(await server.shutdown({ timeout: 100 })).toEqual({ closed: 2, terminated: 3 })
     const closes = await Promise.all(ends)
     expect(closes.filter(({ wasClean, code }) => wasClean && code === 1001)).toHaveLength(2)
-    expect(closes.filter(({ wasClean, code }) => !wasClean && code === 1006)).toHaveLength(3)
+    const cut = closes.filter(({ wasClean }) => !wasClean)
+    expect(cut.map(({ code, cause }) => [code, (cause as NodeJS.ErrnoException).code])).toEqual(
+      Array.from({ length: 3 }, () => [1006, 'WS_ERR_CLOSE_TIMEOUT']),
+    )
     expect(good.map(({ readyState }) => readyState)).toEqual([WebSocket.CLOSED, WebSocket.CLOSED])
     expect((await ignores.peer.next())?.opcode).toBe(opcode.close)
     expect(await ignores.peer.next()).toBeUndefined()
-    expect(server.stats()).toMatchObject({ connections: 0, accepted: 5, bufferedAmount: 0 })
+    expect(server.stats()).toMatchObject({
+      connections: 0,
+      accepted: 5,
+      bufferedAmount: 0,
+      terminated: { WS_ERR_CLOSE_TIMEOUT: 3 },
+    })
   })
 
-  test('ends within the timeout though a message is held by its paused socket', async () => {
+  test('ends as clean if its Close frame stands behind messages that a paused socket holds', async () => {
     const { server, url, next } = await runningServer()
     const [client, { socket }] = await Promise.all([connect(url), next()])
     socket.pause()
     client.send('never heard')
     const closed = closeOf(socket)
-    // The time of the closing handshake and that of the shutdown end together: either may come first.
-    const result = await server.shutdown({ timeout: 50 })
-    expect(result.closed + result.terminated).toBe(1)
-    expect(await closed).toMatchObject({ dropped: 1, wasClean: result.closed === 1 })
+    const answered = closeOf(client)
+    expect(await server.shutdown({ timeout: 50 })).toEqual({ closed: 1, terminated: 0 })
+    expect(await closed).toMatchObject({ code: 1001, dropped: 1, wasClean: true, cause: undefined })
+    expect(await answered).toMatchObject({ code: 1001, wasClean: true })
+  })
+
+  test('is terminated if no Close frame stands behind messages that a paused socket holds', async () => {
+    const { server, port, next } = await runningServer()
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    socket.pause()
+    peer.write(clientFrame('text', 'never heard'))
+    const closed = closeOf(socket)
+    expect(await server.shutdown({ timeout: 50 })).toEqual({ closed: 0, terminated: 1 })
+    expect(await closed).toMatchObject({
+      code: 1006,
+      dropped: 1,
+      wasClean: false,
+      initiator: 'local',
+      cause: { code: 'WS_ERR_CLOSE_TIMEOUT' },
+    })
+    expect(server.stats().terminated).toEqual({ WS_ERR_CLOSE_TIMEOUT: 1 })
+    peer.destroy()
   })
 })
 
