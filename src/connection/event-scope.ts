@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
+import { throwLater, toError } from '../options/thrown.js'
 import type { CloseDetails, ConnectionEmitter, ConnectionEvents } from './connection-events.js'
 import { channels } from './diagnostics.js'
-import { toError, warnOfFailure } from './failures.js'
+import { warnOfFailure } from './failures.js'
 import type { ConnectionSettings } from './settings.js'
 
 /** Called once on the socket of a connection that is closed, before `'close'` is emitted. */
@@ -37,7 +38,7 @@ export abstract class EventScope extends AsyncResource {
   handlerFailed(failure: unknown, isErrorListener = false): void {
     const { handlerFailure, onHandlerFailed } = this.settings
     if (handlerFailure === 'throw') {
-      process.nextTick(rethrow, failure)
+      throwLater(failure)
       return
     }
     const error = toError(failure)
@@ -91,8 +92,4 @@ export function later<Scope extends EventScope, Value>(
 
 function inScope(scope: EventScope, action: (...values: unknown[]) => void, value: unknown): void {
   scope.runInAsyncScope(action, undefined, scope, value)
-}
-
-function rethrow(failure: unknown): never {
-  throw failure
 }

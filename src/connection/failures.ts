@@ -1,7 +1,4 @@
-/** What was thrown or rejected with, as an `Error`: JavaScript throws anything. */
-export function toError(failure: unknown): Error {
-  return failure instanceof Error ? failure : new Error(String(failure), { cause: failure })
-}
+import { toError } from '../options/thrown.js'
 
 const WARNINGS_A_MINUTE = 10
 const MINUTE = 60_000

@@ -1,3 +1,4 @@
+import { describe } from '../options/checks.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import type { Member } from './member.js'
@@ -85,12 +86,4 @@ function isMember(value: unknown): value is Member {
     typeof (value as Partial<Member>).deliver === 'function' &&
     typeof (value as Partial<Member>).onceClosed === 'function'
   )
-}
-
-/** Names a value of the wrong type. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value !== 'object') return `a ${typeof value}`
-  return `an object (${value.constructor?.name ?? 'without a class'})`
 }

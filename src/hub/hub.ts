@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events'
-import { checkChoice, checkNumber, withoutNulls } from '../options/checks.js'
+import { checkChoice, checkNumber, describe, withoutNulls } from '../options/checks.js'
+import { toError } from '../options/thrown.js'
 import type { Payload } from '../sending/payload.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
-import { type BroadcastCounts, type BroadcastOptions, type BroadcastResult, describe } from './broadcast.js'
+import { type BroadcastCounts, type BroadcastOptions, type BroadcastResult } from './broadcast.js'
 import { createGroup, type Group, type GroupContext } from './group.js'
 import type { Member } from './member.js'
 import { Memberships } from './memberships.js'
@@ -96,14 +97,14 @@ export class Hub<Socket extends Member = Member> extends EventEmitter<HubEvents<
   }
 
   #reportFailure(failure: unknown, member: Socket): void {
-    const error = failure instanceof Error ? failure : new Error(String(failure), { cause: failure })
+    const error = toError(failure)
     if (this.listenerCount('error') === 0) this.#warnOnce(error)
     else {
       try {
         ;(this as EventEmitter).emit('error', error, member)
       } catch (cause) {
         // The other members still get the broadcast.
-        this.#warnOnce(cause instanceof Error ? cause : new Error(String(cause), { cause }))
+        this.#warnOnce(toError(cause))
       }
     }
   }

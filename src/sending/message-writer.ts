@@ -1,3 +1,4 @@
+import { toError } from '../options/thrown.js'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import { FIN, Opcode, RSV1 } from '../protocol/opcodes.js'
 import { COPIED_BELOW, type Outbox } from './outbox.js'
@@ -195,8 +196,11 @@ export class MessageWriter {
       },
       (error: unknown) => {
         if (this.#cause !== undefined) return
+        const { message } = toError(error)
         this.#owner.onWriterFailed(
-          error instanceof Error ? error : new Error(`A Blob could not be read: ${String(error)}`),
+          error instanceof Error
+            ? error
+            : new Error(`A Blob could not be read: ${message}`, { cause: error }),
         )
       },
     )

@@ -1,3 +1,5 @@
+import { describe } from '../options/checks.js'
+
 /** What can be sent: text, bytes in any of their forms, or (as in `ws`) a number, which is sent as text. */
 export type Payload = string | number | ArrayBuffer | SharedArrayBuffer | ArrayBufferView
 
@@ -21,11 +23,4 @@ export function toPayload(data: unknown): string | Buffer {
 /** The bytes of a Buffer alone, which may be a part of a larger memory. */
 export function toArrayBuffer(bytes: Buffer): ArrayBuffer {
   return new Uint8Array(bytes).buffer
-}
-
-function describe(data: unknown): string {
-  if (data === null || data === undefined) return String(data)
-  return typeof data === 'object'
-    ? `an object (${data.constructor?.name ?? 'without a class'})`
-    : `a ${typeof data}`
 }

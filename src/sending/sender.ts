@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { toError } from '../options/thrown.js'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import { FIN, Opcode } from '../protocol/opcodes.js'
 import { slowPeerError } from './connection-error.js'
@@ -216,7 +217,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 
   onWriteFailed(failure: unknown): void {
-    this.#failAndTell(failure instanceof Error ? failure : new Error(String(failure), { cause: failure }))
+    this.#failAndTell(toError(failure))
   }
 
   onCallbackFailed(failure: unknown): void {

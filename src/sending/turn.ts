@@ -1,3 +1,5 @@
+import { throwLater } from '../options/thrown.js'
+
 /** Something that gathers what it has to write until the turn ends. */
 export interface Flushable {
   flush(): void
@@ -48,13 +50,9 @@ function flushAll(): void {
       waiting[flushed++]!.flush()
     } catch (error) {
       // Thrown outside the loop: a failing flush must not keep the others waiting.
-      process.nextTick(rethrow, error)
+      throwLater(error)
     }
   }
   waiting.length = 0
   flushed = 0
-}
-
-function rethrow(error: unknown): never {
-  throw error
 }

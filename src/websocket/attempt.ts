@@ -5,9 +5,10 @@ import { parseAddress } from '../client/address.js'
 import { OpeningHandshake, type OpeningListener } from '../client/opening-handshake.js'
 import type { OpeningOptions } from '../client/opening-options.js'
 import { withoutNulls } from '../options/checks.js'
+import { toError } from '../options/thrown.js'
 import type { ClosedListener } from '../connection/event-scope.js'
 import { channels } from '../connection/diagnostics.js'
-import { toError, warnOfFailure } from '../connection/failures.js'
+import { warnOfFailure } from '../connection/failures.js'
 import {
   type ConnectionOptions,
   connectionSettings,
