@@ -231,7 +231,33 @@ describe('a real peer', () => {
     peer.destroy()
   })
 
-  test('that sends a Pong unasked says nothing about the time', async () => {
+  test('that sends a Pong of its own while a Ping is unanswered does not set latency (F29)', async () => {
+    const { port, next } = await runningServer({ heartbeat: { interval: 20, timeout: 60_000 } })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const ping = await peer.next()
+    expect(ping?.opcode).toBe(9)
+    const inverted = Buffer.from(ping!.payload.map((byte) => byte ^ 0xff))
+    const foreign = [Buffer.alloc(0), inverted, Buffer.concat([ping!.payload, Buffer.of(0)])]
+    for (const payload of foreign) {
+      const pong = once(socket, 'pong')
+      peer.write(peer.encode({ opcode: 10, payload, fin: true, rsv: 0 }))
+      expect(await pong).toEqual([payload])
+      expect(socket.latency).toBeUndefined()
+    }
+    const pong = once(socket, 'pong')
+    peer.write(peer.encode({ opcode: 10, payload: ping!.payload, fin: true, rsv: 0 }))
+    await pong
+    const { latency } = socket
+    expect(latency).toBeGreaterThan(0)
+    // The same Pong again answers nothing.
+    const again = once(socket, 'pong')
+    peer.write(peer.encode({ opcode: 10, payload: ping!.payload, fin: true, rsv: 0 }))
+    await again
+    expect(socket.latency).toBe(latency)
+    peer.destroy()
+  })
+
+  test('that sends a Pong before any Ping does not set latency (F29)', async () => {
     const { port, next } = await runningServer({ heartbeat: { interval: 60_000 } })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     peer.write(peer.encode({ opcode: 10, payload: Buffer.from('unasked'), fin: true, rsv: 0 }))

@@ -106,7 +106,7 @@ describe('holdMessages', () => {
     expect(sink.found.at(-1)).toEqual({ text: 'text' })
   })
 
-  test('holds a message that is being inflated, and what is behind it', () => {
+  test('holds a message that is being inflated, and what is behind it (F18)', () => {
     const { decoder, sink, inflater } = reading()
     decoder.push(fromClient(compressedText('one'), { opcode: ping }, { opcode: text, payload: 'two' }))
     decoder.holdMessages()

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import zlib from 'node:zlib'
 import { type PerMessageDeflateOptions, type SendOptions, WebSocket } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
@@ -7,7 +8,9 @@ import { inbox, take } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { openPair } from '../support/open-pair.js'
 import { pausedClient } from '../support/paused-client.js'
+import { Queue } from '../support/queue.js'
 import { FrameReader } from '../support/raw-frame.js'
+import { replaceInZlib } from '../support/replace-in-zlib.js'
 import { runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 
@@ -227,6 +230,33 @@ test('a peer that does not read makes zlib wait, not the memory grow', async () 
   expect(sent).toBeLessThan(1000)
   expect((await closed).cause?.message).toMatch(/reads too slowly/)
   peer.destroy()
+})
+
+test('pause() holds a message that is being inflated, until resume() (F18)', async () => {
+  const inflating = new Queue<{ finish: () => void }>()
+  const { inflateRaw } = zlib
+  replaceInZlib('inflateRaw', (bytes: Buffer, options: object, callback: (...results: unknown[]) => void) => {
+    inflateRaw(bytes, options, (...results) => {
+      inflating.push({
+        finish() {
+          callback(...results)
+        },
+      })
+    })
+  })
+  const { client, socket } = await openPair(both({ threshold: 0 }))
+  const heard: unknown[] = []
+  socket.on('message', (data) => heard.push(data))
+  client.send(Buffer.alloc(LONG))
+  client.send('behind it')
+  const { finish } = await inflating.next()
+  socket.pause()
+  finish()
+  await settled()
+  expect(heard).toEqual([])
+  socket.resume()
+  while (heard.length < 2) await once(socket, 'message')
+  expect(heard).toEqual([Buffer.alloc(LONG), 'behind it'])
 })
 
 test('with pause() in between, what is inflated keeps its order', async () => {

@@ -25,7 +25,7 @@ function published<Name extends keyof Diagnostics>(name: Name): Diagnostics[Name
   return messages
 }
 
-/** Those of these sockets: sockets of other tests may end late (F36). */
+/** Those of these sockets: the files of a worker share the channels, and sockets of other tests may end late. */
 function of<Message extends { readonly socket: object }>(
   messages: readonly Message[],
   ...sockets: object[]
@@ -68,9 +68,13 @@ describe('the channels of node:diagnostics_channel', () => {
     expect(heard).toEqual([1, 2])
   })
 
-  test('close: with all that the event has', async () => {
+  test('close: with all that the event has, while other sockets close (F36)', async () => {
     const closes = published('hubwire:close')
     const { client, socket } = await openPair()
+    const other = await openPair()
+    const otherClosed = closeOf(other.socket)
+    other.client.close()
+    await otherClosed
     const [theirs, ours] = [closeOf(socket), closeOf(client)]
     client.close(4000, 'enough')
     await Promise.all([theirs, ours])

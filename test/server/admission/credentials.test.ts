@@ -16,7 +16,6 @@ import { runningServer } from '../../support/running-server.js'
 test.each([
   ['Bearer abc.def', 'abc.def'],
   ['bearer   abc', 'abc'],
-  // F26: a scheme, spaces, and a token68.
   ['Bearer aZ0-._~+/9==', 'aZ0-._~+/9=='],
   ['bearerX', undefined],
   ['bearer', undefined],
@@ -29,7 +28,7 @@ test.each([
   ['Bearer', undefined],
   ['', undefined],
   [undefined, undefined],
-])('bearerToken of %j is %j', (authorization, token) => {
+])('bearerToken takes a scheme, spaces and a token68: of %j it is %j (F26)', (authorization, token) => {
   expect(bearerToken(requestWith({ headers: authorization === undefined ? {} : { authorization } }))).toBe(
     token,
   )
