@@ -34,6 +34,11 @@ export abstract class EventScope extends AsyncResource {
     this.#closedListeners.add(listener)
   }
 
+  /** Takes back {@link onceClosed}. */
+  offClosed(listener: ClosedListener): void {
+    this.#closedListeners?.delete(listener)
+  }
+
   /** A listener or a send callback of the application failed: the connection is closed with 1011. */
   handlerFailed(failure: unknown, isErrorListener = false): void {
     const { handlerFailure, onHandlerFailed } = this.settings

@@ -12,6 +12,11 @@ export interface Member {
   deliver(message: PreparedMessage, limits: SlowLimits): boolean
   /** Begins the closing handshake. */
   close(code?: number, reason?: string): void
-  /** Calls `listener` once when the member has closed, whatever its user does with its event listeners. */
-  onceClosed(listener: () => void): void
+  /**
+   * Calls `listener` once when the member has closed, whatever its user does with its event listeners.
+   *
+   * @returns a function that removes the listener, which a hub calls when the member has left its last group; or nothing.
+   *   Without one, each hub that the member was in leaves one listener on it until it closes
+   */
+  onceClosed(listener: () => void): unknown
 }

@@ -3,6 +3,11 @@ import type { Member } from './member.js'
 /** `readyState` of a member that has closed. */
 const CLOSED = 3
 
+/** A hub that was dropped while it had members has left a listener on each, and they may live on for long. */
+const dropped = new FinalizationRegistry<ReadonlyMap<Member, () => void>>((watched) => {
+  for (const stop of watched.values()) stop()
+})
+
 /**
  * Who is in which group, from both sides. A group exists while it has members, and a member is known while it is in a
  * group. A member that closes leaves all of them.
@@ -10,10 +15,16 @@ const CLOSED = 3
 export class Memberships {
   readonly #members = new Map<string, Set<Member>>()
   readonly #names = new Map<Member, Set<string>>()
-  /** Those whose end is listened for: once each, however often they leave and join. */
-  readonly #watched = new WeakSet<Member>()
+  /** The members that are watched, while they are in a group, by how to stop that. */
+  readonly #watched = new Map<Member, () => void>()
+  /** Those whose `onceClosed` returned nothing: watched once each, however often they leave and join. */
+  readonly #alwaysWatched = new WeakSet<Member>()
   /** What the members hold of a hub: one that is dropped must not live as long as they do. */
   readonly #self = new WeakRef(this)
+
+  constructor() {
+    dropped.register(this, this.#watched)
+  }
 
   /** The number of groups that have members. */
   get groupCount(): number {
@@ -41,27 +52,40 @@ export class Memberships {
     const names = this.#names.get(member)
     if (names === undefined) this.#names.set(member, new Set([name]))
     else names.add(name)
-    if (this.#watched.has(member)) return
-    this.#watched.add(member)
-    const self = this.#self
-    member.onceClosed(() => {
-      self.deref()?.leaveAll(member)
-    })
+    this.#watch(member)
   }
 
   delete(name: string, member: Member): boolean {
     const names = this.#names.get(member)
     if (!names?.delete(name)) return false
-    if (names.size === 0) this.#names.delete(member)
     this.#remove(name, member)
+    if (names.size === 0) this.#forget(member)
     return true
   }
 
   leaveAll(member: Member): void {
     const names = this.#names.get(member)
     if (names === undefined) return
-    this.#names.delete(member)
     for (const name of names) this.#remove(name, member)
+    this.#forget(member)
+  }
+
+  #watch(member: Member): void {
+    if (this.#watched.has(member) || this.#alwaysWatched.has(member)) return
+    const self = this.#self
+    const stop = member.onceClosed(() => {
+      self.deref()?.leaveAll(member)
+    })
+    if (typeof stop === 'function') this.#watched.set(member, stop as () => void)
+    else this.#alwaysWatched.add(member)
+  }
+
+  /** A member is in no group any more. */
+  #forget(member: Member): void {
+    this.#names.delete(member)
+    const stop = this.#watched.get(member)
+    this.#watched.delete(member)
+    stop?.()
   }
 
   #remove(name: string, member: Member): void {

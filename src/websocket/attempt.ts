@@ -70,6 +70,11 @@ export class Attempt extends AsyncResource implements OpeningListener {
     this.#closedListeners.add(listener)
   }
 
+  /** Takes back {@link onceClosed}. */
+  offClosed(listener: ClosedListener): void {
+    this.#closedListeners.delete(listener)
+  }
+
   /** The listeners of {@link onceClosed}, for the connection that the attempt has led to. */
   get closedListeners(): Iterable<ClosedListener> {
     return this.#closedListeners

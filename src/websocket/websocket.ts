@@ -83,7 +83,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   #binaryType: BinaryType = 'nodebuffer'
   #forwardedAddress: string | undefined
   /** What was asked of the connection before there was one. */
-  #actions: ((connection: Connection) => void)[] | undefined
+  #actions: Set<(connection: Connection) => void> | undefined
   #early: EarlyMessages | undefined
   #iterators: MessageIterators | undefined
 
@@ -240,14 +240,25 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     return this.#connection?.sendShared(message, limits) ?? false
   }
 
-  /** Calls `listener` on this socket when it is closed, before `'close'` is emitted; see {@link Member}. */
-  onceClosed(listener: (this: this, code: number, reason: string, details: CloseDetails) => void): void {
+  /**
+   * Calls `listener` on this socket when it is closed, before `'close'` is emitted; see {@link Member}.
+   *
+   * @returns a function that removes the listener
+   */
+  onceClosed(
+    listener: (this: this, code: number, reason: string, details: CloseDetails) => void,
+  ): () => void {
+    const watch = (target: Connection | Attempt): void => {
+      target.onceClosed(listener)
+    }
     const target = this.#connection ?? this.#attempt
-    if (target !== undefined) target.onceClosed(listener)
-    else
-      this.#whenStarted((connection) => {
-        connection.onceClosed(listener)
-      })
+    if (target === undefined) this.#whenStarted(watch)
+    else watch(target)
+    return () => {
+      this.#actions?.delete(watch)
+      this.#attempt?.offClosed(listener)
+      this.#connection?.offClosed(listener)
+    }
   }
 
   /** Removes the application's listeners. Loops over the messages, and what waits for a consumer, go on. */
@@ -330,7 +341,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
 
   #whenStarted(action: (connection: Connection) => void): void {
     if (this.#connection !== undefined) action(this.#connection)
-    else (this.#actions ??= []).push(action)
+    else (this.#actions ??= new Set()).add(action)
   }
 
   #obey(signal: AbortSignal): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Memberships } from '#src/hub/memberships.js'
 import { FakeMember } from '../support/fake-member.js'
-import { isCollected } from '../support/garbage-collection.js'
+import { collectGarbage, isCollected } from '../support/garbage-collection.js'
 
 describe('memberships', () => {
   test('a group is there while it has members', () => {
@@ -25,9 +25,50 @@ describe('memberships', () => {
     expect([...memberships.groupNames()]).toEqual(['h'])
   })
 
-  test('listens for the end of a member once, however often it joins and leaves', () => {
+  test('watches a member only while it is in a group', () => {
     const memberships = new Memberships()
     const member = new FakeMember()
+    for (let count = 0; count < 100; count++) memberships.add(`group ${count}`, member)
+    memberships.add('group 0', member)
+    expect(member.watchers).toBe(1)
+    for (let count = 0; count < 99; count++) memberships.delete(`group ${count}`, member)
+    expect(member.watchers).toBe(1)
+    memberships.delete('group 99', member)
+    expect(member.watchers).toBe(0)
+    memberships.add('again', member)
+    expect(member.watchers).toBe(1)
+    memberships.leaveAll(member)
+    expect(member.watchers).toBe(0)
+    memberships.add('again', member)
+    member.end()
+    expect([memberships.groupCount, memberships.memberCount, member.watchers]).toEqual([0, 0, 0])
+  })
+
+  test('leaves no listener on a member that has left 10,000 hubs', () => {
+    const member = new FakeMember()
+    for (let count = 0; count < 10_000; count++) {
+      const memberships = new Memberships()
+      memberships.add('g', member)
+      if (count % 2 === 0) memberships.delete('g', member)
+      else memberships.leaveAll(member)
+    }
+    expect(member.watchers).toBe(0)
+  })
+
+  test('leaves no listener on a member whose hubs were dropped', async () => {
+    const member = new FakeMember()
+    for (let count = 0; count < 10_000; count++) new Memberships().add('g', member)
+    for (let round = 0; round < 10 && member.watchers > 0; round++) await collectGarbage()
+    expect(member.watchers).toBe(0)
+  })
+
+  test('watches once a member whose onceClosed returns nothing, however often it joins and leaves', () => {
+    const memberships = new Memberships()
+    const member = new (class extends FakeMember {
+      override onceClosed(listener: () => void): void {
+        super.onceClosed(listener)
+      }
+    })()
     for (let count = 0; count < 100; count++) memberships.add(`group ${count}`, member)
     memberships.add('group 0', member)
     expect(member.watchers).toBe(1)

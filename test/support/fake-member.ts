@@ -6,7 +6,7 @@ export class FakeMember implements Member {
   readyState = 1
   readonly delivered: string[] = []
   readonly closedWith: unknown[][] = []
-  readonly #closed: (() => void)[] = []
+  #closed: (() => void)[] = []
   readonly #answer: (text: string) => boolean
 
   /** @param answer - what happens within a delivery, and whether it is one */
@@ -25,8 +25,11 @@ export class FakeMember implements Member {
     this.closedWith.push(values)
   }
 
-  onceClosed(listener: () => void): void {
+  onceClosed(listener: () => void): unknown {
     this.#closed.push(listener)
+    return () => {
+      this.#closed = this.#closed.filter((other) => other !== listener)
+    }
   }
 
   /** The listeners that wait for its end. */
@@ -37,6 +40,8 @@ export class FakeMember implements Member {
   /** What a socket does when it closes. */
   end(): void {
     this.readyState = 3
-    for (const listener of this.#closed.splice(0)) listener()
+    const listeners = this.#closed
+    this.#closed = []
+    for (const listener of listeners) listener()
   }
 }

@@ -109,6 +109,60 @@ describe('closing while messages are held back (F2)', () => {
   })
 })
 
+describe('the function that onceClosed() returns', () => {
+  test('removes its listener and no other, before the connection is made and while it is open', async () => {
+    const called: string[] = []
+    const watch = (socket: WebSocket, name: string): (() => void) =>
+      socket.onceClosed(() => called.push(name))
+    class Watched extends WebSocket<undefined> {
+      constructor(address: null) {
+        super(address)
+        watch(this, 'kept since the constructor')
+        watch(this, 'removed in the constructor')()
+      }
+    }
+    const running = await runningServer({ WebSocket: Watched })
+    const client = new WebSocket(running.url)
+    watch(client, 'kept since connecting')
+    watch(client, 'removed while connecting')()
+    const later = watch(client, 'removed when open')
+    const [{ socket }] = await Promise.all([running.next(), once(client, 'open')])
+    later()
+    watch(socket, 'kept since open')
+    watch(socket, 'removed at once')()
+    const closed = Promise.all([closeOf(client), closeOf(socket)])
+    client.close()
+    await closed
+    expect(called.sort()).toEqual(['kept since connecting', 'kept since open', 'kept since the constructor'])
+  })
+
+  test('has a socket that was in 10,000 hubs keep no listener of theirs', async () => {
+    let listeners = 0
+    class Counted extends WebSocket<undefined> {
+      override onceClosed(listener: Parameters<WebSocket['onceClosed']>[0]): () => void {
+        listeners++
+        const stop = super.onceClosed(listener)
+        return () => {
+          listeners--
+          stop()
+        }
+      }
+    }
+    const running = await runningServer({ WebSocket: Counted })
+    const [client, { socket }] = await Promise.all([connect(running.url), running.next()])
+    const before = listeners
+    const hubs = Array.from({ length: 10_000 }, () => new Hub())
+    for (const hub of hubs) hub.group('g').add(socket)
+    expect(listeners).toBe(before + hubs.length)
+    for (const [index, hub] of hubs.entries()) {
+      if (index % 2 === 0) hub.leaveAll(socket)
+      else hub.group('g').delete(socket)
+    }
+    expect(listeners).toBe(before)
+    client.terminate()
+  })
+})
+
 describe('what a subclass does in its constructor at a server', () => {
   test('holds once there is a connection: joining a group, pausing, iterating (F41)', async () => {
     const hub = new Hub()
