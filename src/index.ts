@@ -10,14 +10,7 @@ export type { WebSocketOptions } from './websocket/attempt.js'
 export { connect } from './websocket/connect.js'
 export type { BinaryType, CloseDetails } from './connection/connection-events.js'
 export type { RefusalReason } from './connection/diagnostics.js'
-export type {
-  CloseEvent,
-  ErrorEvent,
-  Listener,
-  MessageEvent,
-  SocketEvent,
-  TargetEvents,
-} from './websocket/event-target.js'
+export type { Listener, ListenerOptions } from './websocket/event-target.js'
 export { ConnectionError, type ConnectionErrorCode } from './sending/connection-error.js'
 export type { HeartbeatOptions } from './connection/heartbeat.js'
 export type { Member } from './hub/member.js'
@@ -34,6 +27,13 @@ export { Hub, type HubOptions, type HubStats } from './hub/hub.js'
 export { ProtocolError, type ProtocolErrorCode } from './protocol/errors.js'
 export { HandshakeError, type HandshakeErrorCode } from './protocol/handshake.js'
 export type { PerMessageDeflateOptions } from './protocol/permessage-deflate.js'
+export type {
+  CloseEvent,
+  ErrorEvent,
+  MessageEvent,
+  SocketEvent,
+  TargetEvents,
+} from './websocket/web-events.js'
 export { createWebSocketStream } from './websocket/stream.js'
 export { type Diagnostics, WebSocket, WebSocket as default } from './websocket/websocket.js'
 export type { AdmissionOptions } from './server/admission/admission.js'

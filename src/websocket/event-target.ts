@@ -1,142 +1,234 @@
-import type { CloseDetails } from '../connection/connection-events.js'
-
-/** An event as WHATWG's `EventTarget` listeners get it. */
-export interface SocketEvent<Target> {
-  readonly type: string
-  readonly target: Target
-}
-
-/** A message; see {@link https://websockets.spec.whatwg.org/#feedback-from-the-protocol | WHATWG}. */
-export interface MessageEvent<Target> extends SocketEvent<Target> {
-  /** Text as `string`; binary by `binaryType`. */
-  readonly data: string | Buffer | ArrayBuffer | Blob
-}
-
-/** The end of a connection. */
-export interface CloseEvent<Target> extends SocketEvent<Target>, CloseDetails {
-  readonly code: number
-  readonly reason: string
-}
-
-/** What went wrong with a connection. */
-export interface ErrorEvent<Target> extends SocketEvent<Target> {
-  readonly error: Error
-  readonly message: string
-}
-
-/** The events that have a WHATWG form. */
-export interface TargetEvents<Target> {
-  open: SocketEvent<Target>
-  message: MessageEvent<Target>
-  close: CloseEvent<Target>
-  error: ErrorEvent<Target>
-}
+import { type EventEmitter, getEventListeners, setMaxListeners } from 'node:events'
+import { eventMakers, type Route, routeEvent } from './event-makers.js'
+import type { TargetEvents } from './web-events.js'
 
 /** A listener as `addEventListener` takes it. */
 export type Listener<Event> = ((event: Event) => unknown) | { handleEvent: (event: Event) => unknown }
 
-type Type = keyof TargetEvents<unknown>
+/** How a listener is added; see {@link https://dom.spec.whatwg.org/#dictdef-addeventlisteneroptions | the DOM standard}. */
+export interface ListenerOptions {
+  /** Removes the listener before its first call. */
+  once?: boolean
+  /** Removes the listener when it is aborted. */
+  signal?: AbortSignal
+  /** Tells apart two additions of one listener; a socket has nothing above it to capture from. */
+  capture?: boolean
+  /** Forbids the listener to prevent a default action, which a socket's events do not have. */
+  passive?: boolean
+}
+
 type AnyListener = Listener<never>
-type Wrapper = ((...values: unknown[]) => unknown) & { [wrapped]?: AnyListener; [isAttribute]?: boolean }
+type Type = keyof TargetEvents<unknown>
 
-/** What is needed of an emitter, whatever its events. */
-interface ListenerList {
-  on(type: Type, listener: Wrapper): unknown
-  off(type: Type, listener: Wrapper): unknown
-  listeners(type: Type): unknown[]
+/** An `on…` attribute: it keeps its place among the listeners when another function takes it. */
+interface Attribute {
+  value: object
+  readonly listener: (event: Event) => void
 }
 
-/** Where a wrapper keeps the listener that it calls. */
-const wrapped: unique symbol = Symbol('wrapped')
-/** Marks the listener that was set through `onmessage` and its like, of which there is one a type. */
-const isAttribute: unique symbol = Symbol('isAttribute')
-
-/** Makes the WHATWG event of an emitter's arguments. */
-const makeEvent: { [Name in Type]: (target: unknown, ...values: never[]) => TargetEvents<unknown>[Name] } = {
-  open: (target) => ({ type: 'open', target }),
-  message: (target, data: string | Buffer | ArrayBuffer, isBinary: boolean) => ({
-    type: 'message',
-    target,
-    data: messageData(data, isBinary, (target as { binaryType: string }).binaryType),
-  }),
-  close: (target, code: number, reason: string, details: CloseDetails) => ({
-    type: 'close',
-    target,
-    code,
-    reason,
-    ...details,
-  }),
-  error: (target, error: Error) => ({ type: 'error', target, error, message: error.message }),
-}
+/** The emitter that listeners are laid over. */
+type Socket = Pick<EventEmitter, 'on' | 'off' | 'listeners' | 'getMaxListeners'> & Route['socket']
 
 /**
- * WHATWG's listeners laid over those of an emitter: one list, so that both kinds are called in the order in which
- * they were added.
+ * WHATWG's listeners of an emitter, in an `EventTarget` of Node's that dispatches events in the emitter's name. For each
+ * type that it emits and that has listeners here, the emitter has one listener, which makes the event for all of them.
+ *
+ * A listener that throws does not keep the others from being called; its failure is told when all have been.
  */
-export function addListener(
-  emitter: ListenerList,
-  type: Type,
-  listener: AnyListener,
-  options: { once?: boolean; attribute?: boolean } = {},
-): void {
-  // As the web's EventTarget: no listener is no error, and an event that we never dispatch has none called.
-  if (listener === null || listener === undefined || !Object.hasOwn(makeEvent, type)) return
-  if (find(emitter, type, listener, options.attribute === true) !== undefined) return
-  const wrapper: Wrapper = (...values) => {
-    if (options.once === true) emitter.off(type, wrapper)
-    const event = makeEvent[type](emitter, ...(values as never[])) as never
-    // What it returns may be the promise of an async listener, whose rejection the emitter catches.
-    return call(emitter, listener, event)
+export class WebListeners {
+  readonly #socket: Socket
+  readonly #onFailure: (failure: unknown, type: string) => void
+  readonly #catchesRejections: boolean
+  readonly #node = new EventTarget()
+  readonly #route: Route
+  /** What stands in the `EventTarget` for each listener. */
+  readonly #wrappers = new WeakMap<AnyListener, (event: Event) => void>()
+  readonly #attributes = new Map<string, Attribute>()
+  readonly #forwarders = new Map<Type, (...values: unknown[]) => void>()
+  /** The types of which listeners may have gone by themselves. */
+  readonly #passing = new Set<string>()
+  /** What the listeners of the event that is being dispatched have thrown. */
+  #failures: unknown[] = []
+
+  /**
+   * @param onFailure - is told what a listener has thrown, and with `catchesRejections` what an async one rejects with
+   */
+  constructor(
+    socket: Socket,
+    onFailure: (failure: unknown, type: string) => void,
+    catchesRejections: boolean,
+  ) {
+    this.#socket = socket
+    this.#onFailure = onFailure
+    this.#catchesRejections = catchesRejections
+    this.#route = { node: this.#node, socket }
   }
-  wrapper[wrapped] = listener
-  if (options.attribute === true) wrapper[isAttribute] = true
-  emitter.on(type, wrapper)
+
+  /** @throws TypeError when the listener is neither a function nor an object, or an option is of the wrong type */
+  add(
+    type: string,
+    listener: AnyListener | null | undefined,
+    options?: ListenerOptions | boolean | null,
+  ): void {
+    // As in the web, no listener is no error.
+    if (listener === null || listener === undefined) return
+    const { once = false, signal } = typeof options === 'object' && options !== null ? options : {}
+    if (once || signal) this.#passing.add(type)
+    this.#listen(type, this.#wrap(listener), options ?? false)
+  }
+
+  remove(
+    type: string,
+    listener: AnyListener | null | undefined,
+    options?: ListenerOptions | boolean | null,
+  ): void {
+    const wrapper = listener && this.#wrappers.get(listener)
+    if (!wrapper) return
+    this.#node.removeEventListener(type, wrapper, { capture: isCapture(options) })
+    this.#prune(type)
+  }
+
+  /** Calls the listeners of the event's type. */
+  dispatch(event: Event): boolean {
+    // Node.js refuses anything else.
+    if (event instanceof Event) routeEvent(event, this.#route)
+    return this.#dispatch(event)
+  }
+
+  /** Sets an `on…` attribute; anything but a function or an object removes it. */
+  setAttribute(type: string, value: unknown): void {
+    const attribute = this.#attributes.get(type)
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
+      if (attribute === undefined) return
+      this.#attributes.delete(type)
+      this.#node.removeEventListener(type, attribute.listener)
+      this.#prune(type)
+    } else if (attribute !== undefined) {
+      attribute.value = value
+    } else {
+      const added: Attribute = {
+        value,
+        listener: (event) => {
+          this.#callAttribute(added.value, event)
+        },
+      }
+      this.#attributes.set(type, added)
+      this.#listen(type, added.listener, false)
+    }
+  }
+
+  getAttribute(type: string): unknown {
+    return this.#attributes.get(type)?.value ?? null
+  }
+
+  /** Removes all listeners of one type. */
+  clear(type: string): void {
+    this.setAttribute(type, null)
+    for (const wrapper of getEventListeners(this.#node, type) as ((event: Event) => void)[]) {
+      this.#node.removeEventListener(type, wrapper)
+      this.#node.removeEventListener(type, wrapper, { capture: true })
+    }
+    this.#prune(type)
+  }
+
+  #listen(type: string, wrapper: (event: Event) => void, options: ListenerOptions | boolean): void {
+    // It warns of leaks as the emitter does.
+    setMaxListeners(this.#socket.getMaxListeners(), this.#node)
+    this.#node.addEventListener(type, wrapper, options)
+    // As in the web, an event that we never dispatch has no listener called.
+    if (isEmitted(type)) this.#forward(type)
+  }
+
+  #forward(type: Type): void {
+    let forwarder = this.#forwarders.get(type)
+    if (forwarder === undefined) {
+      const make = eventMakers()[type]
+      forwarder = (...values) => {
+        if (this.#hasListeners(type)) this.#dispatch(make(this.#route, ...(values as never[])))
+        if (this.#passing.has(type)) this.#prune(type)
+      }
+      this.#forwarders.set(type, forwarder)
+    }
+    if (!this.#socket.listeners(type).includes(forwarder)) this.#socket.on(type, forwarder)
+  }
+
+  #hasListeners(type: string): boolean {
+    return !this.#passing.has(type) || getEventListeners(this.#node, type).length > 0
+  }
+
+  /** Takes the emitter's listener off when there is nobody to make an event for. */
+  #prune(type: string): void {
+    if (!isEmitted(type) || getEventListeners(this.#node, type).length > 0) return
+    this.#passing.delete(type)
+    const forwarder = this.#forwarders.get(type)
+    if (forwarder !== undefined) this.#socket.off(type, forwarder)
+  }
+
+  #dispatch(event: Event): boolean {
+    const outer = this.#failures
+    const failures: unknown[] = (this.#failures = [])
+    try {
+      return this.#node.dispatchEvent(event)
+    } finally {
+      this.#failures = outer
+      for (const failure of failures) this.#onFailure(failure, event.type)
+    }
+  }
+
+  #wrap(listener: AnyListener): (event: Event) => void {
+    if (typeof listener !== 'function' && typeof listener !== 'object') {
+      throw new TypeError(
+        `A listener is a function or an object with handleEvent; ${String(listener)} is neither`,
+      )
+    }
+    let wrapper = this.#wrappers.get(listener)
+    if (wrapper === undefined) {
+      wrapper = (event) => {
+        this.#call(listener, event)
+      }
+      this.#wrappers.set(listener, wrapper)
+    }
+    return wrapper
+  }
+
+  /** Takes what an async listener rejects with, if it returned a promise of any kind. */
+  #catch(result: unknown, type: string): void {
+    const then = (result as { then?: unknown } | null | undefined)?.then
+    if (typeof then !== 'function') return
+    Reflect.apply(then, result, [
+      undefined,
+      (failure: unknown) => {
+        this.#onFailure(failure, type)
+      },
+    ])
+  }
+
+  #callAttribute(value: object, event: Event): void {
+    // An object is kept, and not called: https://html.spec.whatwg.org/#event-handler-attributes
+    if (typeof value !== 'function') return
+    if (this.#call(value as (event: never) => unknown, event) === false) event.preventDefault()
+  }
+
+  #call(listener: AnyListener, event: Event): unknown {
+    try {
+      const result: unknown =
+        typeof listener === 'function'
+          ? Reflect.apply(listener, this.#socket, [event])
+          : listener.handleEvent(event as never)
+      if (this.#catchesRejections) this.#catch(result, event.type)
+      return result
+    } catch (failure) {
+      this.#failures.push(failure)
+      return undefined
+    }
+  }
 }
 
-/** Text is always a string, whatever `textType` says; only here is there a Blob. */
-function messageData(
-  data: string | Buffer | ArrayBuffer,
-  isBinary: boolean,
-  binaryType: string,
-): string | Buffer | ArrayBuffer | Blob {
-  if (!isBinary) return typeof data === 'string' ? data : (data as Buffer).toString()
-  return binaryType === 'blob' ? new Blob([data]) : data
+/** Node.js removes by `capture` in an object alone. */
+function isCapture(options: ListenerOptions | boolean | null | undefined): boolean {
+  return typeof options === 'object' && options !== null ? Boolean(options.capture) : options === true
 }
 
-function call(emitter: ListenerList, listener: AnyListener, event: never): unknown {
-  if (typeof listener === 'function') return Reflect.apply(listener, emitter, [event])
-  return listener.handleEvent(event)
-}
-
-/** Removes what {@link addListener} added. */
-export function removeListener(emitter: ListenerList, type: Type, listener: AnyListener): void {
-  const wrapper = find(emitter, type, listener, false)
-  if (wrapper !== undefined) emitter.off(type, wrapper)
-}
-
-/** Sets, or with `null` removes, the one listener of an `on…` attribute. */
-export function setAttribute(emitter: ListenerList, type: Type, listener: AnyListener | null): void {
-  const before = attributeWrapper(emitter, type)
-  if (before !== undefined) emitter.off(type, before)
-  if (typeof listener === 'function') addListener(emitter, type, listener, { attribute: true })
-}
-
-/** The listener of an `on…` attribute. */
-export function getAttribute(emitter: ListenerList, type: Type): AnyListener | null {
-  return attributeWrapper(emitter, type)?.[wrapped] ?? null
-}
-
-function attributeWrapper(emitter: ListenerList, type: Type): Wrapper | undefined {
-  return (emitter.listeners(type) as Wrapper[]).find((wrapper) => wrapper[isAttribute] === true)
-}
-
-function find(
-  emitter: ListenerList,
-  type: Type,
-  listener: AnyListener,
-  attribute: boolean,
-): Wrapper | undefined {
-  return (emitter.listeners(type) as Wrapper[]).find(
-    (wrapper) => wrapper[wrapped] === listener && (wrapper[isAttribute] === true) === attribute,
-  )
+function isEmitted(type: string): type is Type {
+  return type === 'open' || type === 'message' || type === 'close' || type === 'error'
 }

@@ -1,4 +1,6 @@
+import { MAX_CONTROL_PAYLOAD } from '../protocol/frames.js'
 import type { MessageOptions } from '../sending/message-writer.js'
+import { toPayload } from '../sending/payload.js'
 
 /** How one message is sent. */
 export interface SendOptions {
@@ -18,4 +20,14 @@ export function messageOptions(data: unknown, options: SendOptions | null | unde
   const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
   if (options === undefined || options === null) return isBinary ? BINARY : TEXT
   return { isBinary, compress: options.compress !== false, fin: options.fin !== false }
+}
+
+/** The payload of a Ping or a Pong, of which the first argument may be its callback. @throws RangeError when it is too long */
+export function controlPayload(data: unknown): Buffer {
+  const isEmpty = typeof data === 'function' || data === undefined || data === null
+  const payload = Buffer.from((isEmpty ? '' : toPayload(data)) as string)
+  if (payload.length <= MAX_CONTROL_PAYLOAD) return payload
+  throw new RangeError(
+    `A Ping or Pong holds at most ${MAX_CONTROL_PAYLOAD} bytes; this one has ${payload.length}`,
+  )
 }

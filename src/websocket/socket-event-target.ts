@@ -1,14 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { ConnectionEvents } from '../connection/connection-events.js'
-import {
-  addListener,
-  getAttribute,
-  type Listener,
-  removeListener,
-  setAttribute,
-  type TargetEvents,
-} from './event-target.js'
+import { type Listener, type ListenerOptions, WebListeners } from './event-target.js'
+import type { TargetEvents } from './web-events.js'
 
 /** The events of a `WebSocket`. */
 export interface WebSocketEvents extends ConnectionEvents {
@@ -22,56 +16,126 @@ export type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
   { handle(event: TargetEvents<Target>[Type]): void }['handle'] | null
 
 /**
- * Node's emitter and WHATWG's event target in one: what is emitted reaches the listeners of both, in the order in which
- * they were added. An async listener's rejection is caught.
+ * Node's emitter and WHATWG's event target in one: what is emitted reaches the listeners of both. Those of WHATWG's
+ * interface are called together, at the place of the first of them among the emitter's listeners.
  */
 export class SocketEventTarget extends EventEmitter<WebSocketEvents> {
-  constructor() {
-    super({ captureRejections: true })
+  readonly #capturesRejections: boolean
+  /** There from the first listener on. */
+  #listeners: WebListeners | undefined
+
+  /** @param capturesRejections - whether an async listener's rejection is caught, in both interfaces */
+  constructor(capturesRejections = true) {
+    super({ captureRejections: capturesRejections })
+    this.#capturesRejections = capturesRejections
   }
 
-  /** WHATWG's listeners: they get one event object. */
+  /**
+   * Adds a listener as in the web: it gets one event object, and is there once for a type and `capture`. Types that a
+   * socket does not dispatch are those of {@link dispatchEvent}.
+   *
+   * @throws TypeError when the listener is neither a function nor an object
+   */
   addEventListener<Type extends keyof TargetEvents<this>>(
     type: Type,
-    listener: Listener<TargetEvents<this>[Type]>,
-    options: { once?: boolean } = {},
+    listener: Listener<TargetEvents<this>[Type]> | null | undefined,
+    options?: ListenerOptions | boolean | null,
+  ): void
+  addEventListener(
+    type: string,
+    listener: Listener<Event> | null | undefined,
+    options?: ListenerOptions | boolean | null,
+  ): void
+  addEventListener(
+    type: string,
+    listener: Listener<never> | null | undefined,
+    options?: ListenerOptions | boolean | null,
   ): void {
-    addListener(this, type, listener, options)
+    this.#web.add(type, listener, options)
   }
 
-  /** Removes what {@link addEventListener} added. */
+  /** Removes what {@link addEventListener} added for the same type and `capture`. */
   removeEventListener<Type extends keyof TargetEvents<this>>(
     type: Type,
-    listener: Listener<TargetEvents<this>[Type]>,
+    listener: Listener<TargetEvents<this>[Type]> | null | undefined,
+    options?: ListenerOptions | boolean | null,
+  ): void
+  removeEventListener(
+    type: string,
+    listener: Listener<Event> | null | undefined,
+    options?: ListenerOptions | boolean | null,
+  ): void
+  removeEventListener(
+    type: string,
+    listener: Listener<never> | null | undefined,
+    options?: ListenerOptions | boolean | null,
   ): void {
-    removeListener(this, type, listener)
+    this.#listeners?.remove(type, listener, options)
+  }
+
+  /**
+   * Calls the listeners of WHATWG's interface with an event of the application's, as in the web.
+   *
+   * @returns `false` when one of them has prevented its default action
+   * @throws TypeError when it is not an `Event`
+   * @throws Error while it is being dispatched
+   */
+  dispatchEvent(event: Event): boolean {
+    return this.#web.dispatch(event)
+  }
+
+  /** Removes the listeners of both interfaces. */
+  override removeAllListeners(event?: string | symbol): this {
+    super.removeAllListeners(event)
+    if (event === undefined) this.#listeners = undefined
+    else if (typeof event === 'string') this.#listeners?.clear(event)
+    return this
   }
 
   get onopen(): EventHandler<this, 'open'> {
-    return getAttribute(this, 'open') as EventHandler<this, 'open'>
+    return this.#attribute('open')
   }
   set onopen(listener: EventHandler<this, 'open'>) {
-    setAttribute(this, 'open', listener)
+    this.#setAttribute('open', listener)
   }
 
   get onmessage(): EventHandler<this, 'message'> {
-    return getAttribute(this, 'message') as EventHandler<this, 'message'>
+    return this.#attribute('message')
   }
   set onmessage(listener: EventHandler<this, 'message'>) {
-    setAttribute(this, 'message', listener)
+    this.#setAttribute('message', listener)
   }
 
   get onclose(): EventHandler<this, 'close'> {
-    return getAttribute(this, 'close') as EventHandler<this, 'close'>
+    return this.#attribute('close')
   }
   set onclose(listener: EventHandler<this, 'close'>) {
-    setAttribute(this, 'close', listener)
+    this.#setAttribute('close', listener)
   }
 
   get onerror(): EventHandler<this, 'error'> {
-    return getAttribute(this, 'error') as EventHandler<this, 'error'>
+    return this.#attribute('error')
   }
   set onerror(listener: EventHandler<this, 'error'>) {
-    setAttribute(this, 'error', listener)
+    this.#setAttribute('error', listener)
+  }
+
+  get #web(): WebListeners {
+    this.#listeners ??= new WebListeners(
+      this as never,
+      (failure, type) => {
+        Reflect.apply(this[EventEmitter.captureRejectionSymbol]!, this, [failure, type])
+      },
+      this.#capturesRejections,
+    )
+    return this.#listeners
+  }
+
+  #setAttribute(type: string, value: unknown): void {
+    if (value !== null || this.#listeners !== undefined) this.#web.setAttribute(type, value)
+  }
+
+  #attribute<Type extends keyof TargetEvents<this>>(type: Type): EventHandler<this, Type> {
+    return (this.#listeners?.getAttribute(type) ?? null) as EventHandler<this, Type>
   }
 }

@@ -10,8 +10,8 @@ import { Hold } from '../connection/inbound.js'
 import type { Established } from '../connection/settings.js'
 import { toError } from '../options/thrown.js'
 import type { Member } from '../hub/member.js'
+import { asDOMException, type ErrorForm } from '../options/error-form.js'
 import { encodeClose } from '../protocol/close-codes.js'
-import { MAX_CONTROL_PAYLOAD } from '../protocol/frames.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE } from '../protocol/permessage-deflate.js'
 import { bindCallback, runLater, type WriteCallback } from '../sending/send-callback.js'
@@ -21,8 +21,9 @@ import type { SlowLimits } from '../sending/slow-limits.js'
 import { Attempt, type WebSocketOptions } from './attempt.js'
 import { EarlyMessages } from './early-messages.js'
 import { type MessageData, MessageIterators } from './message-iterator.js'
-import { messageOptions, type SendOptions } from './send-options.js'
+import { controlPayload, messageOptions, type SendOptions } from './send-options.js'
 import { SocketEventTarget } from './socket-event-target.js'
+import { describeInterface, notOpenError } from './web-interface.js'
 
 /** What the library publishes on the channels of `node:diagnostics_channel`, by their names. */
 export type Diagnostics = ConnectionDiagnostics<WebSocket>
@@ -57,10 +58,10 @@ const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
  * if that has a listener. A listener that throws or rejects closes its connection with 1011.
  */
 export class WebSocket<User = unknown> extends SocketEventTarget implements Member {
-  static readonly CONNECTING = 0
-  static readonly OPEN = 1
-  static readonly CLOSING = 2
-  static readonly CLOSED = 3
+  declare static readonly CONNECTING: 0
+  declare static readonly OPEN: 1
+  declare static readonly CLOSING: 2
+  declare static readonly CLOSED: 3
   declare readonly CONNECTING: 0
   declare readonly OPEN: 1
   declare readonly CLOSING: 2
@@ -70,13 +71,9 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   declare user: User
   /** The named groups of the server's `path`. */
   params: Readonly<Record<string, string>> = NO_PARAMS
-  /** The chosen subprotocol, or `''`. */
-  protocol = ''
-  /** The extensions in use: `'permessage-deflate'` or `''`. */
-  extensions = ''
-  /** The URL that a client connected to, after redirects; `''` at a server. */
-  url = ''
 
+  /** How misuse of WHATWG's members is thrown. */
+  readonly #errorForm: ErrorForm = asDOMException
   #connection: Connection | undefined
   /** A client's, until it is open. */
   #attempt: Attempt | undefined
@@ -86,24 +83,47 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   #actions: Set<(connection: Connection) => void> | undefined
   #early: EarlyMessages | undefined
   #iterators: MessageIterators | undefined
+  #protocol = ''
+  #extensions = ''
 
   /**
    * Connects to a server.
    *
    * @param address - a `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL; `null` makes the socket of a server
    * @param protocols - the subprotocols to offer, in order of preference
-   * @throws SyntaxError when the URL or a subprotocol is not valid
+   * @throws DOMException named SyntaxError when the URL or a subprotocol is not valid
+   * @throws TypeError without an address
    * @throws RangeError when an option is out of its range
    */
   constructor(
     address: string | URL | null,
-    protocols?: Subprotocols | WebSocketOptions,
-    options?: WebSocketOptions,
+    protocols: Subprotocols | WebSocketOptions | null = [],
+    options: WebSocketOptions | null = null,
   ) {
     super()
     if (address === null) return
-    if (isSubprotocols(protocols)) this.#connect(address, readSubprotocols(protocols), options ?? {})
-    else this.#connect(address, new Set(), options ?? protocols ?? {})
+    if (address === undefined) throw new TypeError('new WebSocket(address) needs the URL of a server')
+    try {
+      if (isSubprotocols(protocols)) this.#connect(address, readSubprotocols(protocols), options ?? {})
+      else this.#connect(address, new Set(), options ?? protocols ?? {})
+    } catch (error) {
+      throw error instanceof SyntaxError ? this.#errorForm(error, 'SyntaxError') : error
+    }
+  }
+
+  /** The URL that a client connected to, after redirects; `''` at a server. */
+  get url(): string {
+    return this.#attempt?.url ?? ''
+  }
+
+  /** The chosen subprotocol, or `''`. */
+  get protocol(): string {
+    return this.#protocol
+  }
+
+  /** The extensions in use: `'permessage-deflate'` or `''`. */
+  get extensions(): string {
+    return this.#extensions
   }
 
   /** CONNECTING (0), OPEN (1), CLOSING (2) or CLOSED (3). */
@@ -131,16 +151,12 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     return this.#connection?.latency
   }
 
-  /** What binary messages arrive as; `'nodebuffer'` by default. @throws TypeError for any other value */
+  /** What binary messages arrive as; `'nodebuffer'` by default. As in the web, setting any other value does nothing. */
   get binaryType(): BinaryType {
     return this.#binaryType
   }
   set binaryType(type: BinaryType) {
-    if (type !== 'nodebuffer' && type !== 'arraybuffer' && type !== 'blob') {
-      throw new TypeError(
-        `binaryType must be 'nodebuffer', 'arraybuffer' or 'blob'; it is ${JSON.stringify(type)}`,
-      )
-    }
+    if (type !== 'nodebuffer' && type !== 'arraybuffer' && type !== 'blob') return
     this.#binaryType = type
     if (this.#connection !== undefined) this.#connection.binaryType = type
   }
@@ -155,7 +171,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
    * @returns `false` when more waits than the socket's high-water mark: `'drain'` follows. Also when the connection is
    *   not open any more, of which only the callback is told, since no program can know it in time
    * @throws TypeError when the data is of a type that cannot be sent
-   * @throws Error while the connection is being made
+   * @throws DOMException named InvalidStateError while the connection is being made
    */
   send(data: Payload | Blob, callback?: WriteCallback): boolean
   send(data: Payload | Blob, options?: SendOptions | null, callback?: WriteCallback): boolean
@@ -200,15 +216,13 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
    *
    * @param code - 1000 to 1003, 1007 to 1014, or 3000 to 4999; none by default
    * @param reason - at most 123 bytes of UTF-8
-   * @throws TypeError when the code may not be sent
-   * @throws RangeError when the reason is too long
+   * @throws TypeError when the code may not be sent; at a client a DOMException named InvalidAccessError
+   * @throws RangeError when the reason is too long; at a client a DOMException named SyntaxError
    */
-  close(code?: number, reason?: string | Uint8Array): void {
+  close(...[code, reason]: [code?: number, reason?: string | Uint8Array]): void {
+    if (this.#attempt !== undefined) this.#checkClose(code, reason)
     if (this.#connection !== undefined) this.#connection.close(code, reason)
-    else {
-      encodeClose(code, reason)
-      this.#attempt?.fail(closedWhileConnecting())
-    }
+    else this.#attempt?.fail(closedWhileConnecting())
   }
 
   /** Ends the connection at once, without a closing handshake: `'close'` comes with 1006. */
@@ -319,15 +333,13 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
       this.#connection?.opened()
     })
     this.#attempt = attempt
-    this.url = attempt.url
     if (options.signal) this.#obey(options.signal)
   }
 
   #start(established: Established): void {
     const { socket, head, protocol, compression } = established
-    this.protocol = protocol
-    if (compression !== undefined) this.extensions = PERMESSAGE_DEFLATE
-    if (this.#attempt !== undefined) this.url = this.#attempt.url
+    this.#protocol = protocol
+    if (compression !== undefined) this.#extensions = PERMESSAGE_DEFLATE
     if (socket instanceof Socket) {
       socket.setTimeout(0)
       socket.setNoDelay()
@@ -374,32 +386,30 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     if (promise !== undefined) this.#early.waitFor(promise)
   }
 
-  /** The connection if it is open. @throws Error while there is none yet */
+  /** The connection if it is open. @throws DOMException while there is none yet */
   #open(callback: WriteCallback | null | undefined): Connection | undefined {
     const { readyState } = this
     if (readyState === WebSocket.OPEN) return this.#connection
-    const error = new Error(
-      `The WebSocket is not open: readyState is ${readyState} (${STATE_NAMES[readyState]})` +
-        (readyState === WebSocket.CONNECTING ? ". Wait for 'open', or use connect()" : ''),
-    )
-    if (readyState === WebSocket.CONNECTING) throw error
+    const error = notOpenError(readyState)
+    if (readyState === WebSocket.CONNECTING) throw this.#errorForm(error, 'InvalidStateError')
     const bound = bindCallback(callback)
     if (bound !== undefined)
       runLater([bound], error, { onCallbackFailed: (failure) => this.#handlerFailed(failure) })
     return undefined
   }
 
+  #checkClose(code?: number, reason?: string | Uint8Array): void {
+    try {
+      encodeClose(code, reason)
+    } catch (error) {
+      const name = error instanceof RangeError ? 'SyntaxError' : 'InvalidAccessError'
+      throw this.#errorForm(toError(error), name)
+    }
+  }
+
   #control(opcode: number, values: unknown[]): void {
     const callback = values.find((value) => typeof value === 'function') as WriteCallback | undefined
-    const [data] = values
-    const payload = Buffer.from(
-      (typeof data === 'function' || data === undefined || data === null ? '' : toPayload(data)) as string,
-    )
-    if (payload.length > MAX_CONTROL_PAYLOAD) {
-      throw new RangeError(
-        `A Ping or Pong holds at most ${MAX_CONTROL_PAYLOAD} bytes; this one has ${payload.length}`,
-      )
-    }
+    const payload = controlPayload(values[0])
     this.#open(callback)?.sendControl(opcode, payload, callback)
   }
 }
@@ -411,9 +421,4 @@ Object.defineProperty(WebSocket.prototype, EventEmitter.captureRejectionSymbol, 
   },
 })
 
-const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const
-
-// WHATWG has them on instances too; on the prototype they take no memory of each connection.
-for (const [state, name] of STATE_NAMES.entries()) {
-  Object.defineProperty(WebSocket.prototype, name, { value: state, enumerable: true })
-}
+describeInterface(WebSocket)

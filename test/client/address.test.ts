@@ -32,6 +32,7 @@ describe('parseAddress()', () => {
     ['ws://', 'Invalid URL: ws://'],
     ['ftp://host', "The URL's protocol must be ws:, wss:, http:, https: or ws+unix:; it is ftp:"],
     ['ws://host/#part', 'A WebSocket URL has no fragment: remove #part'],
+    ['ws://host/#', 'A WebSocket URL has no fragment: remove #'],
     ['ws+unix:', 'A ws+unix: URL must name a socket: ws+unix:/path/to/socket:/path'],
     ['ws+unix::/path', 'A ws+unix: URL must name a socket: ws+unix:/path/to/socket:/path'],
   ])('%j is a SyntaxError', (text, message) => {

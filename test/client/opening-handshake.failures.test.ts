@@ -10,6 +10,7 @@ import { openPair } from '../support/open-pair.js'
 import { runningServer } from '../support/running-server.js'
 import { scriptedServer } from '../support/scripted-server.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
+import { thrownBy, webError } from '../support/web-error.js'
 
 const GIVEN_UP = {
   name: 'ConnectError',
@@ -105,9 +106,7 @@ describe('an attempt that is given up', () => {
   test('goes on if close() throws for its code', async () => {
     const running = await runningServer()
     const client = new WebSocket(running.url)
-    expect(() => {
-      client.close(1006)
-    }).toThrow(TypeError)
+    expect(thrownBy(() => client.close(1006))).toEqual(webError('InvalidAccessError'))
     await once(client, 'open')
     expect(client.readyState).toBe(WebSocket.OPEN)
   })

@@ -1,6 +1,7 @@
 import { WebSocket } from 'hubwire'
 import { expect, test } from 'vitest'
 import { isSubprotocols, readSubprotocols } from '#src/client/subprotocols.js'
+import { thrownBy, webError } from '../support/web-error.js'
 
 test.each([
   [undefined, []],
@@ -14,6 +15,9 @@ test.each([
     ['constructor', '__proto__'],
   ],
   [[], []],
+  [new Set(['b', 'a']), ['b', 'a']],
+  [new Map([['a', 1]]).keys(), ['a']],
+  [[1, true] as never, ['1', 'true']],
 ])('takes %j for subprotocols', (value, list) => {
   expect(isSubprotocols(value)).toBe(true)
   expect([...readSubprotocols(value)]).toEqual(list)
@@ -23,10 +27,16 @@ test('does not take options for subprotocols', () => {
   expect(isSubprotocols({ origin: 'x' })).toBe(false)
 })
 
-test.each([[['a', 'a']], ['a b'], [''], [['a', 'b,c']], ['a\r\nInjected: yes'], [['ä']]])(
-  'throws a SyntaxError for %j before it connects',
-  (value) => {
-    expect(() => readSubprotocols(value)).toThrow(SyntaxError)
-    expect(() => new WebSocket('ws://127.0.0.1:1', value)).toThrow(SyntaxError)
-  },
-)
+test.each([
+  [['a', 'a']],
+  [['a', 'A']],
+  [new Set(['a', 'A'])],
+  ['a b'],
+  [''],
+  [['a', 'b,c']],
+  ['a\r\nInjected: yes'],
+  [['ä']],
+])('throws a SyntaxError for %j before it connects', (value) => {
+  expect(() => readSubprotocols(value)).toThrow(SyntaxError)
+  expect(thrownBy(() => new WebSocket('ws://127.0.0.1:1', value))).toEqual(webError('SyntaxError'))
+})

@@ -12,6 +12,7 @@ import { clientFrame } from '../support/paused-client.js'
 import { Queue } from '../support/queue.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
+import { thrownBy, webError } from '../support/web-error.js'
 import { acceptance, scriptedServer } from '../support/scripted-server.js'
 import { uncaught } from '../support/uncaught.js'
 
@@ -136,7 +137,7 @@ describe('CRLF in what goes into a raw response (CVE-2026-1527)', () => {
   })
 
   test('in what a client asks for', () => {
-    expect(() => new WebSocket('ws://127.0.0.1:1', [evil])).toThrow(SyntaxError)
+    expect(thrownBy(() => new WebSocket('ws://127.0.0.1:1', [evil]))).toEqual(webError('SyntaxError'))
     for (const options of [{ origin: evil }, { headers: { 'X-Name': evil } }, { headers: { [evil]: 'x' } }]) {
       expect(() => new WebSocket('ws://127.0.0.1:1', options)).toThrow(TypeError)
     }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { runningServer } from '../support/running-server.js'
 import { acceptance, scriptedServer } from '../support/scripted-server.js'
+import { webError } from '../support/web-error.js'
 
 test('resolves to the open socket', async () => {
   const { url } = await runningServer()
@@ -34,7 +35,7 @@ test('rejects with the cause', async () => {
 })
 
 test('rejects where the constructor throws', async () => {
-  await expect(connect('nowhere')).rejects.toThrow(SyntaxError)
+  await expect(connect('nowhere')).rejects.toEqual(webError('SyntaxError'))
   await expect(connect('ws://127.0.0.1:1', { maxPayload: -1 })).rejects.toThrow(RangeError)
 })
 

@@ -1,0 +1,169 @@
+import type { CloseDetails } from '../connection/connection-events.js'
+import type { TargetEvents } from './web-events.js'
+
+type EventType = keyof TargetEvents<unknown>
+
+/** Whom an event is for: `node` dispatches it in the name of `socket`. */
+export interface Route {
+  readonly node: EventTarget
+  readonly socket: { readonly url: string; readonly binaryType: string }
+}
+
+/** Where an event keeps its {@link Route}. */
+const route: unique symbol = Symbol('route')
+type Routed = Event & { [route]?: Route }
+
+/** Makes the event of what a socket emits. */
+export type EventMaker = (route: Route, ...values: never[]) => Event
+
+type EventMakers = Readonly<Record<EventType, EventMaker>>
+let makers: EventMakers | undefined
+
+/** How each event is made. The first call loads Node's classes, which takes some 50 ms from Node.js 22 on. */
+export function eventMakers(): EventMakers {
+  return (makers ??= {
+    open: (to) => new SocketEvent('open', to),
+    message: messageMaker(),
+    close: closeMaker(),
+    error: (to, error: Error) => new ErrorEvent(error, to),
+  })
+}
+
+/** Has an event name the socket where Node.js names the `EventTarget` that dispatches it. */
+export function routeEvent(event: Event, to: Route): void {
+  Object.defineProperties(event, ROUTING)
+  Object.defineProperty(event, route, { value: to, configurable: true })
+}
+
+function socketFor(event: Routed, target: unknown): unknown {
+  const to = event[route]!
+  return target === to.node ? to.socket : target
+}
+
+/** An accessor in place of one of Node's. */
+function accessor(name: 'target' | 'currentTarget' | 'srcElement'): PropertyDescriptor {
+  return {
+    get(this: Routed) {
+      return socketFor(this, Reflect.get(Event.prototype, name, this))
+    },
+    configurable: true,
+  }
+}
+
+const ROUTING: PropertyDescriptorMap = {
+  target: accessor('target'),
+  currentTarget: accessor('currentTarget'),
+  srcElement: accessor('srcElement'),
+  composedPath: {
+    value(this: Routed) {
+      return Event.prototype.composedPath.call(this).map((target) => socketFor(this, target))
+    },
+    configurable: true,
+  },
+}
+
+/** WHATWG's `Event` at a socket. */
+class SocketEvent extends Event {
+  readonly [route]: Route
+
+  constructor(type: string, to: Route) {
+    super(type)
+    this[route] = to
+  }
+}
+Object.defineProperties(SocketEvent.prototype, ROUTING)
+
+/** As WHATWG fires it, an `Event`; `error` and `message` are what `ws` adds. */
+class ErrorEvent extends SocketEvent {
+  readonly error: Error
+  readonly message: string
+
+  constructor(error: Error, to: Route) {
+    super('error', to)
+    this.error = error
+    this.message = error.message
+  }
+}
+
+/** WHATWG's `MessageEvent`, of which each version of Node.js has its own types. */
+type MessageEventClass = new (type: 'message', init: { data: unknown; origin: string }) => Event
+
+function messageMaker(): EventMaker {
+  const { MessageEvent: Base } = globalThis as unknown as { MessageEvent: MessageEventClass }
+  class MessageEvent extends Base {
+    readonly [route]: Route
+
+    constructor(data: unknown, origin: string, to: Route) {
+      super('message', { data, origin })
+      this[route] = to
+    }
+  }
+  Object.defineProperties(MessageEvent.prototype, ROUTING)
+  // Node.js before 22 calls it an Event.
+  describeClass(MessageEvent, 'MessageEvent')
+  return (to, data: string | Buffer | ArrayBuffer, isBinary: boolean) =>
+    new MessageEvent(messageData(data, isBinary, to.socket.binaryType), originOf(to.socket.url), to)
+}
+
+/** Text is always a string, whatever `textType` says; only here is there a Blob. */
+function messageData(
+  data: string | Buffer | ArrayBuffer,
+  isBinary: boolean,
+  binaryType: string,
+): string | Buffer | ArrayBuffer | Blob {
+  if (!isBinary) return typeof data === 'string' ? data : (data as Buffer).toString()
+  return binaryType === 'blob' ? new Blob([data]) : data
+}
+
+/** The origin of a `ws:` URL in its normal form: what stands in front of the third slash. */
+function originOf(url: string): string {
+  const end = url.indexOf('/', 'wss://'.length)
+  return end === -1 ? '' : url.slice(0, end)
+}
+
+interface CloseEventInit {
+  code: number
+  reason: string
+  wasClean: boolean
+}
+
+/** WHATWG's `CloseEvent`, for Node.js before 23, which has none. */
+class PlainCloseEvent extends Event {
+  readonly code: number
+  readonly reason: string
+  readonly wasClean: boolean
+
+  constructor(type: string, { code, reason, wasClean }: CloseEventInit) {
+    super(type)
+    this.code = code
+    this.reason = reason
+    this.wasClean = wasClean
+  }
+}
+describeClass(PlainCloseEvent, 'CloseEvent')
+
+function closeMaker(): EventMaker {
+  const { CloseEvent: Base = PlainCloseEvent } = globalThis as { CloseEvent?: typeof PlainCloseEvent }
+  class CloseEvent extends Base {
+    readonly [route]: Route
+    readonly initiator: CloseDetails['initiator']
+    readonly cause: Error | undefined
+    readonly dropped: number
+
+    constructor(init: CloseEventInit, { initiator, cause, dropped }: CloseDetails, to: Route) {
+      super('close', init)
+      this[route] = to
+      this.initiator = initiator
+      this.cause = cause
+      this.dropped = dropped
+    }
+  }
+  Object.defineProperties(CloseEvent.prototype, ROUTING)
+  return (to, code: number, reason: string | Buffer, details: CloseDetails) =>
+    new CloseEvent({ code, reason: reason.toString(), wasClean: details.wasClean }, details, to)
+}
+
+/** Sets the class string of instances. */
+function describeClass(Class: { readonly prototype: object }, value: string): void {
+  Object.defineProperty(Class.prototype, Symbol.toStringTag, { value, configurable: true })
+}
