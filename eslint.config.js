@@ -83,6 +83,11 @@ export default defineConfig(
     },
   },
   {
+    // The client for pages says on the console, by default, that a connection was lost: once an outage.
+    files: ['src/browser/**'],
+    rules: { 'no-console': ['error', { allow: ['warn'] }] },
+  },
+  {
     // Tests pass empty listeners, async functions without await, and values of the wrong type on purpose.
     files: ['test/**/*.ts', 'bench/**/*.{ts,js,mjs}'],
     rules: {

@@ -17,6 +17,7 @@ const extension = built ? 'js' : 'ts'
 
 const alias = [
   { find: /^hubwire$/, replacement: `${code}index.${extension}` },
+  { find: /^hubwire\/browser$/, replacement: `${code}browser/index.${extension}` },
   { find: /^hubwire\/protocol$/, replacement: `${code}protocol/index.${extension}` },
   { find: /^#src\/(.*)\.js$/, replacement: `${code}$1.${extension}` },
 ]

@@ -12,6 +12,7 @@ const source = fileURLToPath(new URL('../../src/', import.meta.url))
  * the server: it knows its members by an interface.
  */
 const below: Record<string, string[]> = {
+  browser: [],
   options: [],
   protocol: ['options'],
   sending: ['protocol', 'options'],
@@ -90,6 +91,12 @@ describe('src/', () => {
       ...imports.get(file)!.filter((name) => !name.startsWith('.') && !builtin.has(name)),
     ])
     expect(unknown).toEqual([])
+  })
+
+  test('browser/ imports nothing but its own files', () => {
+    const used = files.filter((file) => partOf(file) === 'browser').flatMap((file) => imports.get(file)!)
+    expect(used).not.toEqual([])
+    expect(used.filter((name) => !name.startsWith('./'))).toEqual([])
   })
 
   test('protocol/ uses no sockets, timers or events', () => {

@@ -1,0 +1,335 @@
+import { ABNORMAL, isBusy, isFinal, isOrdinary, UNAUTHORIZED } from './close-codes.js'
+import { environment, type Sendable, type SocketLike } from './environment.js'
+import {
+  type CloseInfo,
+  readOptions,
+  type ReconnectingOptions,
+  type Settings,
+  type UrlSource,
+} from './options.js'
+import type { Status, WaitingReason } from './status.js'
+import { type ReconnectingEvents, TypedEventTarget } from './typed-event-target.js'
+import { resolveUrl } from './url.js'
+import { Watchdog } from './watchdog.js'
+
+const OPEN = 1
+const NO_CLOSE: CloseInfo = { code: ABNORMAL, reason: '', wasClean: false }
+/** So many attempts in a row that did not open are no accident. */
+const MANY = 3
+/** What a page is told about its network and its own life. All of these reach the global object. */
+const WAKE_UPS = ['online', 'offline', 'visibilitychange', 'pageshow', 'pagehide']
+
+/**
+ * A WebSocket that connects again by itself, and tells how it is: `status` now, and `'state'` events on each change. It
+ * connects when it is made, works in pages, workers, Node.js, Deno and Bun, and never throws because of the network.
+ *
+ * ```ts
+ * const socket = new ReconnectingWebSocket(async () => `/ws/chat/?token=${await freshToken()}`, { ping: {} })
+ * socket.addEventListener('state', ({ state }) => console.log(state))
+ * socket.addEventListener('message', ({ data }) => console.log(data))
+ * socket.send('hello') // 'sent', 'queued' or 'dropped'
+ * ```
+ *
+ * After 1008 and 4400 to 4499 it does not connect again, because the server would refuse again; except after 4408 and
+ * 4429, and once after 4401, so that the URL function can bring a fresh token.
+ */
+export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget {
+  readonly #source: UrlSource<Position>
+  readonly #settings: Settings<Position>
+  readonly #queue: Sendable[] = []
+  #status: Status = { state: 'connecting', attempt: 1 }
+  #socket: SocketLike | undefined
+  #watchdog: Watchdog | undefined
+  /** Aborted when the attempt, or the connection that came of it, is given up. */
+  #attempt = new AbortController()
+  /** Ends the attempt, the wait for the next one, or the doubt whether an open connection is stable. */
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #triedAt = 0
+  /** Since the last stable connection. */
+  #failures = 0
+  /** Attempts in a row that did not open. */
+  #unopened = 0
+  #wasRefused = false
+  #wasLogged = false
+  #code: number | undefined
+  #position: Position | undefined
+  /** A position was asked for, and the server has not said whether it could go on from there. */
+  #asksForRecovery = false
+
+  /**
+   * @param url - absolute, or relative to the page; a function is asked again on each attempt
+   * @throws TypeError if the URL is not one that can be connected to, or there is no class that connects
+   * @throws RangeError if an option is out of its range
+   */
+  constructor(url: UrlSource<Position>, options?: ReconnectingOptions<Position> | null) {
+    super()
+    if (typeof url === 'string' || url instanceof URL) resolveUrl(url)
+    this.#source = url
+    this.#settings = readOptions(options ?? {})
+    this.#listen('addEventListener')
+    this.#connect()
+  }
+
+  /** How it is now. The object stays the same until the next `'state'` event, as React's `useSyncExternalStore` needs. */
+  get status(): Status {
+    return this.#status
+  }
+
+  /** The subprotocol that the server chose, or `''`. */
+  get protocol(): string {
+    return this.#socket?.protocol ?? ''
+  }
+
+  /** Bytes that the open connection has not sent yet; queued messages are not counted. */
+  get bufferedAmount(): number {
+    return this.#socket?.bufferedAmount ?? 0
+  }
+
+  /** Milliseconds from the last ping of this connection to its answer; `undefined` before the first. */
+  get latency(): number | undefined {
+    return this.#watchdog?.latency
+  }
+
+  /**
+   * Sends a message, or queues it, or says that it did neither. Nothing is sent twice: what was sent when the connection
+   * broke may have arrived or not.
+   *
+   * @returns `'sent'` when the open connection has taken it, `'queued'` when it waits for the next one, `'dropped'` when
+   *   there is no connection and no room in the queue
+   */
+  send(data: Sendable): 'sent' | 'queued' | 'dropped' {
+    if (this.#socket?.readyState === OPEN && this.#status.state === 'open') {
+      this.#socket.send(data)
+      return 'sent'
+    }
+    if (this.#status.state === 'closed' || this.#queue.length >= this.#settings.queue) return 'dropped'
+    this.#queue.push(data)
+    return 'queued'
+  }
+
+  /** Connects now: cuts a wait short, replaces an open connection, and also begins anew after `'closed'`. */
+  reconnect(): void {
+    if (this.#status.state === 'closed') this.#listen('addEventListener')
+    this.#abandon(1000)
+    this.#failures = 0
+    this.#wasRefused = false
+    this.#connect()
+  }
+
+  /**
+   * Closes, and does not connect again.
+   *
+   * @param code - 1000, or 3000 to 4999
+   * @param reason - at most 123 bytes of UTF-8
+   * @throws RangeError if the code may not be sent, or the reason is too long
+   */
+  close(code: number | null = 1000, reason: string | null = ''): void {
+    code ??= 1000
+    if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      throw new RangeError(`The code must be 1000, or 3000 to 4999; it is ${code}`)
+    }
+    reason ??= ''
+    if (new TextEncoder().encode(reason).length > 123) {
+      throw new RangeError(`The reason must be at most 123 bytes; it is ${JSON.stringify(reason)}`)
+    }
+    if (this.#status.state !== 'closed') this.#end(code, reason)
+  }
+
+  #listen(method: 'addEventListener' | 'removeEventListener'): void {
+    for (const type of WAKE_UPS) environment[method]?.(type, this.#onWakeUp)
+  }
+
+  #connect(): void {
+    clearTimeout(this.#timer)
+    this.#attempt = new AbortController()
+    this.#triedAt = Date.now()
+    this.#timer = setTimeout(() => {
+      this.#lose('failed')
+    }, this.#settings.connectTimeout)
+    void this.#open(this.#attempt.signal)
+    this.#become({ state: 'connecting', attempt: this.#failures + 1 })
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    try {
+      // Not at once, so that what fails here is heard by listeners that are added behind the constructor.
+      await Promise.resolve()
+      if (signal.aborted) return
+      const [position, attempt] = [this.#position, this.#failures + 1]
+      const source = this.#source
+      const url = await (typeof source === 'function'
+        ? source({ attempt, position, code: this.#code, signal })
+        : source)
+      if (!signal.aborted)
+        this.#follow(new this.#settings.WebSocket(resolveUrl(url), this.#settings.protocols))
+      this.#asksForRecovery = position !== undefined
+    } catch (error) {
+      if (signal.aborted) return
+      this.#report(error)
+      this.#lose('failed', { ...NO_CLOSE, reason: String(error) })
+    }
+  }
+
+  #follow(socket: SocketLike): void {
+    this.#socket = socket
+    socket.binaryType = this.#settings.binaryType
+    socket.onopen = () => {
+      this.#opened(socket)
+    }
+    socket.onmessage = ({ data }: { data: unknown }) => {
+      this.#received(data)
+    }
+    socket.onclose = (close: CloseInfo) => {
+      this.#lose(this.#status.state === 'open' ? 'closed' : 'failed', close)
+    }
+    // A close follows. Without a listener some classes throw.
+    socket.onerror = () => undefined
+  }
+
+  #opened(socket: SocketLike): void {
+    const { pinging, stableAfter } = this.#settings
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#failures = 0
+      this.#wasRefused = this.#wasLogged = false
+    }, stableAfter)
+    this.#unopened = 0
+    if (pinging !== undefined) {
+      this.#watchdog = new Watchdog(
+        pinging,
+        (message) => this.send(message),
+        () => {
+          this.#lose('silent')
+        },
+      )
+    }
+    this.#become({ state: 'open' })
+    while (this.#queue.length > 0 && this.#socket === socket && socket.readyState === OPEN) {
+      socket.send(this.#queue.shift()!)
+    }
+  }
+
+  #received(data: unknown): void {
+    if (this.#watchdog?.hear(data) === true) return
+    const { position, isRecovered } = this.#settings
+    this.#position = this.#ask(position, data) ?? this.#position
+    const recovered = this.#asksForRecovery ? this.#ask(isRecovered, data) : undefined
+    if (recovered !== undefined) {
+      this.#asksForRecovery = false
+      this.#dispatch('recovery', { recovered })
+    }
+    this.#dispatch('message', { data })
+  }
+
+  /** The attempt or the connection came to nothing: plans the next one, unless the server has refused for good. */
+  #lose(cause: WaitingReason, close: CloseInfo = NO_CLOSE): void {
+    const { code, reason } = close
+    if (this.#status.state !== 'open') this.#unopened++
+    this.#abandon()
+    this.#code = code
+    const mayRenew = code === UNAUTHORIZED && !this.#wasRefused
+    this.#wasRefused ||= code === UNAUTHORIZED
+    if (!(this.#ask(this.#settings.shouldReconnect, close) ?? (mayRenew || !isFinal(code)))) {
+      this.#log(`closed for good: ${code} ${reason}`)
+      this.#end(code, reason)
+      return
+    }
+    if (!mayRenew && !isOrdinary(code)) this.#log(`no connection: ${code} ${reason || cause}; trying again`)
+    this.#wait(code, this.#unopened >= MANY ? 'unreachable-or-refused' : cause)
+  }
+
+  #wait(code: number, cause: WaitingReason): void {
+    const { min, first, max } = this.#settings
+    const most = Math.min(max, first * 2 ** this.#failures++)
+    const status = { state: 'waiting', code, attempt: this.#failures + 1 } as const
+    if (environment.navigator?.onLine === false) this.#retry({ ...status, reason: 'offline', delay: max })
+    else if (isBusy(code)) this.#retry({ ...status, reason: 'busy', delay: between(max / 2, max) })
+    else this.#retry({ ...status, reason: cause, delay: between(min, most) })
+  }
+
+  #retry(status: Status & { state: 'waiting' }): void {
+    this.#timer = setTimeout(() => {
+      this.#connect()
+    }, status.delay)
+    this.#become(status)
+  }
+
+  /** Lets go of the attempt and of the socket at once, without waiting for anything from them. */
+  #abandon(code?: number, reason?: string): void {
+    const socket = this.#socket
+    this.#attempt.abort()
+    clearTimeout(this.#timer)
+    this.#watchdog?.stop()
+    this.#watchdog = this.#socket = undefined
+    if (socket === undefined) return
+    socket.onopen = socket.onmessage = socket.onclose = null
+    socket.close(code, reason)
+  }
+
+  #end(code: number, reason: string): void {
+    this.#abandon(code, reason)
+    this.#listen('removeEventListener')
+    this.#become({ state: 'closed', code, reason, dropped: this.#queue.splice(0).length })
+  }
+
+  readonly #onWakeUp = ({ type }: { readonly type: string }): void => {
+    const status = this.#status
+    if (type === 'pagehide') {
+      // An open connection keeps a page out of the browser's cache, or is cut when the page goes there.
+      this.#abandon(1000)
+      this.#become({ state: 'waiting', reason: 'hidden', delay: Infinity, attempt: 1, code: 1000 })
+    } else if (status.state === 'open') this.#watchdog?.probe()
+    else if (status.state === 'waiting' && this.#isAwake(type, status.reason)) {
+      this.#failures = 0
+      this.#connect()
+    }
+  }
+
+  /** Whether an event that may end a wait does so. */
+  #isAwake(type: string, reason: WaitingReason): boolean {
+    if (reason === 'hidden') return type === 'pageshow'
+    if (reason === 'busy' || type === 'offline' || environment.document?.visibilityState === 'hidden')
+      return false
+    // Who looks at a page again and again must not make it try as often.
+    return type === 'online' || Date.now() - this.#triedAt >= this.#settings.first
+  }
+
+  #become(status: Status): void {
+    this.#status = status
+    this.#dispatch('state', status)
+  }
+
+  #dispatch<Type extends keyof ReconnectingEvents>(
+    type: Type,
+    values: Omit<ReconnectingEvents[Type], keyof Event>,
+  ): void {
+    this.dispatchEvent(Object.assign(new Event(type), values))
+  }
+
+  /** Calls a function of the options, which must not break the connection by throwing. */
+  #ask<Argument, Answer>(
+    question: ((argument: Argument) => Answer) | null | undefined,
+    argument: Argument,
+  ): Answer | undefined {
+    try {
+      return question?.(argument)
+    } catch (error) {
+      this.#report(error)
+      return undefined
+    }
+  }
+
+  #report(error: unknown): void {
+    this.#dispatch('error', { error })
+  }
+
+  #log(text: string): void {
+    if (this.#wasLogged) return
+    this.#wasLogged = true
+    this.#settings.log(`hubwire: ${text}`)
+  }
+}
+
+function between(least: number, most: number): number {
+  return least + Math.random() * (most - least)
+}

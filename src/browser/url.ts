@@ -1,0 +1,48 @@
+import { environment } from './environment.js'
+
+/**
+ * The base URL of a WebSocket server: the value of an environment variable if it is set, else the host that the page came
+ * from, else the fallback.
+ *
+ * ```ts
+ * const base = webSocketUrl(import.meta.env.VITE_WS_URL, 'ws://127.0.0.1:8000')
+ * new ReconnectingWebSocket(`${base}/ws/chat/`)
+ * ```
+ *
+ * @param variable - `ws:`, `wss:`, `http:` or `https:`, or relative to the page; empty counts as not set
+ * @param fallback - where there is no page with a host: a program, a test, a page from a file
+ * @returns a `ws:` or `wss:` URL without a slash at its end
+ * @throws TypeError if the one that is chosen is not such a URL
+ */
+export function webSocketUrl(variable: string | null | undefined, fallback: string): string {
+  const { origin = '' } = environment.location ?? {}
+  return resolveUrl(variable || (origin.startsWith('http') ? origin : fallback)).replace(/\/+$/, '')
+}
+
+/**
+ * Makes an absolute `ws:` or `wss:` URL of one that may be relative to the page, or `http:` or `https:`. A `WebSocket`
+ * takes these too, but only since 2024 (Chrome 125, Firefox 124, Safari 17.3).
+ *
+ * @throws TypeError naming the URL and what it must be
+ */
+export function resolveUrl(given: string | URL): string {
+  const { href, origin } = environment.location ?? {}
+  // A worker that was made of a blob has a location that nothing can be relative to, but the origin of its page.
+  const base = href?.startsWith('blob:') ? origin : href
+  let url
+  try {
+    url = new URL(given, base)
+  } catch {
+    // What is no URL gets the same error as one of another scheme.
+  }
+  const protocol = url?.protocol.replace(/^http/, 'ws')
+  if (url === undefined || (protocol !== 'ws:' && protocol !== 'wss:')) {
+    // The query may hold a token, which belongs on no console.
+    throw new TypeError(
+      `Not a WebSocket URL: ${String(given).replace(/\?.*/, '?…')}. Give ws://, wss://, or in a page a path`,
+    )
+  }
+  url.protocol = protocol
+  url.hash = ''
+  return url.href
+}
