@@ -49,6 +49,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   #failures = 0
   /** Attempts in a row that did not open. */
   #unopened = 0
+  #wasOpen = false
   #wasRefused = false
   #wasLogged = false
   #code: number | undefined
@@ -203,7 +204,12 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
         },
       )
     }
+    const { isRecovered } = this.#settings
     this.#become({ state: 'open' })
+    // Without a position there was nothing to go on from.
+    if (isRecovered && this.#wasOpen && !this.#asksForRecovery)
+      this.#dispatch('recovery', { recovered: false })
+    this.#wasOpen = true
     while (this.#queue.length > 0 && this.#socket === socket && socket.readyState === OPEN) {
       socket.send(this.#queue.shift()!)
     }
