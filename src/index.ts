@@ -6,6 +6,7 @@
  */
 export { ConnectError, type ConnectErrorCode } from './client/connect-error.js'
 export type { Subprotocols } from './client/subprotocols.js'
+export { answerPings, type AnswerPingsOptions } from './websocket/answer-pings.js'
 export type { WebSocketOptions } from './websocket/attempt.js'
 export { connect } from './websocket/connect.js'
 export type { BinaryType, CloseDetails } from './connection/connection-events.js'

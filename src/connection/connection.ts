@@ -49,6 +49,8 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   /** What binary messages are delivered as. */
   binaryType: BinaryType = 'nodebuffer'
+  /** Gets each message first, and returns whether that was all. */
+  answer: ((data: string | Buffer, isBinary: boolean) => boolean) | undefined
 
   constructor(established: Established, emitter: ConnectionEmitter) {
     const { socket, settings, compression } = established
@@ -156,15 +158,14 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
       return
     }
     this.settings.traffic.received++
-    const asArrayBuffer = isBinary && this.binaryType === 'arraybuffer'
-    const message = asArrayBuffer ? toArrayBuffer(data as Buffer) : data
+    const message = isBinary && this.binaryType === 'arraybuffer' ? toArrayBuffer(data as Buffer) : data
     if (channels.message.hasSubscribers) {
       channels.message.publish({ socket: this.emitter, data: message, isBinary })
     }
     // What a chunk causes is counted for the whole chunk; a message that was held, or inflated elsewhere, comes without.
     const before = this.#isInChunk ? 0 : this.#sender.bufferedBytes
     try {
-      this.emitter.emit('message', message, isBinary)
+      if (this.answer?.(data, isBinary) !== true) this.emitter.emit('message', message, isBinary)
     } catch (failure) {
       this.handlerFailed(failure)
     }

@@ -45,6 +45,8 @@ export let startAccepted: <User>(
 export let connectionOf: (webSocket: WebSocket) => Connection | undefined
 /** Closes with 1011 because a listener failed, and reports it. @internal */
 export let failHandler: (webSocket: WebSocket, failure: unknown, isErrorListener?: boolean) => void
+/** Gives each message to `answer` first, which returns whether the application need not get it. @internal */
+export let answerFirst: (webSocket: WebSocket, answer: NonNullable<Connection['answer']>) => void
 /** Holds what the peer sends until the promise settles, or until a consumer is attached. @internal */
 export let holdUntil: (webSocket: WebSocket, promise?: Promise<unknown>) => void
 
@@ -319,6 +321,11 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     connectionOf = (webSocket) => webSocket.#connection
     failHandler = (webSocket, failure, isErrorListener) => {
       webSocket.#handlerFailed(failure, isErrorListener)
+    }
+    answerFirst = (webSocket, answer) => {
+      webSocket.#whenStarted((connection) => {
+        connection.answer = answer
+      })
     }
     holdUntil = (webSocket, promise) => {
       webSocket.#holdUntil(promise)
