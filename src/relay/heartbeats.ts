@@ -1,0 +1,44 @@
+import type { Channels } from './channels.js'
+import { encodeHeartbeat, type Sender } from './control.js'
+import type { Counters } from './counters.js'
+import type { Relay } from './relay.js'
+
+/** Publishes heartbeats, one at a time. */
+export class Heartbeats {
+  readonly #relay: Relay
+  readonly #channels: Channels
+  readonly #counters: Counters
+  /** The one that the broker has not answered. */
+  #unanswered: symbol | undefined
+
+  constructor(relay: Relay, channels: Channels, counters: Counters) {
+    this.#relay = relay
+    this.#channels = channels
+    this.#counters = counters
+  }
+
+  /** Publishes one, unless the broker has not answered the last. */
+  beat(sender: Sender): void {
+    if (this.#unanswered !== undefined) return
+    const mark = Symbol()
+    this.#unanswered = mark
+    const heartbeat = this.#counters.heartbeat()
+    const published = encodeHeartbeat(sender, heartbeat).map((part) =>
+      this.#relay.publish(this.#channels.nodes, part),
+    )
+    const settled = (isTaken: boolean): void => {
+      if (this.#unanswered !== mark) return
+      this.#unanswered = undefined
+      if (isTaken) this.#counters.taken(heartbeat)
+    }
+    Promise.all(published).then(
+      () => settled(true),
+      () => settled(false),
+    )
+  }
+
+  /** The last one may have arrived or not: the next one says it all again. */
+  giveUp(): void {
+    this.#unanswered = undefined
+  }
+}

@@ -1,0 +1,84 @@
+/** Heartbeats that may be missing until a node is not waited for any more, and counts as missing. */
+const SILENT_AFTER = 5
+/** Heartbeats that may be missing until a node is forgotten. */
+const FORGOTTEN_AFTER = 60
+/** The most nodes that are known: envelopes are not signed, and anyone may invent nodes. */
+export const MAX_PEERS = 1024
+
+/** Another node, as far as it is known. */
+export interface Peer {
+  readonly id: string
+  epoch: number
+  /** When it was last heard. */
+  heardAt: number
+  /** The heartbeats that were received completely: their numbers, and when. */
+  readonly heartbeats: { number: number; at: number }[]
+}
+
+/** The other nodes. */
+export class Peers {
+  readonly #peers = new Map<string, Peer>()
+  readonly #interval: number
+  readonly #onForgotten: (peer: Peer) => void
+  #sweptAt = performance.now()
+
+  /**
+   * @param interval - milliseconds between heartbeats
+   * @param onForgotten - told of those that left, were silent for long, or were too many
+   */
+  constructor(interval: number, onForgotten: (peer: Peer) => void) {
+    this.#interval = interval
+    this.#onForgotten = onForgotten
+  }
+
+  get size(): number {
+    return this.#peers.size
+  }
+
+  [Symbol.iterator](): IterableIterator<Peer> {
+    return this.#peers.values()
+  }
+
+  /** The node that has just been heard. */
+  heard(id: string, epoch: number): Peer {
+    let peer = this.#peers.get(id)
+    if (peer === undefined) {
+      if (this.#peers.size >= MAX_PEERS) this.#forgetMostSilent()
+      peer = { id, epoch, heardAt: 0, heartbeats: [] }
+      this.#peers.set(id, peer)
+    }
+    peer.heardAt = performance.now()
+    return peer
+  }
+
+  /** Whether it was heard not long ago. */
+  isAlive({ heardAt }: Peer): boolean {
+    return this.#sweptAt - heardAt < SILENT_AFTER * this.#interval
+  }
+
+  forget(id: string): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    this.#peers.delete(id)
+    this.#onForgotten(peer)
+  }
+
+  /** Forgets those that were silent for long. Called once in an interval. */
+  sweep(now: number): void {
+    // While this process was busy or stopped, it could hear nobody.
+    const deaf = now - this.#sweptAt - this.#interval
+    this.#sweptAt = now
+    for (const peer of this.#peers.values()) {
+      if (deaf > this.#interval) peer.heardAt += deaf
+      if (now - peer.heardAt > FORGOTTEN_AFTER * this.#interval) this.forget(peer.id)
+    }
+  }
+
+  #forgetMostSilent(): void {
+    let oldest: Peer | undefined
+    for (const peer of this.#peers.values()) {
+      if (oldest === undefined || peer.heardAt < oldest.heardAt) oldest = peer
+    }
+    if (oldest !== undefined) this.forget(oldest.id)
+  }
+}

@@ -1,0 +1,72 @@
+import { ignoreFailure } from '../ignore-failure.js'
+import { type ConnectionEvents, type RedisConnection, retryDelay, SOCKET_TIMEOUT } from './connection.js'
+
+type Listener = (payload: Buffer, channel: Buffer) => void
+
+/** What is used of a client of the package `redis`. */
+export interface NodeRedisClient {
+  readonly options?: { readonly socket?: object } | undefined
+  readonly isReady: boolean
+  duplicate(overrides: object): NodeRedisClient
+  connect(): Promise<unknown>
+  sendCommand(args: readonly (string | Buffer)[]): Promise<unknown>
+  subscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
+  unsubscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
+  destroy(): void
+  on(event: string, listener: (error: Error) => void): unknown
+}
+
+/** A connection by the package `redis`, which restores its subscriptions itself before it is ready again. */
+export class NodeRedisConnection implements RedisConnection {
+  readonly #client: NodeRedisClient
+  #listener: Listener | undefined
+  #isClosed = false
+
+  constructor(client: NodeRedisClient) {
+    this.#client = client.duplicate({
+      // What is published while disconnected would be sent later, out of date and out of bounds.
+      disableOfflineQueue: true,
+      // A timeout is an AbortSignal for each command: 18 to 22 µs for a publish in place of 4 to 6.
+      commandOptions: { timeout: 0 },
+      keyPrefix: undefined,
+      clientSideCache: undefined,
+      socket: { socketTimeout: SOCKET_TIMEOUT, ...client.options?.socket, reconnectStrategy: retryDelay },
+    })
+  }
+
+  open(events: ConnectionEvents): void {
+    const client = this.#client
+    const report = (): void => {
+      if (!this.#isClosed) events.ready(client.isReady)
+    }
+    this.#listener = (payload, channel) => {
+      if (!this.#isClosed) events.message(channel.toString(), payload)
+    }
+    client.on('ready', report)
+    client.on('reconnecting', report)
+    client.on('end', report)
+    client.on('error', (error) => {
+      report()
+      if (!this.#isClosed) events.error(error)
+    })
+    // It tries again by itself, and rejects when it is closed.
+    client.connect().catch(ignoreFailure)
+  }
+
+  publish(channel: string, payload: Buffer): Promise<number> {
+    return this.#client.sendCommand(['PUBLISH', channel, payload]) as Promise<number>
+  }
+
+  subscribe(channels: readonly string[]): Promise<unknown> {
+    return Promise.resolve(this.#client.subscribe([...channels], this.#listener!, true))
+  }
+
+  unsubscribe(channels: readonly string[]): Promise<unknown> {
+    return Promise.resolve(this.#client.unsubscribe([...channels], this.#listener!, true))
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#client.destroy()
+  }
+}

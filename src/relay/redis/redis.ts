@@ -1,0 +1,130 @@
+/// <reference types="node" preserve="true" />
+/**
+ * Relays messages between the hubs of several processes by Redis.
+ *
+ * @packageDocumentation
+ */
+import {
+  type Relay,
+  type RelayConnection,
+  type RelayEvents,
+  type RelayOptions,
+  toRelaySettings,
+} from '../relay.js'
+import type { RedisConnection } from './connection.js'
+import { type IoredisClient, IoredisConnection } from './ioredis.js'
+import { type NodeRedisClient, NodeRedisConnection } from './node-redis.js'
+
+export type { Relay, RelayConnection, RelayEvents, RelayOptions }
+
+/** A client of the package `redis` or `ioredis` for a single server. Nothing is used of it but `duplicate()`. */
+export interface RedisClient {
+  duplicate(overrides?: object): unknown
+}
+
+/** Errors by which Redis refuses a client for good, with what to do. */
+const REFUSALS: readonly [pattern: RegExp, remedy: string][] = [
+  [
+    /WRONGPASS|invalid password|invalid username-password/i,
+    'check the username and the password of the client',
+  ],
+  [/NOAUTH|Authentication required/i, 'give the client a password'],
+  [
+    /NOPERM|no permissions/i,
+    'allow its user SUBSCRIBE, UNSUBSCRIBE, PUBLISH and PING on channels with the prefix',
+  ],
+  [/DB index is out of range/i, 'choose a database that the server has'],
+]
+
+/**
+ * A relay by Redis, for `new Hub({ relay })`. It makes two connections of its own with `client.duplicate()`, one that
+ * publishes and one that receives, and ends them with `hub.close()`. `client` need not be connected, and stays as it is.
+ *
+ * @param client - of `createClient()` of the package `redis`, or `new Redis()` of `ioredis`; version 6 of either is tested
+ * @throws TypeError when it is neither, or a cluster's client
+ * @throws TypeError or RangeError when an option cannot be used
+ */
+export function redisRelay(client: RedisClient, options?: RelayOptions | null): Relay {
+  toRelaySettings(options)
+  checkClient(client)
+  return new RedisRelay(() => connectionOf(client), options)
+}
+
+class RedisRelay implements Relay {
+  readonly options: RelayOptions | null | undefined
+  readonly #connect: () => RedisConnection
+  #publisher: RedisConnection | undefined
+  #subscriber: RedisConnection | undefined
+  #state: RelayConnection = { canPublish: false, canReceive: false }
+
+  constructor(connect: () => RedisConnection, options: RelayOptions | null | undefined) {
+    this.#connect = connect
+    this.options = options
+  }
+
+  open(events: RelayEvents): void {
+    if (this.#publisher !== undefined)
+      throw new Error('A relay serves one hub: make another relay for another hub')
+    const change = (change: Partial<RelayConnection>): void => {
+      const before = this.#state
+      this.#state = { ...before, ...change }
+      const { canPublish, canReceive } = this.#state
+      if (canPublish !== before.canPublish || canReceive !== before.canReceive) events.connection(this.#state)
+    }
+    const error = (cause: Error): void => {
+      const remedy = REFUSALS.find(([pattern]) => pattern.test(cause.message))?.[1]
+      if (remedy === undefined) return
+      events.misconfigured(new Error(`Redis refuses the relay (${cause.message}): ${remedy}`, { cause }))
+    }
+    const message = (channel: string, payload: Buffer): void => {
+      events.message(channel, payload)
+    }
+    this.#publisher = this.#connect()
+    this.#subscriber = this.#connect()
+    this.#publisher.open({ ready: (canPublish) => change({ canPublish }), message, error })
+    this.#subscriber.open({ ready: (canReceive) => change({ canReceive }), message, error })
+  }
+
+  publish(channel: string, payload: Buffer): Promise<number | undefined> {
+    return this.#publisher?.publish(channel, payload) ?? notOpen()
+  }
+
+  subscribe(channels: readonly string[]): Promise<unknown> {
+    return this.#subscriber?.subscribe(channels) ?? notOpen()
+  }
+
+  unsubscribe(channels: readonly string[]): Promise<unknown> {
+    return this.#subscriber?.unsubscribe(channels) ?? notOpen()
+  }
+
+  close(): Promise<void> {
+    this.#publisher?.close()
+    this.#subscriber?.close()
+    return Promise.resolve()
+  }
+}
+
+function notOpen(): Promise<never> {
+  return Promise.reject(new Error('The relay is not open: give it to a hub, new Hub({ relay })'))
+}
+
+function isIoredis(client: object): client is IoredisClient {
+  return typeof (client as Partial<IoredisClient>).status === 'string'
+}
+
+function connectionOf(client: RedisClient): RedisConnection {
+  if (isIoredis(client)) return new IoredisConnection(client)
+  return new NodeRedisConnection(client as NodeRedisClient)
+}
+
+function checkClient(client: unknown): void {
+  const { duplicate, sendCommand, isCluster, slots } = (client ?? {}) as Record<string, unknown>
+  if (isCluster === true || slots !== undefined) {
+    throw new TypeError('redisRelay() takes the client of a single Redis server; this one is a cluster’s')
+  }
+  if (typeof duplicate === 'function' && typeof sendCommand === 'function') return
+  throw new TypeError(
+    'redisRelay() takes a client: createClient() of the package redis, or new Redis() of ioredis. ' +
+      `It was given ${client === null ? 'null' : `a value of type ${typeof client}`}`,
+  )
+}

@@ -1,0 +1,116 @@
+import { checkInteger, checkMilliseconds, LONGEST_TIMER, withoutNulls } from '../options/checks.js'
+
+/** How a hub uses its relay. Every node of a cluster must have the same `prefix`, `plain` and `maxPayload`. */
+export interface RelayOptions {
+  /** What the names of all channels begin with; `'hubwire:'` by default. Hubs with different prefixes do not meet. */
+  prefix?: string | null | undefined
+  /**
+   * Also delivers what any program publishes as text on `<prefix>plain:<name of the group>`; `false` by default. Such
+   * messages have no sequence numbers, so that a lost one causes no `'gap'`.
+   */
+  plain?: boolean | null | undefined
+  /** The longest message that is relayed or taken from the broker, in bytes; 1 MiB by default. */
+  maxPayload?: number | null | undefined
+  /** Milliseconds between the messages by which nodes know of each other and detect losses; 1,000 by default. */
+  heartbeatInterval?: number | null | undefined
+  /** Milliseconds for which `count()`, `closeEverywhere()` and `nodes()` wait for other nodes; 2,000 by default. */
+  requestTimeout?: number | null | undefined
+  /** Milliseconds for which other nodes may tell what was missed while disconnected; 5,000 by default. */
+  recoveryTimeout?: number | null | undefined
+  /** Milliseconds for which a group stays subscribed when its last member has left; 5,000 by default. */
+  unsubscribeDelay?: number | null | undefined
+}
+
+/** @internal */
+export type RelaySettings = { readonly [Name in keyof RelayOptions]-?: NonNullable<RelayOptions[Name]> }
+
+/** The state of a relay's connection to its broker. */
+export interface RelayConnection {
+  /** Whether `publish` can be called. */
+  readonly canPublish: boolean
+  /**
+   * Whether messages arrive, and `subscribe` and `unsubscribe` can be called. When it becomes `true` again, the
+   * subscriptions that had been acknowledged are back, or are restored in front of every later `subscribe`.
+   */
+  readonly canReceive: boolean
+}
+
+/** What a relay tells its hub. */
+export interface RelayEvents {
+  /** The state of the connection has changed. It is not called with the state that it already has. */
+  connection(state: RelayConnection): void
+  /** A message arrived. The bytes must not change afterwards; they may be a view of a larger Buffer. */
+  message(channel: string, payload: Buffer): void
+  /** The broker refuses this client, for example because of a wrong password. The message says what to do. */
+  misconfigured(error: Error): void
+}
+
+/**
+ * A connection to a broker, by which the hubs of several processes reach each other. A hub calls `open` once and `close`
+ * at most once. Write your own for another broker, and run `testRelay` of `hubwire/testing` on it.
+ *
+ * What a hub relies on: a message goes to every subscriber of its channel, once at most. The messages of one node arrive in the
+ * order in which it published them, those on different channels included. A message may be lost. A relay keeps nothing
+ * for later: it neither queues while it is disconnected nor repeats.
+ */
+export interface Relay {
+  /** How the hub uses it. */
+  readonly options?: RelayOptions | null | undefined
+  /** Begins to connect, and reconnects by itself until `close`. Reports failures of the network by `connection` only. */
+  open(events: RelayEvents): void
+  /**
+   * Publishes bytes. It takes them at once, and settles when the broker has answered: with the number of subscribers, if
+   * it is known.
+   */
+  publish(channel: string, payload: Buffer): Promise<number | undefined>
+  /** Subscribes to channels; settles when the broker has acknowledged all of them. */
+  subscribe(channels: readonly string[]): Promise<unknown>
+  /** Ends subscriptions; settles when the broker has acknowledged it. */
+  unsubscribe(channels: readonly string[]): Promise<unknown>
+  /** Ends the connection for good, whatever state it is in. No event follows. */
+  close(): Promise<void>
+}
+
+/** @internal */
+export function toRelaySettings(options: RelayOptions | null | undefined): RelaySettings {
+  const given = withoutNulls(options ?? {}) as Partial<RelaySettings>
+  const settings: RelaySettings = {
+    prefix: 'hubwire:',
+    plain: false,
+    maxPayload: 1024 * 1024,
+    heartbeatInterval: 1000,
+    requestTimeout: 2000,
+    recoveryTimeout: 5000,
+    unsubscribeDelay: 5000,
+    ...given,
+  }
+  if (typeof settings.prefix !== 'string') {
+    throw new TypeError(`prefix must be a string; it is ${typeof settings.prefix}`)
+  }
+  if (typeof settings.plain !== 'boolean') {
+    throw new TypeError(`plain must be true or false; it is ${String(settings.plain)}`)
+  }
+  checkInteger('maxPayload', settings.maxPayload, 1, 2 ** 29)
+  checkInteger('heartbeatInterval', settings.heartbeatInterval, 1, LONGEST_TIMER)
+  checkMilliseconds('requestTimeout', settings.requestTimeout, 1)
+  checkMilliseconds('recoveryTimeout', settings.recoveryTimeout, 1)
+  checkMilliseconds('unsubscribeDelay', settings.unsubscribeDelay)
+  return settings
+}
+
+/** @throws TypeError when it is no relay */
+export function checkRelay(relay: unknown): asserts relay is Relay {
+  const candidate = relay as Partial<Record<keyof Relay, unknown>> | null
+  const methods = ['open', 'publish', 'subscribe', 'unsubscribe', 'close'] as const
+  if (
+    typeof candidate === 'object' &&
+    candidate !== null &&
+    methods.every((name) => typeof candidate[name] === 'function')
+  ) {
+    return
+  }
+  throw new TypeError(
+    'relay must be a relay, such as redisRelay(client) of hubwire/redis: ' +
+      `an object with the methods ${methods.join(', ')}`,
+  )
+}

@@ -1,0 +1,84 @@
+import type { Question, Reply, Request } from './control.js'
+import { MAX_PEERS, type Peers } from './peers.js'
+
+/** The answers of the other nodes, by their ids. */
+export interface Answers {
+  readonly replies: ReadonlyMap<string, Reply>
+  /** The ids of the nodes that did not answer. */
+  readonly missing: readonly string[]
+}
+
+/** What requests need of their node. */
+export interface RequestsOptions {
+  readonly peers: Peers
+  readonly timeout: number
+  /** Sends a request to all nodes. Resolves with the number of nodes that got it, this one included, if it is known. */
+  readonly send: (request: Request) => Promise<number | undefined>
+}
+
+interface Pending {
+  readonly replies: Map<string, Reply>
+  /** The nodes that should answer. */
+  readonly awaited: Set<string>
+  /** How many got the request; `undefined` until the broker has said so. */
+  receivers: number | undefined
+  readonly finish: () => void
+}
+
+/** Questions to all other nodes. A node that does not answer costs the others' answers nothing. */
+export class Requests {
+  readonly #options: RequestsOptions
+  readonly #pending = new Map<number, Pending>()
+  #id = 0
+
+  constructor(options: RequestsOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when all nodes have answered, and in any case when the time is over. */
+  ask(question: Question): Promise<Answers> {
+    const { peers, timeout, send } = this.#options
+    const id = (this.#id = (this.#id + 1) % 2 ** 32)
+    const awaited = new Set<string>()
+    for (const peer of peers) if (peers.isAlive(peer)) awaited.add(peer.id)
+    return new Promise((resolve) => {
+      const replies = new Map<string, Reply>()
+      const finish = (): void => {
+        if (!this.#pending.delete(id)) return
+        clearTimeout(timer)
+        const missing = [...peers].map((peer) => peer.id).filter((peer) => !replies.has(peer))
+        resolve({ replies, missing })
+      }
+      const pending: Pending = { replies, awaited, receivers: undefined, finish }
+      const timer = timeout === Infinity ? undefined : setTimeout(finish, timeout)
+      this.#pending.set(id, pending)
+      send({ id, question }).then(
+        (receivers) => {
+          // A relay that does not know it gives no hint of nodes that are not known yet.
+          pending.receivers = receivers ?? 0
+          finishIfAnswered(pending)
+        },
+        // It may have been sent or not. Nobody is waited for who may not have got it.
+        finish,
+      )
+    })
+  }
+
+  answered(node: string, reply: Reply): void {
+    const pending = this.#pending.get(reply.id)
+    if (pending === undefined || pending.replies.size >= MAX_PEERS) return
+    pending.replies.set(node, reply)
+    pending.awaited.delete(node)
+    finishIfAnswered(pending)
+  }
+
+  /** Ends all requests with the answers that are there. */
+  finishAll(): void {
+    for (const { finish } of [...this.#pending.values()]) finish()
+  }
+}
+
+function finishIfAnswered({ awaited, receivers, replies, finish }: Pending): void {
+  // The broker counts this node too. It is a hint only: who is not known yet is waited for, and not missing.
+  if (awaited.size === 0 && receivers !== undefined && replies.size >= receivers - 1) finish()
+}
