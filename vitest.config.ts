@@ -19,6 +19,7 @@ const alias = [
   { find: /^hubwire$/, replacement: `${code}index.${extension}` },
   { find: /^hubwire\/browser$/, replacement: `${code}browser/index.${extension}` },
   { find: /^hubwire\/protocol$/, replacement: `${code}protocol/index.${extension}` },
+  { find: /^hubwire\/redis$/, replacement: `${code}relay/redis/redis.${extension}` },
   { find: /^#src\/(.*)\.js$/, replacement: `${code}$1.${extension}` },
 ]
 

@@ -9,6 +9,8 @@ import {
   deliverToAll,
   toException,
 } from './broadcast.js'
+import type { Cluster, PublishResult } from './cluster.js'
+import { closeMembers, type CloseResult, countMembers, type CountResult } from './everywhere.js'
 import type { Member } from './member.js'
 import type { Memberships } from './memberships.js'
 
@@ -18,6 +20,8 @@ interface GroupContext {
   readonly limits: SlowLimits
   readonly counts: BroadcastCounts
   readonly onFailure: (failure: unknown, member: Member) => void
+  /** The other processes; `undefined` without a relay. */
+  readonly cluster: Cluster | undefined
 }
 
 export type { BroadcastOptions, BroadcastResult, GroupContext }
@@ -82,28 +86,76 @@ export class Group<Socket extends Member = Member> {
    * @throws TypeError when the data is of no type that can be sent, or `except` is neither a member nor an iterable of them
    */
   broadcast(data: Payload, options?: BroadcastOptions | null): BroadcastResult {
-    const { limits, counts, onFailure } = this.#context
+    return this.#broadcast(data, options)
+  }
+
+  /**
+   * Sends a message as {@link broadcast} does, and says whether the broker has taken it for the members in other
+   * processes. Without a relay `relayed` is `false`. `except` names members of this process.
+   *
+   * @throws TypeError as `broadcast` does, as a rejection
+   * @throws RangeError when the data is longer than the relay's `maxPayload`, as a rejection
+   */
+  async publish(data: Payload, options?: BroadcastOptions | null): Promise<PublishResult> {
+    let result: BroadcastResult | undefined
+    const relayed = await new Promise<boolean>((resolve) => {
+      result = this.#broadcast(data, options, resolve)
+      if (this.#context.cluster === undefined) resolve(false)
+    })
+    return { ...result!, relayed }
+  }
+
+  /**
+   * Resolves when messages from other processes arrive for the members of this group; at once without a relay, and for
+   * a group without members. Rejects when the broker refuses the subscription, or the hub is closed.
+   */
+  get ready(): Promise<void> {
+    return this.#context.cluster?.node.groupReady(this.name) ?? Promise.resolve()
+  }
+
+  /** Counts the members in all processes. `missing` names the nodes that did not answer in time. */
+  async count(): Promise<CountResult> {
+    return await countMembers(this.#context.cluster, this.name, this.size)
+  }
+
+  /**
+   * Begins the closing handshake with every member in all processes; {@link close} does in this one.
+   *
+   * @throws TypeError or RangeError for a code or a reason that may not be sent, as a rejection
+   */
+  async closeEverywhere(code?: number, reason?: string): Promise<CloseResult> {
+    const { cluster } = this.#context
+    const closeHere = (): number => {
+      const { size } = this
+      this.close(code, reason)
+      return size
+    }
+    return await closeMembers(cluster, this.name, closeHere, code, reason)
+  }
+
+  #broadcast(
+    data: Payload,
+    options: BroadcastOptions | null | undefined,
+    done?: (relayed: boolean) => void,
+  ): BroadcastResult {
+    const { limits, counts, onFailure, cluster } = this.#context
     const payload = toPayload(data)
     const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
     const except = toException(options?.except)
     const members = this.#members
-    const result =
-      members === undefined
-        ? { delivered: 0, skipped: 0 }
-        : deliverToAll(
-            members,
-            new PreparedMessage(payload, isBinary, options?.compress ?? true),
-            limits,
-            except,
-            onFailure,
-          )
+    let result: BroadcastResult = { delivered: 0, skipped: 0 }
+    if (members !== undefined || cluster !== undefined) {
+      const message = new PreparedMessage(payload, isBinary, options?.compress ?? true)
+      cluster?.publish(this.name, message, done)
+      if (members !== undefined) result = deliverToAll(members, message, limits, except, onFailure)
+    }
     counts.broadcasts++
     counts.delivered += result.delivered
     counts.skipped += result.skipped
     return result
   }
 
-  /** Begins the closing handshake with every member. @throws what `WebSocket.close` throws */
+  /** Begins the closing handshake with every member in this process. @throws what `WebSocket.close` throws */
   close(code?: number, reason?: string): void {
     for (const member of this) member.close(code, reason)
   }

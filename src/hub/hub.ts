@@ -1,9 +1,14 @@
 import { EventEmitter } from 'node:events'
 import { checkChoice, checkNumber, describe, withoutNulls } from '../options/checks.js'
 import { toError } from '../options/thrown.js'
+import type { Gap } from '../relay/gap.js'
+import { checkRelay, type Relay } from '../relay/relay.js'
+import type { RelayStats } from '../relay/relay-node.js'
 import type { Payload } from '../sending/payload.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { type BroadcastCounts, type BroadcastOptions, type BroadcastResult } from './broadcast.js'
+import { checkName, Cluster, type PublishResult } from './cluster.js'
+import { describeNodes, type NodesResult } from './everywhere.js'
 import { createGroup, type Group, type GroupContext } from './group.js'
 import type { Member } from './member.js'
 import { Memberships } from './memberships.js'
@@ -14,6 +19,8 @@ export interface HubOptions {
   maxBufferedAmount?: number | null | undefined
   /** What becomes of a slow member: `'terminate'` ends its connection, `'skip'` spares it the message. */
   slowPolicy?: SlowPolicy | null | undefined
+  /** Connects the hub with those of other processes, for example `redisRelay(client)` of `hubwire/redis`. */
+  relay?: Relay | null | undefined
 }
 
 /** What a hub has done so far. */
@@ -22,6 +29,8 @@ export interface HubStats extends BroadcastCounts {
   groups: number
   /** Members of one group or more now. */
   members: number
+  /** What the relay has done; only with a relay. */
+  relay?: RelayStats
 }
 
 /** What a hub emits. */
@@ -31,6 +40,8 @@ export interface HubEvents<Socket extends Member = Member> {
    * other members get their message.
    */
   error: [error: Error, member: Socket]
+  /** Members of this process missed messages of other processes. */
+  gap: [gap: Gap]
 }
 
 /**
@@ -43,41 +54,75 @@ export class Hub<Socket extends Member = Member> extends EventEmitter<HubEvents<
 
   /**
    * @throws RangeError when `maxBufferedAmount` is not a positive number
-   * @throws TypeError when `slowPolicy` is neither `'terminate'` nor `'skip'`
+   * @throws TypeError when `slowPolicy` is neither `'terminate'` nor `'skip'`, or `relay` is no relay
    */
   constructor(options?: HubOptions | null) {
     super()
-    const { maxBufferedAmount, slowPolicy } = withoutNulls(options ?? {}) as {
+    const { maxBufferedAmount, slowPolicy, relay } = withoutNulls(options ?? {}) as {
       maxBufferedAmount?: number
       slowPolicy?: SlowPolicy
+      relay?: Relay
     }
     if (maxBufferedAmount !== undefined) checkNumber('maxBufferedAmount', maxBufferedAmount, 1)
     if (slowPolicy !== undefined) checkChoice('slowPolicy', slowPolicy, ['terminate', 'skip'])
-    this.#context = {
+    if (relay !== undefined) checkRelay(relay)
+    const local = {
       memberships: new Memberships(),
       limits: { maxBufferedAmount, slowPolicy },
       counts: { broadcasts: 0, delivered: 0, skipped: 0 },
-      onFailure: (failure, member) => {
+      onFailure: (failure: unknown, member: Member) => {
         this.#reportFailure(failure, member as Socket)
       },
     }
+    const cluster = relay && new Cluster(relay, local, (gap) => this.#reportGap(gap))
+    this.#context = { ...local, cluster }
   }
 
   /**
    * The group of this name, which may have no members yet.
    *
    * @throws TypeError when the name is not a string
+   * @throws RangeError when it is longer than 1,024 UTF-16 code units, with a relay
    */
   group(name: string): Group<Socket> {
     if (typeof name !== 'string') {
       throw new TypeError(`The name of a group must be a string; it is ${describe(name)}`)
     }
+    if (this.#context.cluster !== undefined) checkName(name)
     return createGroup(name, this.#context)
   }
 
   /** The same as `group(name).broadcast(data, options)`. */
   broadcast(name: string, data: Payload, options?: BroadcastOptions | null): BroadcastResult {
     return this.group(name).broadcast(data, options)
+  }
+
+  /** The same as `group(name).publish(data, options)`. */
+  async publish(name: string, data: Payload, options?: BroadcastOptions | null): Promise<PublishResult> {
+    return await this.group(name).publish(data, options)
+  }
+
+  /**
+   * Resolves when the relay has connected for the first time, and at once without a relay. Stays pending while the
+   * broker cannot be reached. Rejects when the broker refuses the client, with what to do, and when the hub is closed.
+   * A rejection that nobody handles does no harm.
+   */
+  get ready(): Promise<void> {
+    return this.#context.cluster?.node.ready ?? Promise.resolve()
+  }
+
+  /** The processes whose hubs share the broker and the prefix, this one first. */
+  async nodes(): Promise<NodesResult> {
+    const { cluster, memberships } = this.#context
+    return await describeNodes(cluster, memberships)
+  }
+
+  /**
+   * Publishes what is waiting, and ends the relay's connections, so that the process can exit. From then on the hub
+   * works in this process only. Does nothing without a relay.
+   */
+  async close(): Promise<void> {
+    await this.#context.cluster?.node.close()
   }
 
   /** The groups that have members. */
@@ -92,8 +137,20 @@ export class Hub<Socket extends Member = Member> extends EventEmitter<HubEvents<
 
   /** Counts since the hub was made, and of now. */
   stats(): HubStats {
-    const { memberships, counts } = this.#context
-    return { groups: memberships.groupCount, members: memberships.memberCount, ...counts }
+    const { memberships, counts, cluster } = this.#context
+    const stats = { groups: memberships.groupCount, members: memberships.memberCount, ...counts }
+    return cluster === undefined ? stats : { ...stats, relay: cluster.node.stats() }
+  }
+
+  #reportGap(gap: Gap): void {
+    try {
+      ;(this as EventEmitter).emit('gap', gap)
+    } catch (error) {
+      // The messages behind the gap are still delivered.
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 
   #reportFailure(failure: unknown, member: Socket): void {

@@ -8,11 +8,19 @@ const dropped = new FinalizationRegistry<ReadonlyMap<Member, () => void>>((watch
   for (const stop of watched.values()) stop()
 })
 
+/** Follows which groups exist. */
+export interface MembershipsWatcher {
+  joined(name: string): void
+  left(name: string): void
+}
+
 /**
  * Who is in which group, from both sides. A group exists while it has members, and a member is known while it is in a
  * group. A member that closes leaves all of them.
  */
 export class Memberships {
+  /** Told when a group begins to exist and when it ends; for a hub with a relay. */
+  watcher: MembershipsWatcher | undefined
   readonly #members = new Map<string, Set<Member>>()
   readonly #names = new Map<Member, Set<string>>()
   /** The members that are watched, while they are in a group, by how to stop that. */
@@ -47,8 +55,10 @@ export class Memberships {
   add(name: string, member: Member): void {
     if (member.readyState === CLOSED) return
     const members = this.#members.get(name)
-    if (members === undefined) this.#members.set(name, new Set([member]))
-    else members.add(member)
+    if (members === undefined) {
+      this.#members.set(name, new Set([member]))
+      this.watcher?.joined(name)
+    } else members.add(member)
     const names = this.#names.get(member)
     if (names === undefined) this.#names.set(member, new Set([name]))
     else names.add(name)
@@ -91,6 +101,8 @@ export class Memberships {
   #remove(name: string, member: Member): void {
     const members = this.#members.get(name)
     members?.delete(member)
-    if (members?.size === 0) this.#members.delete(name)
+    if (members?.size !== 0) return
+    this.#members.delete(name)
+    this.watcher?.left(name)
   }
 }

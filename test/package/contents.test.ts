@@ -90,7 +90,14 @@ describe('the packed package', () => {
       ].sort(),
     )
     expect(declarations.toSorted()).toEqual(
-      [...reachable(['dist/index.d.ts', 'dist/browser/index.d.ts', 'dist/protocol/index.d.ts'])].sort(),
+      [
+        ...reachable([
+          'dist/index.d.ts',
+          'dist/browser/index.d.ts',
+          'dist/protocol/index.d.ts',
+          'dist/relay/redis/redis.d.ts',
+        ]),
+      ].sort(),
     )
   })
 

@@ -1,0 +1,77 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { createClient } from 'redis'
+import { onTestFinished } from 'vitest'
+import { programPath } from './requirements.js'
+import { temporaryFolder } from './temporary-folder.js'
+
+/** A Redis of its own on a unix socket, which lasts as long as the test, or until its process is ended. */
+export class RedisServer {
+  /** The path of its unix socket, the same after a restart. */
+  readonly path: string = join(temporaryFolder(), 'redis.sock')
+  readonly #arguments: readonly string[]
+  #process: ChildProcess | undefined
+
+  private constructor(settings: readonly string[]) {
+    this.#arguments = [
+      ...['--port', '0', '--unixsocket', this.path, '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+      ...settings,
+    ]
+  }
+
+  /** @param settings - more of its settings, such as `--requirepass`, `secret` */
+  static async start(...settings: string[]): Promise<RedisServer> {
+    const server = new RedisServer(settings)
+    onTestFinished(() => server.kill())
+    await server.restart()
+    return server
+  }
+
+  /** Starts it when it does not run. */
+  async restart(): Promise<void> {
+    // It ends with the process that runs the tests, whatever becomes of that.
+    const wrapped = ['--pdeathsig', 'KILL', programPath('redis-server'), ...this.#arguments]
+    const child = spawn('setpriv', wrapped, { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#process = child
+    const lines: string[] = []
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line)
+      if (!line.includes('eady to accept connections')) continue
+      child.stdout.resume()
+      return
+    }
+    throw new Error(`Redis did not start:\n${lines.join('\n')}`)
+  }
+
+  /** Ends it at once, with all it holds. */
+  async kill(): Promise<void> {
+    const child = this.#process
+    this.#process = undefined
+    if (child?.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+
+  /** Stops it in the middle of whatever it does. Its connections stay. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT')
+  }
+
+  /** Gives a command by a connection of its own. */
+  async command(...words: (string | Buffer)[]): Promise<unknown> {
+    const client = createClient({ socket: { path: this.path, tls: false, reconnectStrategy: false } })
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      return await client.sendCommand(words)
+    } finally {
+      client.destroy()
+    }
+  }
+}
