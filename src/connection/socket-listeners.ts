@@ -29,6 +29,12 @@ export function listenTo(socket: Duplex, to: SocketListener): void {
   carrier.on('drain', onDrain)
   carrier.on('error', onError)
   carrier.on('close', onClose)
+  // A FIN that was read during the opening handshake.
+  if (carrier.readableEnded) process.nextTick(tellEnded, to)
+}
+
+function tellEnded(to: SocketListener): void {
+  to.runInAsyncScope(ended, undefined, to)
 }
 
 function onData(this: Carrier, chunk: Buffer): void {
@@ -41,7 +47,7 @@ function read(to: SocketListener, chunk: Buffer): void {
 }
 
 function onEnd(this: Carrier): void {
-  this[listener]!.runInAsyncScope(ended, undefined, this[listener]!)
+  tellEnded(this[listener]!)
 }
 
 function ended(to: SocketListener): void {

@@ -79,6 +79,10 @@ export class Upgrade<User> {
     if (this.#socket.destroyed) return
     // From the first moment, so that a reset finds a listener while checks are pending or a refusal is flushed.
     this.#socket.on('error', ignore)
+    // A client that has sent FIN can still read the response.
+    this.#socket.allowHalfOpen = true
+    // Before the FIN behind it is read: later the stream would not take it back.
+    if (this.#head.length > 0) this.#socket.unshift(this.#head)
     this.#attempt(() => {
       this.#check()
     })
@@ -149,7 +153,7 @@ export class Upgrade<User> {
     const compression: Compression | undefined =
       accepted && compressionFor(accepted.parameters, 'server', deflate)
     return {
-      established: { socket: this.#socket, head: this.#head, protocol, compression, settings },
+      established: { socket: this.#socket, head: NOTHING, protocol, compression, settings },
       response,
     }
   }
@@ -198,6 +202,7 @@ export class Upgrade<User> {
   }
 }
 
+const NOTHING = Buffer.alloc(0)
 const NOBODY = { user: undefined, forwardedAddress: undefined }
 
 /**

@@ -6,19 +6,25 @@ import { Refusal, refusalFor } from './refusal.js'
 export type Authenticate<User> = (
   request: IncomingMessage,
   context: {
-    /** Aborted when the client has left, or after `handshakeTimeout`. */
+    /**
+     * Aborted when the client has left or has ended its side of the TCP connection (FIN), and after `handshakeTimeout`.
+     * A client that has only ended its side is still served if the check lets it in: it can read.
+     */
     signal: AbortSignal
   },
 ) => User | Refusal | Promise<User | Refusal>
 
-/** The client left while it was being checked. */
+/** The client left while it was being checked, and nobody is left to respond to. */
 export const GONE: unique symbol = Symbol('gone')
 
 /**
- * Runs an asynchronous check, during which the client may leave.
+ * Runs an asynchronous check, during which the client may leave. Its FIN aborts the check's signal, but does not decide:
+ * most clients that send it have left, and one that has not gets the same response as after a synchronous check, which
+ * is over before a FIN can be noticed.
  *
  * @param timeout - milliseconds; 0 or `Infinity` for no limit
- * @returns what the check returned, or its refusal; 503 after the timeout; `GONE` if the client left
+ * @returns what the check returned, or its refusal; 503 after the timeout; `GONE` if the client left, or if the check
+ *   failed behind its FIN
  * @throws what the check threw, unless it is a refusal
  */
 export async function runCheck<Result>(
@@ -37,6 +43,11 @@ export async function runCheck<Result>(
   const leave = (): void => {
     settle(GONE)
   }
+  let hasEnded = false
+  const end = (): void => {
+    hasEnded = true
+    controller.abort()
+  }
   const giveUp = (): void => {
     settle(refusalFor('handshakeTimeout', 503, { body: 'The handshake took too long\n' }))
   }
@@ -46,12 +57,16 @@ export async function runCheck<Result>(
   const look = (): void => {
     if (socket.readableLength === 0) socket.read()
   }
-  socket.once('close', leave).once('end', leave).on('readable', look)
+  socket.once('close', leave).once('end', end).on('readable', look)
   try {
     return await Promise.race([attempt(check, controller.signal), interruption])
+  } catch (error) {
+    // Most likely because its signal was aborted.
+    if (hasEnded) return GONE
+    throw error
   } finally {
     clearTimeout(timer)
-    socket.off('close', leave).off('end', leave).off('readable', look)
+    socket.off('close', leave).off('end', end).off('readable', look)
     // Only in the next tick has the stream left the mode that a 'readable' listener puts it into.
     await new Promise<void>((resolve) => {
       process.nextTick(resolve)

@@ -198,21 +198,28 @@ describe('while authenticate runs', () => {
     raw.destroy()
   })
 
-  test.each<[string, (raw: Socket) => void]>([
-    ['ends its side', (raw) => raw.end()],
-    ['leaves', (raw) => raw.destroy()],
-    ['resets the connection', (raw) => raw.resetAndDestroy()],
-  ])('a client that %s aborts the signal, and does not become a connection', async (_name, leave) => {
+  test.each<[string, (raw: Socket) => void, (check: Check) => void]>([
+    [
+      'leaves aborts the signal, and does not become a connection if the check then fails',
+      (raw) => raw.destroy(),
+      ({ signal, fail }) => fail(signal.reason as Error),
+    ],
+    [
+      'resets the connection aborts the signal, and does not become a connection whatever the check says',
+      (raw) => raw.resetAndDestroy(),
+      ({ finish }) => finish('ada'),
+    ],
+  ])('a client that %s', async (_name, leave, settle) => {
     const lost = uncaught()
     const { server, port, checks } = await waitingServer({ maxConnections: 1 })
     const heard = vi.fn()
     server.on('connection', heard).on('error', heard)
     const raw = handshake(port)
-    const { signal, finish } = await checks.next()
-    const aborted = once(signal, 'abort')
+    const check = await checks.next()
+    const aborted = once(check.signal, 'abort')
     leave(raw)
     await aborted
-    finish('ada')
+    settle(check)
     // Its place is free again, once its socket is closed.
     let answer = exchange(port, handshakeText())
     for (;;) {
