@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
+import { warningWith } from '../support/warning.js'
 
 const failure = new Error('a bug')
 
@@ -45,10 +46,10 @@ describe("a handler of a connection that fails reaches 'error' of its server, wi
 test('without a listener it is a warning with the stack', async () => {
   const { server, url } = await runningServer()
   server.on('connection', raise)
-  const warned = once(process, 'warning') as Promise<[Error & { code?: string; detail?: string }]>
+  const warned = warningWith('failing-handlers.test')
   const client = await connect(url)
   expect(await closeOf(client)).toMatchObject({ code: 1011 })
-  const [warning] = await warned
+  const warning = await warned
   expect(warning).toMatchObject({ name: 'HubwireWarning', code: 'HUBWIRE_HANDLER_FAILED' })
   expect(warning.message).toContain('a bug')
   expect(warning.detail).toContain('failing-handlers.test')
@@ -59,13 +60,13 @@ test("an 'error' listener that throws is a warning, and is not called for that",
   const { server, url } = await runningServer()
   server.on('connection', raise)
   const listener = vi.fn(() => {
-    throw new Error('another bug')
+    throw new Error('a bug of the error listener')
   })
   server.on('error', listener)
-  const warned = once(process, 'warning') as Promise<[Error]>
+  const warned = warningWith('a bug of the error listener')
   const client = await connect(url)
   expect(await closeOf(client)).toMatchObject({ code: 1011 })
-  expect((await warned)[0].message).toContain('another bug')
+  expect((await warned).message).toContain('a bug of the error listener')
   expect(listener).toHaveBeenCalledTimes(1)
   expect(lost).toEqual([])
 })

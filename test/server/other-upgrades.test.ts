@@ -128,8 +128,10 @@ describe.each([
   test('keeps its connection, for as many requests as there are, without a trace in the socket', async () => {
     const { http, send, sockets } = await start(isSecure)
     const warnings: Error[] = []
-    const warn = (warning: Error): void => {
-      warnings.push(warning)
+    const { port } = http.address() as AddressInfo
+    // Sockets of other tests may warn meanwhile.
+    const warn = (warning: Error & { emitter?: { localPort?: number } }): void => {
+      if (warning.emitter?.localPort === port) warnings.push(warning)
     }
     process.on('warning', warn)
     onTestFinished(() => {

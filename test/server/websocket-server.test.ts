@@ -15,6 +15,7 @@ import { openPair } from '../support/open-pair.js'
 import { rejecting } from '../support/rejecting.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
+import { warningWith } from '../support/warning.js'
 
 describe('a server listens', () => {
   test('on a port of its own, and responds with 426 to plain requests', async () => {
@@ -469,9 +470,9 @@ describe('the response', () => {
         throw 'not even an Error' as unknown as Error
       },
     })
-    const warned = once(process, 'warning') as Promise<[Error]>
+    const warned = warningWith('not even an Error')
     expect((await exchange(port, handshakeText({ 'Sec-WebSocket-Protocol': 'a' }))).status).toBe(500)
-    expect((await warned)[0].message).toBe('A listener failed: not even an Error')
+    expect((await warned).message).toBe('A listener failed: not even an Error')
     const { peer } = await openAsClient(port)
     peer.destroy()
   })

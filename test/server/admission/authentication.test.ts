@@ -12,6 +12,7 @@ import { openAsClient, readHead } from '../../support/raw-handshake.js'
 import { expectComplete, refused } from '../../support/refused.js'
 import { runningServer, type RunningServer } from '../../support/running-server.js'
 import { uncaught } from '../../support/uncaught.js'
+import { warningWith } from '../../support/warning.js'
 
 /** A check that waits to be told its outcome. */
 interface Check {
@@ -105,9 +106,9 @@ describe('the outcome of authenticate', () => {
         throw new Error('nobody hears this')
       },
     })
-    const warned = once(process, 'warning') as Promise<[Error]>
+    const warned = warningWith('nobody hears this')
     expect(await refused(port)).toMatchObject({ status: 500 })
-    expect((await warned)[0].message).toBe('A listener failed: nobody hears this')
+    expect((await warned).message).toBe('A listener failed: nobody hears this')
   })
 
   test("is a warning if an async listener of 'error' rejects, which is called once", async () => {
@@ -117,12 +118,12 @@ describe('the outcome of authenticate', () => {
         throw new Error('first')
       },
     })
-    const listener = vi.fn((_error: Error) => Promise.reject(new Error('second')))
+    const listener = vi.fn((_error: Error) => Promise.reject(new Error('the second failure')))
     // A loop would starve the event loop, and with it this test's own timeout.
     server.on('error', (error) => (listener.mock.calls.length > 10 ? undefined : listener(error)))
-    const warned = once(process, 'warning') as Promise<[Error]>
+    const warned = warningWith('the second failure')
     expect(await refused(port)).toMatchObject({ status: 500 })
-    expect((await warned)[0].message).toBe('A listener failed: second')
+    expect((await warned).message).toBe('A listener failed: the second failure')
     expect(listener).toHaveBeenCalledTimes(1)
     expect(lost).toEqual([])
   })
