@@ -177,7 +177,7 @@ test.each([true, false])('`ws` with { server, path } beside us; ours first: %s',
   }
 })
 
-describe('F10: an upgrade that is not ours while others listen', () => {
+describe('an upgrade that is not ours while others listen (F10)', () => {
   test('is never answered by us, however long another listener takes', async () => {
     const { http, port } = await startHttp()
     endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 20 }))

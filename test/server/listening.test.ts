@@ -104,7 +104,7 @@ describe('a server with a port of its own', () => {
     expect((await readAnswer(socket)).status).toBe(408)
   })
 
-  test('F51: responds to upgrades to another protocol as to all plain requests', async () => {
+  test('responds to upgrades to another protocol as to all plain requests (F51)', async () => {
     const { port } = await runningServer()
     const answer = await exchange(port, handshakeText({ Upgrade: 'h2c' }))
     expect(answer.status).toBe(426)

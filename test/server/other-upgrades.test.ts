@@ -88,7 +88,7 @@ async function start(isSecure: boolean): Promise<{
 describe.each([
   ['http', false],
   ['https', true],
-])('F51: a plain request with Upgrade: h2c to a shared %s.Server', (_name, isSecure) => {
+])('a plain request with Upgrade: h2c to a shared %s.Server (F51)', (_name, isSecure) => {
   test('reaches the application without the Upgrade', async () => {
     const { send } = await start(isSecure)
     expect(await send('GET', '/a?b=c', [])).toEqual(['GET', '/a?b=c', null, true, true, ''])
@@ -151,7 +151,7 @@ describe.each([
   })
 })
 
-describe('F51: so does one', () => {
+describe('so does one (F51)', () => {
   test('with bytes behind it that are the next request', async () => {
     const { port } = await start(false)
     const fields = Object.entries(H2C).map(([name, value]) => `${name}: ${value}\r\n`)

@@ -63,7 +63,7 @@ describe('matchPath', () => {
   })
 })
 
-describe('F27, F46: what a path function returns', () => {
+describe('what a path function returns (F27, F46)', () => {
   const answering = (answer: unknown): Params | undefined =>
     matchPath((() => answer) as unknown as Path, requestWith({ url: '/' }))
 
@@ -113,7 +113,7 @@ test.each([
   ['/a b', '/a%20b', true],
   ['/a%2Fb', '/a/b', false],
   ['/100%', '/100%25', true],
-])('F31: the path %s matches %s: %s', (path, url, matches) => {
+])('the path %s matches %s: %s (F31)', (path, url, matches) => {
   expect(matchPath(path, requestWith({ url }))).toEqual(matches ? {} : undefined)
 })
 

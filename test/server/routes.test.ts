@@ -38,7 +38,7 @@ describe('routes()', () => {
     expect(await first('/ws/a.b(c)/')).toBe('literal')
   })
 
-  test('F31: patterns and paths are compared in one form', async () => {
+  test('patterns and paths are compared in one form (F31)', async () => {
     const handlers: Record<string, RouteHandler> = {}
     for (const pattern of ['/café', '/a b', '/caf%C3%A9/:name', '/a%2Fb', '/~user/(x)!', '/+']) {
       handlers[pattern] = (socket) => socket.send(JSON.stringify([pattern, socket.params]))

@@ -135,7 +135,7 @@ describe('shutdown()', () => {
   })
 })
 
-describe('F42: shutdown()', () => {
+describe('shutdown() (F42)', () => {
   test('resolves after all send callbacks have run', async () => {
     const { server, port, next } = await runningServer({ perMessageDeflate: true })
     const offers = [{}, { 'Sec-WebSocket-Extensions': 'permessage-deflate' }]
@@ -160,7 +160,7 @@ describe('F42: shutdown()', () => {
   })
 })
 
-describe('F11: the times of shutdown()', () => {
+describe('the times of shutdown() (F11)', () => {
   test('timeout: Infinity waits for the slowest', async () => {
     const { server, port, next } = await runningServer()
     const { peer } = await openAsClient(port)
@@ -186,7 +186,7 @@ describe('F11: the times of shutdown()', () => {
   })
 })
 
-describe('F41: the bookkeeping of a server', () => {
+describe('the bookkeeping of a server (F41)', () => {
   test('does not depend on the listeners of its sockets', async () => {
     const { server, url, next } = await runningServer()
     const [client, { socket }] = await Promise.all([connect(url), next()])

@@ -150,7 +150,7 @@ test('an http.Server that closes and listens again serves websockets again', asy
   expect([second.readyState, listening.mock.calls.length]).toEqual([1, 1])
 })
 
-test('F32: upgrades pass through an emit that somebody else has put in front of ours', async () => {
+test('upgrades pass through an emit that somebody else has put in front of ours (F32)', async () => {
   const { http, port } = await startHttp()
   const upgrades: string[] = []
   const dispatcher = UpgradeDispatcher.of(http)
@@ -171,7 +171,7 @@ test('F32: upgrades pass through an emit that somebody else has put in front of 
   http.emit = before
 })
 
-test('F32: a server emits as before once the last of our servers has left', async () => {
+test('a server emits as before once the last of our servers has left (F32)', async () => {
   const { http } = await startHttp()
   const before: unknown = Reflect.get(http, 'emit')
   const owner = ownerOf('/ours', [])
@@ -183,7 +183,7 @@ test('F32: a server emits as before once the last of our servers has left', asyn
   expect(Object.hasOwn(http, 'emit')).toBe(false)
 })
 
-test('F32: an emit that was there before ours is put back', async () => {
+test('an emit that was there before ours is put back (F32)', async () => {
   const { http } = await startHttp()
   const theirs = ((event: string, ...values: unknown[]) =>
     Reflect.apply(EventEmitter.prototype.emit, http, [event, ...values])) as typeof http.emit
@@ -194,7 +194,7 @@ test('F32: an emit that was there before ours is put back', async () => {
   expect(Reflect.get(http, 'emit')).toBe(theirs)
 })
 
-test('F32: our upgrades reach us once even if somebody has put the own emit of the server back', async () => {
+test('our upgrades reach us once even if somebody has put the own emit of the server back (F32)', async () => {
   const { http, port } = await startHttp()
   const upgrades: string[] = []
   UpgradeDispatcher.of(http).add(ownerOf('/one', upgrades))
@@ -204,7 +204,7 @@ test('F32: our upgrades reach us once even if somebody has put the own emit of t
   expect(upgrades).toEqual(['/two'])
 })
 
-test("F32: other 'upgrade' listeners see what is not ours, and nothing that is", async () => {
+test("other 'upgrade' listeners see what is not ours, and nothing that is (F32)", async () => {
   const { http, port } = await startHttp()
   UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
   const seen: string[] = []

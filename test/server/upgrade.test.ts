@@ -31,7 +31,7 @@ async function handingOver(
   return { http, port, server }
 }
 
-describe('F7: shouldHandle', () => {
+describe('shouldHandle (F7)', () => {
   class Gate extends WebSocketServer {
     asked = 0
     override shouldHandle(request: IncomingMessage): boolean {
@@ -129,7 +129,7 @@ describe('F7: shouldHandle', () => {
   })
 })
 
-describe('F9: a request with a body', () => {
+describe('a request with a body (F9)', () => {
   test.each([
     [{ 'Content-Length': '5' }],
     [{ 'Transfer-Encoding': 'chunked' }],
@@ -148,7 +148,7 @@ describe('F9: a request with a body', () => {
   })
 })
 
-test('F22: a refused client that does not read is dropped after closeTimeout', async () => {
+test('a refused client that does not read is dropped after closeTimeout (F22)', async () => {
   const { port, server } = await runningServer<string>({
     closeTimeout: 50,
     maxConnections: 1,
@@ -169,7 +169,7 @@ test('F22: a refused client that does not read is dropped after closeTimeout', a
   client.terminate()
 })
 
-describe("F24: a header of 'headers' beyond ASCII", () => {
+describe("a header of 'headers' beyond ASCII (F24)", () => {
   test('is sent as Latin-1', async () => {
     const { port, server } = await runningServer()
     server.on('headers', (headers) => {
@@ -205,7 +205,7 @@ const ways: [string, () => unknown][] = [
 describe.each([
   ['without authenticate', {}],
   ['with an asynchronous authenticate', { authenticate: () => Promise.resolve(undefined) }],
-] satisfies [string, WebSocketServerOptions][])('F28, F49: %s', (_name, options) => {
+] satisfies [string, WebSocketServerOptions][])('%s (F28, F49)', (_name, options) => {
   test.each(ways)(
     'a callback of handleUpgrade that %s closes its connection with 1011',
     async (_how, way) => {
@@ -291,7 +291,7 @@ describe("a listener of 'connection'", () => {
   })
 })
 
-describe('F34: handleUpgrade', () => {
+describe('handleUpgrade (F34)', () => {
   test.each<[string, Callback | undefined]>([
     ['the same server', undefined],
     ['another server', () => {}],
@@ -312,7 +312,7 @@ describe('F34: handleUpgrade', () => {
   })
 })
 
-describe("F41: an 'error' listener that throws", () => {
+describe("an 'error' listener that throws (F41)", () => {
   test('leaves the handshake answered and its place free', async () => {
     const lost = uncaught()
     const { server, port } = await runningServer<string>({
@@ -347,7 +347,7 @@ describe("F41: an 'error' listener that throws", () => {
   })
 })
 
-describe("F14: 'error' of the http.Server", () => {
+describe("'error' of the http.Server (F14)", () => {
   const inUse = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' })
 
   test('that the application handles is not emitted again without a listener', () => {
@@ -454,7 +454,7 @@ describe('null options', () => {
   })
 })
 
-test.each([0, Infinity])('F11: handshakeTimeout: %d sets no timer', async (handshakeTimeout) => {
+test.each([0, Infinity])('handshakeTimeout: %d sets no timer (F11)', async (handshakeTimeout) => {
   const { server, port } = await runningServer<string>({
     handshakeTimeout,
     authenticate: () => new Promise((resolve) => setTimeout(resolve, 20, 'somebody')),

@@ -41,7 +41,7 @@ test('the type of socket.user is what authenticate returns besides refusals', as
   await expect(connect(`${url}/eve`)).rejects.toMatchObject({ status: 401 })
 })
 
-test('F33: a user that is never undefined needs authenticate', () => {
+test('a user that is never undefined needs authenticate (F33)', () => {
   // @ts-expect-error authenticate is missing
   const server = new WebSocketServer<User>({ noServer: true })
   server.close()

@@ -262,7 +262,7 @@ describe('several servers on one http.Server', () => {
     client.terminate()
   })
 
-  test('F51: give such an upgrade back as a plain request, if nobody else listens', async () => {
+  test('give such an upgrade back as a plain request, if nobody else listens (F51)', async () => {
     const { http, port } = await startHttp((request, response) => {
       response.end(`plain ${request.url ?? ''} ${String(request.headers.upgrade)}`)
     })

@@ -39,7 +39,7 @@ test('its headers replace the default ones, except those that frame it', async (
   expect(body).toBe('{"why":"nön"}')
 })
 
-test('F24: its headers are sent as Latin-1, and its body as UTF-8', async () => {
+test('its headers are sent as Latin-1, and its body as UTF-8 (F24)', async () => {
   const { here, there } = await socketPair()
   writeRefusal(here, refuse(403, { headers: { 'X-Name': 'café' }, body: 'café' }), 30_000)
   const chunks: Buffer[] = []
@@ -49,7 +49,7 @@ test('F24: its headers are sent as Latin-1, and its body as UTF-8', async () => 
   expect(bytes.subarray(-5)).toEqual(Buffer.from('café'))
 })
 
-test('F22: a peer that does not read loses its socket after closeTimeout', async () => {
+test('a peer that does not read loses its socket after closeTimeout (F22)', async () => {
   const { here, there } = await socketPair()
   there.pause()
   const closed = once(here, 'close')
@@ -109,7 +109,7 @@ test.each([
   [{ '': 'a' }, '"" is not the name of a header field'],
   [{ 'Transfer-Encoding': 'chunked' }, 'must not have Transfer-Encoding'],
   [{ 'X-A': '👋' }, 'characters beyond Latin-1'],
-])('F24: headers %j are a TypeError', (headers, message) => {
+])('headers %j are a TypeError (F24)', (headers, message) => {
   expect(() => refuse(401, { headers })).toThrow(TypeError)
   expect(() => refuse(401, { headers })).toThrow(message)
 })

@@ -77,7 +77,7 @@ test('repeated headers are one list', () => {
   ])
 })
 
-test('F50: anything but an address ends the search at the last address before it', () => {
+test('anything but an address ends the search at the last address before it (F50)', () => {
   const address = (forwarded: string, trust: TrustProxy = ['10.0.0.0/8']): unknown =>
     client(trust, '10.0.0.1', { 'x-forwarded-for': forwarded })[0]
   expect(address('6.6.6.6, unknown, 10.0.0.2')).toBe('10.0.0.2')
@@ -97,11 +97,11 @@ test.each([
   ['::FFFF:1.2.3.4', '1.2.3.4'],
   ['::ffff:102:304', '1.2.3.4'],
   ['[::ffff:1.2.3.4]:9', '1.2.3.4'],
-])('F23, F50: X-Forwarded-For %j is the address %s', (forwarded, address) => {
+])('X-Forwarded-For %j is the address %s (F23, F50)', (forwarded, address) => {
   expect(client(1, '10.0.0.1', { 'x-forwarded-for': forwarded })[0]).toBe(address)
 })
 
-test('F50: the own address of the socket has the same form', () => {
+test('the own address of the socket has the same form (F50)', () => {
   expect(client(1, '::ffff:10.0.0.1', {})[0]).toBe('10.0.0.1')
 })
 
@@ -117,11 +117,11 @@ test.each<[IncomingHttpHeaders, host: string, isSecure: boolean]>([
   [{ 'x-forwarded-proto': 'HTTPS' }, 'inside', true],
   [{ 'x-forwarded-proto': 'wss' }, 'inside', true],
   [{ 'x-forwarded-proto': 'gopher' }, 'inside', false],
-])('F50: %j is read as the host %s, and as TLS: %s', (headers, host, isSecure) => {
+])('%j is read as the host %s, and as TLS: %s (F50)', (headers, host, isSecure) => {
   expect(client(1, '10.0.0.1', headers).slice(1)).toEqual([host, isSecure])
 })
 
-test('F8: a peer without an address is not trusted by a list unless the server listens on a unix socket', () => {
+test('a peer without an address is not trusted by a list unless the server listens on a unix socket (F8)', () => {
   expect(client(['10.0.0.0/8'], undefined, FORWARDED, false, false)).toEqual([undefined, 'inside', false])
   expect(client(['10.0.0.0/8'], undefined, FORWARDED, false, true)).toEqual([
     '5.5.5.5',
@@ -130,7 +130,7 @@ test('F8: a peer without an address is not trusted by a list unless the server l
   ])
 })
 
-test('F8: the headers of a client that has reset its TCP connection have no effect', async () => {
+test('the headers of a client that has reset its TCP connection have no effect (F8)', async () => {
   const { http, port } = await startHttp()
   const hosts: boolean[] = []
   const server = new WebSocketServer({
@@ -150,7 +150,7 @@ test('F8: the headers of a client that has reset its TCP connection have no effe
   raw.destroy()
 })
 
-test('F8: a proxy at the unix socket of a server is trusted by a list', async () => {
+test('a proxy at the unix socket of a server is trusted by a list (F8)', async () => {
   const unixPath = join(temporaryFolder(), 'socket')
   const server = new WebSocketServer({ unixPath, trustProxy: [] })
   endWithTest(server)
@@ -161,7 +161,7 @@ test('F8: a proxy at the unix socket of a server is trusted by a list', async ()
   client.terminate()
 })
 
-test('F23: connections of one address count together, whatever its spelling and port', async () => {
+test('connections of one address count together, whatever its spelling and port (F23)', async () => {
   const { port } = await runningServer({ trustProxy: 1, maxConnectionsPerAddress: 1 })
   await openAsClient(port, { 'X-Forwarded-For': '1.2.3.4:5678' })
   for (const spelling of ['1.2.3.4:1', '1.2.3.4', '::ffff:1.2.3.4', '[::FFFF:102:304]:7']) {
