@@ -37,7 +37,7 @@ describe('what can be sent', () => {
   test.each(VIEWS.map((View) => [View.name, View] as const))(
     '%s: the bytes of the view alone, where they are',
     (_name, View) => {
-      const memory = new Uint8Array(64).map((_octet, index) => index)
+      const memory = new Uint8Array(64).map((_byte, index) => index)
       const view = Reflect.construct(View, [memory.buffer, 16, 2]) as ArrayBufferView
       const payload = toPayload(view) as Buffer
       expect(payload.equals(memory.subarray(16, 16 + view.byteLength))).toBe(true)
@@ -86,7 +86,7 @@ describe('anything else is a TypeError that says what it was', () => {
   })
 })
 
-test('no octet comes out that did not go in', () => {
+test('contains no byte that was not given', () => {
   fc.assert(
     fc.property(fc.anything({ withTypedArray: true, withDate: true, withMap: true }), (data) => {
       let payload: string | Buffer
