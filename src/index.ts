@@ -43,7 +43,8 @@ export type {
 export { createWebSocketStream } from './websocket/stream.js'
 export { type Diagnostics, WebSocket, WebSocket as default } from './websocket/websocket.js'
 export type { AdmissionOptions } from './server/admission/admission.js'
-export type { Authenticate } from './server/admission/authentication.js'
+export { type Anonymous, anonymous } from './server/admission/anonymous.js'
+export type { Authenticate, AuthenticateAnswer, SocketUser } from './server/admission/authentication.js'
 export { bearerToken, cookieToken, queryToken, subprotocolToken } from './server/admission/credentials.js'
 export type { ListenOptions } from './server/listening.js'
 export type { Origins } from './server/admission/origins.js'
@@ -53,11 +54,8 @@ export { type RouteHandler, routes } from './server/routes.js'
 export type { ShutdownOptions, ShutdownResult } from './server/shutdown.js'
 export type { TrustProxy } from './server/admission/trusted-proxies.js'
 export type { ClientInfo, VerifyCallback, VerifyClient } from './server/admission/verify-client.js'
-export type {
-  HandleProtocols,
-  WebSocketServerEvents,
-  WebSocketServerOptions,
-} from './server/server-options.js'
+export type { WebSocketServerEvents, WebSocketServerOptions } from './server/server-options.js'
 export type { ServerStats } from './server/statistics.js'
+export type { HandleProtocols } from './server/subprotocol-choice.js'
 
 export { WebSocketServer } from './server/websocket-server.js'

@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import { withoutNulls } from '../options/checks.js'
 import type { WebSocket } from '../websocket/websocket.js'
+import type { SocketUser } from './admission/authentication.js'
 import { matchPattern, normalPath } from './path.js'
 import type { WebSocketServerOptions } from './server-options.js'
 import { WebSocketServer } from './websocket-server.js'
 
 /** Handles the connections of a route. If it throws or rejects, its connection closes with 1011. */
-export type RouteHandler<User = undefined> = (socket: WebSocket<User>, request: IncomingMessage) => unknown
+export type RouteHandler<User = undefined> = (
+  socket: WebSocket<SocketUser<User>>,
+  request: IncomingMessage,
+) => unknown
 
 /**
  * Creates one server for several paths, each with its handler:

@@ -4,12 +4,10 @@ import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from '../connection/settings.js'
 import { WebSocket } from '../websocket/websocket.js'
 import type { AdmissionOptions } from './admission/admission.js'
-import type { Authenticate } from './admission/authentication.js'
+import type { Authenticate, SocketUser } from './admission/authentication.js'
 import type { ListenOptions } from './listening.js'
 import type { Path } from './path.js'
-
-/** Chooses one of the offered subprotocols, or `false` for none. */
-export type HandleProtocols = (protocols: Set<string>, request: IncomingMessage) => string | false
+import type { HandleProtocols } from './subprotocol-choice.js'
 
 interface ServerOptions<User> extends ConnectionOptions, ListenOptions, AdmissionOptions<User> {
   /** An HTTP server to share: this server handles the upgrades that match its `path`, and leaves the rest alone. */
@@ -35,11 +33,11 @@ export type WebSocketServerOptions<User = undefined> = ServerOptions<User> &
 
 /** The events of a {@link WebSocketServer}. */
 export interface WebSocketServerEvents<User> {
-  connection: [socket: WebSocket<User>, request: IncomingMessage]
+  connection: [socket: WebSocket<SocketUser<User>>, request: IncomingMessage]
   listening: []
   close: []
   /** A check, a listener or a handler of the application failed, with the socket that it was for, or listening did. */
-  error: [error: Error, socket?: WebSocket<User>]
+  error: [error: Error, socket?: WebSocket<SocketUser<User>>]
   headers: [headers: string[], request: IncomingMessage]
   wsClientError: [error: Error, socket: Duplex, request: IncomingMessage]
 }

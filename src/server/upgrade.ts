@@ -11,12 +11,11 @@ import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessa
 import { startAccepted, type WebSocket } from '../websocket/websocket.js'
 import type { Admission, Admitted } from './admission/admission.js'
 import { GONE } from './admission/authentication.js'
-import { withoutSecrets } from './admission/credentials.js'
 import { Refusal, refusalFor } from './admission/refusal.js'
 import { callHandler } from './connection-handler.js'
 import { acceptanceBytes, readUpgrade, writeRefusal } from './http1-upgrade.js'
 import type { Params } from './path.js'
-import type { HandleProtocols } from './server-options.js'
+import { chooseSubprotocol, type HandleProtocols } from './subprotocol-choice.js'
 
 /** What a server decides on its opening handshakes, and what it is told of them. */
 export interface UpgradeServer<User> {
@@ -204,24 +203,6 @@ export class Upgrade<User> {
 
 const NOTHING = Buffer.alloc(0)
 const NOBODY = { user: undefined, forwardedAddress: undefined }
-
-/**
- * The subprotocol to respond with, or `''`; the client's first unless the application chooses.
- *
- * @throws TypeError if the application chooses one that the client did not offer
- */
-function chooseSubprotocol(
-  protocols: Set<string>,
-  request: IncomingMessage,
-  handleProtocols: HandleProtocols | undefined,
-): string {
-  const offered = withoutSecrets(protocols, request)
-  if (offered.size === 0) return ''
-  if (handleProtocols === undefined) return offered.values().next().value ?? ''
-  const chosen = handleProtocols(offered, request)
-  if (chosen === false || offered.has(chosen)) return chosen || ''
-  throw new TypeError(`handleProtocols chose ${JSON.stringify(chosen)}, which the client did not offer`)
-}
 
 function notFound(): Refusal {
   return refusalFor('path', 404, { body: 'No websocket is served at this path\n' })

@@ -8,8 +8,10 @@ import { warnOfFailure } from '../connection/failures.js'
 import { connectionSettings, deflateOptions } from '../connection/settings.js'
 import { withoutNulls } from '../options/checks.js'
 import { toError } from '../options/thrown.js'
+import { STRICT, type Strictness } from '../options/strictness.js'
 import { WebSocket } from '../websocket/websocket.js'
 import { Admission, DEFAULT_HANDSHAKE_TIMEOUT } from './admission/admission.js'
+import type { SocketUser } from './admission/authentication.js'
 import { publishRefused, type Refusal } from './admission/refusal.js'
 import { Clients } from './clients.js'
 import { callHandler } from './connection-handler.js'
@@ -28,7 +30,7 @@ import {
   type ShutdownResult,
 } from './shutdown.js'
 import { type ServerStats, Statistics } from './statistics.js'
-import { Upgrade, type UpgradeServer } from './upgrade.js'
+import { Upgrade, type UpgradeCallback, type UpgradeServer } from './upgrade.js'
 import { UpgradeDispatcher, type UpgradeOwner } from './upgrade-dispatcher.js'
 
 /** Whether an upgrade is a server's, or why the application could not tell. */
@@ -69,7 +71,14 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
    * @throws TypeError if the options contradict each other
    * @throws RangeError if a number is out of range
    */
-  constructor(options: WebSocketServerOptions<User>, callback?: () => void) {
+  constructor(options: WebSocketServerOptions<User>, callback?: () => void)
+  /** @param strictness - the package's entry chooses it @internal */
+  constructor(
+    options: WebSocketServerOptions<User>,
+    callback: (() => void) | undefined,
+    strictness: Strictness,
+  )
+  constructor(options: WebSocketServerOptions<User>, callback?: () => void, strictness: Strictness = STRICT) {
     super({ captureRejections: true })
     const given = withoutNulls(options)
     checkServerOptions(given)
@@ -81,7 +90,7 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
       },
     }
     this.#statistics = new Statistics(this.#settings.traffic)
-    this.#admission = new Admission(given, () => this.#listensOnUnixSocket())
+    this.#admission = new Admission(given, () => this.#listensOnUnixSocket(), strictness)
     this.#path = new PathMatcher(given.path)
     this.#connections.onClosed((socket, details) => {
       this.#statistics.closed(socket, details)
@@ -126,9 +135,9 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    callback: (socket: WebSocket<User>, request: IncomingMessage) => unknown,
+    callback: (socket: WebSocket<SocketUser<User>>, request: IncomingMessage) => unknown,
   ): void {
-    new Upgrade(this.#upgrades, request, socket, head, callback).start()
+    new Upgrade(this.#upgrades, request, socket, head, callback as UpgradeCallback<User>).start()
   }
 
   /**
@@ -285,7 +294,7 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
     if (this.listenerCount('error') === 0) return false
     try {
       if (socket === undefined) this.emit('error', error)
-      else this.emit('error', error, socket)
+      else this.emit('error', error, socket as WebSocket<SocketUser<User>>)
     } catch (failure) {
       warnOfFailure(failure)
     }

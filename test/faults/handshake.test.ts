@@ -1,7 +1,15 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { connect as connectSocket, type AddressInfo, type Socket } from 'node:net'
-import { connect, refuse, WebSocket, WebSocketServer, type WebSocketServerOptions } from 'hubwire'
+import {
+  type Anonymous,
+  anonymous,
+  connect,
+  refuse,
+  WebSocket,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from 'hubwire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
@@ -198,8 +206,8 @@ describe('a client that goes at an await of the handshake (crossws 0.4.17, engin
       'authenticate',
       (arrive) => ({
         authenticate: () =>
-          new Promise<undefined>((resolve) => {
-            arrive(() => resolve(undefined))
+          new Promise<Anonymous>((resolve) => {
+            arrive(() => resolve(anonymous))
           }),
       }),
     ],
@@ -207,7 +215,7 @@ describe('a client that goes at an await of the handshake (crossws 0.4.17, engin
       'authenticate that refuses',
       (arrive) => ({
         authenticate: () =>
-          new Promise<undefined>((_resolve, reject) => {
+          new Promise<Anonymous>((_resolve, reject) => {
             arrive(() => reject(refuse(403)))
           }),
       }),
@@ -216,7 +224,7 @@ describe('a client that goes at an await of the handshake (crossws 0.4.17, engin
       'authenticate that fails',
       (arrive) => ({
         authenticate: () =>
-          new Promise<undefined>((_resolve, reject) => {
+          new Promise<Anonymous>((_resolve, reject) => {
             arrive(() => reject(new Error('failed')))
           }),
       }),
@@ -295,11 +303,11 @@ describe('a client that goes at an await of the handshake (crossws 0.4.17, engin
 
   test('what a client sends meanwhile is bounded, and none of it is lost', async () => {
     const arrivals = new Queue<IncomingMessage>()
-    let admit: (user: undefined) => void = () => {}
+    let admit: (user: Anonymous) => void = () => {}
     const { port, server } = await runningServer({
       authenticate: (request) => {
         arrivals.push(request)
-        return new Promise<undefined>((resolve) => {
+        return new Promise<Anonymous>((resolve) => {
           admit = resolve
         })
       },
@@ -317,7 +325,7 @@ describe('a client that goes at an await of the handshake (crossws 0.4.17, engin
     expect(raw.writableLength).toBeGreaterThan(0)
     expect(request.socket.readableLength).toBeLessThan(300_000)
     const connected = once(server, 'connection') as Promise<[WebSocket<undefined>]>
-    admit(undefined)
+    admit(anonymous)
     const [socket] = await connected
     const messages = await take(inbox(socket), 2000)
     expect(messages.every((message) => (message as Buffer).length === 10_000)).toBe(true)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { connect as connectSocket, type Socket } from 'node:net'
 import {
+  anonymous,
   connect,
   createWebSocketStream,
   Hub,
@@ -132,7 +133,7 @@ const lives: [string, WebSocketServerOptions, (running: Running) => Promise<Weak
       authenticate: async (request) => {
         await settled()
         if (request.url === '/no') throw new Error('no')
-        return undefined
+        return anonymous
       },
     },
     async ({ server, url, port, next }) => {

@@ -96,7 +96,7 @@ describe(`${COUNT} clients that send no more than`, () => {
       handshakeTimeout: 100,
       authenticate: (_request, { signal }) => {
         aborted.push(signal)
-        return new Promise<undefined>(() => {})
+        return new Promise<never>(() => {})
       },
     })
     endWithTest(server)

@@ -1,7 +1,14 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { connect as openSocket, type Socket } from 'node:net'
-import { connect, WebSocket, WebSocketServer, type WebSocketServerOptions } from 'hubwire'
+import {
+  type Anonymous,
+  anonymous,
+  connect,
+  WebSocket,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from 'hubwire'
 import { expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
@@ -83,14 +90,14 @@ test.each(['never answers', 'admits it', 'fails'])(
     const errors = uncaught()
     const reported = vi.fn()
     const signals = new Queue<AbortSignal>()
-    const answers: { resolve(user: undefined): void; reject(error: Error): void }[] = []
+    const answers: { resolve(user: Anonymous): void; reject(error: Error): void }[] = []
     let isFirst = true
     const to = await target({
       authenticate: (_request, { signal }) => {
-        if (!isFirst) return undefined
+        if (!isFirst) return anonymous
         isFirst = false
         signals.push(signal)
-        return new Promise<undefined>((resolve, reject) => {
+        return new Promise<Anonymous>((resolve, reject) => {
           answers.push({ resolve, reject })
         })
       },
@@ -103,7 +110,7 @@ test.each(['never answers', 'admits it', 'fails'])(
     proxy.reset()
     await Promise.all([closed, failed])
     expect(signal.aborted).toBe(true)
-    if (what === 'admits it') answers[0]!.resolve(undefined)
+    if (what === 'admits it') answers[0]!.resolve(anonymous)
     if (what === 'fails') answers[0]!.reject(new Error('The one who asked has gone'))
     await settled()
     expect(to.accepted).toEqual([])

@@ -101,7 +101,7 @@ describe('by default', () => {
       authenticate: (_request, { signal }) => {
         signals.push(signal)
         server.emit('error', new Error('asked'))
-        return new Promise<undefined>(() => {})
+        return new Promise<never>(() => {})
       },
     })
     const asked = new Promise((resolve) => server.once('error', resolve))

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
-import { connect, WebSocket, WebSocketServer } from 'hubwire'
+import { type Anonymous, anonymous, connect, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
@@ -80,7 +80,7 @@ describe('shutdown()', () => {
     const { server, port } = await runningServer({
       authenticate: (_request, { signal }) => {
         checks.push(signal)
-        return new Promise<undefined>(() => {})
+        return new Promise<never>(() => {})
       },
     })
     const raw = connectSocket(port, '127.0.0.1')
@@ -93,10 +93,10 @@ describe('shutdown()', () => {
   })
 
   test('responds with 503 to a handshake whose check finishes meanwhile', async () => {
-    const checks = new Queue<(user: undefined) => void>()
+    const checks = new Queue<(user: Anonymous) => void>()
     const { server, port } = await runningServer({
       authenticate: () =>
-        new Promise<undefined>((resolve) => {
+        new Promise<Anonymous>((resolve) => {
           checks.push(resolve)
         }),
     })
@@ -104,7 +104,7 @@ describe('shutdown()', () => {
     raw.write(handshakeText())
     const admit = await checks.next()
     const shutdown = server.shutdown()
-    admit(undefined)
+    admit(anonymous)
     const answer = await readAnswer(raw)
     expect(answer).toMatchObject({ status: 503, body: 'The server is shutting down\n' })
     expect(answer.fields.get('retry-after')).toBe('5')

@@ -2,7 +2,15 @@ import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { connect as connectSocket, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { connect, type Path, refuse, WebSocket, WebSocketServer, type WebSocketServerOptions } from 'hubwire'
+import {
+  anonymous,
+  connect,
+  type Path,
+  refuse,
+  WebSocket,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from 'hubwire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { exchange, handshakeText } from '../support/http-exchange.js'
@@ -204,7 +212,7 @@ const ways: [string, () => unknown][] = [
 
 describe.each([
   ['without authenticate', {}],
-  ['with an asynchronous authenticate', { authenticate: () => Promise.resolve(undefined) }],
+  ['with an asynchronous authenticate', { authenticate: () => Promise.resolve(anonymous) }],
 ] satisfies [string, WebSocketServerOptions][])('%s (F28, F49)', (_name, options) => {
   test.each(ways)(
     'a callback of handleUpgrade that %s closes its connection with 1011',

@@ -1,4 +1,5 @@
 import {
+  anonymous,
   connect,
   refuse,
   routes,
@@ -6,8 +7,9 @@ import {
   type WebSocket,
   type WebSocketServerOptions,
 } from 'hubwire'
-import { expect, expectTypeOf, test } from 'vitest'
+import { describe, expect, expectTypeOf, test } from 'vitest'
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { endWithTest } from '../support/running-server.js'
 
@@ -66,4 +68,68 @@ test('the type of socket.user is undefined by default, and the type parameter ot
   })
   for (const each of named.clients ?? []) expectTypeOf(each.user).toEqualTypeOf<User>()
   expect(server.clients?.size).toBe(0)
+})
+
+describe('what authenticate returns (N1)', () => {
+  const sessions = new Map<string, User>([['/ada', { name: 'ada' }]])
+  const sessionOf = ({ url = '' }: IncomingMessage): User | undefined => sessions.get(url)
+
+  test('does not compile if it may be no user', () => {
+    const noServer = true
+    // @ts-expect-error false is no user
+    new WebSocketServer({ noServer, authenticate: () => false }).close()
+    // @ts-expect-error nor is a boolean
+    new WebSocketServer({ noServer, authenticate: (request) => request.url === '/ada' }).close()
+    // @ts-expect-error nor is nothing
+    new WebSocketServer({ noServer, authenticate: () => {} }).close()
+    // @ts-expect-error null is no user either
+    new WebSocketServer({ noServer, authenticate: () => null }).close()
+    // @ts-expect-error a session may be missing
+    new WebSocketServer({ noServer, authenticate: (request) => sessionOf(request) }).close()
+    // @ts-expect-error nor may it be missing later
+    new WebSocketServer({ noServer, authenticate: async (request) => sessionOf(request) }).close()
+    // @ts-expect-error nor may it be missing in routes
+    routes({}, { noServer, authenticate: (request) => sessionOf(request) }).close()
+    // @ts-expect-error anonymous is no User
+    new WebSocketServer<User>({ noServer, authenticate: () => anonymous }).close()
+    // @ts-expect-error nor a Promise of nothing
+    new WebSocketServer({ noServer, authenticate: () => new Promise<undefined>(() => {}) }).close()
+    const maybe = new WebSocketServer<User | undefined>({
+      noServer,
+      // @ts-expect-error a type that allows undefined does not make it an answer
+      authenticate: (request) => sessionOf(request),
+    })
+    maybe.close()
+  })
+
+  test('is the type of socket.user, without refusals, and undefined for anonymous', async () => {
+    const noServer = true
+    const strict = new WebSocketServer({ noServer, authenticate: (r) => sessionOf(r) ?? refuse(401) })
+    strict.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<User>())
+    const late = new WebSocketServer({ noServer, authenticate: async (r) => sessionOf(r) ?? anonymous })
+    late.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<User | undefined>())
+    const all = new WebSocketServer({
+      noServer,
+      authenticate: (r) => (r.url === '/no' ? refuse(401) : (sessionOf(r) ?? anonymous)),
+    })
+    all.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<User | undefined>())
+    const nobody = new WebSocketServer({ noServer, authenticate: () => anonymous })
+    nobody.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<undefined>())
+    const never = new WebSocketServer({ noServer, authenticate: () => refuse(403) })
+    never.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<never>())
+    const text = new WebSocketServer({ noServer, authenticate: () => '' })
+    text.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<string>())
+    // A property with the name of one of ours is not taken for it.
+    const named = new WebSocketServer({ noServer, authenticate: () => ({ user: 'ada' }) })
+    named.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<{ user: string }>())
+    const routed = routes(
+      { '/': (socket) => expectTypeOf(socket.user).toEqualTypeOf<User | undefined>() },
+      { noServer, authenticate: (r: IncomingMessage) => sessionOf(r) ?? anonymous },
+    )
+    routed.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<User | undefined>())
+    for (const server of [strict, late, all, nobody, never, text, named, routed]) {
+      expect(server.clients?.size).toBe(0)
+      server.close()
+    }
+  })
 })

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { checkMilliseconds, checkNumber } from '../../options/checks.js'
-import { type Authenticate, type GONE, runCheck } from './authentication.js'
+import { STRICT, type Strictness } from '../../options/strictness.js'
+import { AnswerWarnings } from './answers.js'
+import { type Authenticate, type GONE, readUser, runCheck } from './authentication.js'
 import { isAllowedOrigin, type Origins } from './origins.js'
 import { Refusal, refusalFor } from './refusal.js'
 import { type Client, normalAddress, TrustedProxies, type TrustProxy } from './trusted-proxies.js'
@@ -13,9 +15,12 @@ export interface AdmissionOptions<User> {
   origins?: Origins
   /** The proxies that are trusted to tell the client's address, host and scheme; none by default. */
   trustProxy?: TrustProxy
-  /** The check that `ws` has; `authenticate` can do more. */
+  /** The check that `ws` has; `authenticate` can do more. Only the answer `true` accepts the client. */
   verifyClient?: VerifyClient
-  /** Identifies the client: what it returns becomes `socket.user`. A refusal that it returns or throws is sent. */
+  /**
+   * Identifies the client: the user that it returns becomes `socket.user`. `anonymous` accepts the client without a user.
+   * A refusal that it returns or throws is sent, and `false`, `null` and `undefined` are a 401.
+   */
   authenticate?: Authenticate<User>
   /** Milliseconds for the handshake, `authenticate` included; 10,000 by default, 0 or `Infinity` for no limit. */
   handshakeTimeout?: number
@@ -42,6 +47,8 @@ export class Admission<User> {
   readonly #origins: Origins
   readonly #proxies: TrustedProxies
   readonly #timeout: number
+  readonly #strictness: Strictness
+  readonly #warnings = new AnswerWarnings()
   readonly #perAddress = new Map<string, number>()
   readonly #pending = new Set<Duplex>()
   #connections = 0
@@ -50,7 +57,11 @@ export class Admission<User> {
    * @param isUnixSocket - whether the server listens on a unix socket
    * @throws RangeError if a number is out of range
    */
-  constructor(options: AdmissionOptions<User>, isUnixSocket?: () => boolean) {
+  constructor(
+    options: AdmissionOptions<User>,
+    isUnixSocket?: () => boolean,
+    strictness: Strictness = STRICT,
+  ) {
     const { handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, origins = 'same-origin' } = options
     checkMilliseconds('handshakeTimeout', handshakeTimeout)
     if (options.maxConnections !== undefined) checkNumber('maxConnections', options.maxConnections, 1)
@@ -61,6 +72,7 @@ export class Admission<User> {
     this.#origins = origins
     this.#proxies = new TrustedProxies(options.trustProxy, isUnixSocket)
     this.#timeout = handshakeTimeout
+    this.#strictness = strictness
   }
 
   /**
@@ -109,13 +121,19 @@ export class Admission<User> {
     signal: AbortSignal,
   ): Promise<Admitted<User> | Refusal> {
     const { verifyClient, authenticate } = this.#options
+    const { forwardedAddress, isSecure: secure } = client
+    const context = { secure, strictness: this.#strictness, warnings: this.#warnings }
     // A function in JavaScript may return anything: only `true` is a yes.
     const verdict: unknown = await isAllowed
+    if (typeof verdict !== 'boolean') {
+      this.#warnings.warn('origins', verdict, 'Return true to allow an origin, and false to refuse it.')
+    }
     if (verdict !== true) return crossOrigin(request)
-    const refusal = verifyClient && (await verify(verifyClient, request, client.isSecure))
+    const refusal = verifyClient && (await verify(verifyClient, request, context))
     if (refusal !== undefined) return refusal
-    const user = await authenticate?.(request, { signal })
-    return user instanceof Refusal ? user : { user: user as User, forwardedAddress: client.forwardedAddress }
+    if (authenticate === undefined) return { user: undefined as User, forwardedAddress }
+    const answer = readUser(await authenticate(request, { signal }), this.#warnings)
+    return answer instanceof Refusal ? answer : { user: answer.user as User, forwardedAddress }
   }
 
   get #isLimited(): boolean {

@@ -1,6 +1,23 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { anonymous, type Anonymous } from './anonymous.js'
+import type { AnswerWarnings } from './answers.js'
 import { Refusal, refusalFor } from './refusal.js'
+
+/** What `authenticate` cannot mean by a user, though TypeScript infers it from some functions. */
+type NoUser = false | null | PromiseLike<unknown> | Anonymous<unknown> | Refusal
+
+/** The users among what `authenticate` answers. */
+export type SocketUser<User> = Exclude<User, PromiseLike<unknown> | Anonymous<unknown> | Refusal>
+
+/**
+ * What `authenticate` may answer: the user, {@link anonymous}, or a refusal. `false`, `null` and `undefined` are no users:
+ * a session that was not found must not open a connection.
+ */
+// `Exclude` also in `Anonymous`, though it excludes nothing: TypeScript infers `User` from both places only if they have the
+// same priority.
+export type AuthenticateAnswer<User> =
+  Exclude<Exclude<User, void>, NoUser> | Anonymous<Exclude<User, never>> | Refusal
 
 /** Identifies a client, or refuses it. */
 export type Authenticate<User> = (
@@ -12,7 +29,21 @@ export type Authenticate<User> = (
      */
     signal: AbortSignal
   },
-) => User | Refusal | Promise<User | Refusal>
+) => AuthenticateAnswer<User> | Promise<AuthenticateAnswer<User>>
+
+/** The user that `authenticate` answered, or the refusal. */
+export function readUser(answer: unknown, warnings: AnswerWarnings): { user: unknown } | Refusal {
+  if (answer instanceof Refusal) return answer
+  if (answer === anonymous) return { user: undefined }
+  if (answer !== false && answer !== null && answer !== undefined) return { user: answer }
+  warnings.warn(
+    'authenticate',
+    answer,
+    "Return the user to accept a client, anonymous (import { anonymous } from 'hubwire') to accept it without a user, " +
+      'or refuse(401) to refuse it.',
+  )
+  return refusalFor('application', 401, {})
+}
 
 /** The client left while it was being checked, and nobody is left to respond to. */
 export const GONE: unique symbol = Symbol('gone')

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
-import { connect, refuse, WebSocketServer } from 'hubwire'
+import { type Anonymous, anonymous, connect, refuse, WebSocketServer } from 'hubwire'
 import { describe, expect, test } from 'vitest'
 import { closeOf } from '../../support/close-of.js'
 import { exchange, handshakeText, type HttpAnswer } from '../../support/http-exchange.js'
@@ -40,11 +40,11 @@ describe('maxConnections', () => {
   })
 
   test('counts handshakes that are being checked', async () => {
-    let admit: (user: undefined) => void = () => {}
+    let admit: (user: Anonymous) => void = () => {}
     const { server, port } = await runningServer({
       maxConnections: 1,
       authenticate: () =>
-        new Promise<undefined>((resolve) => {
+        new Promise<Anonymous>((resolve) => {
           admit = resolve
           server.emit('listening')
         }),
@@ -53,7 +53,7 @@ describe('maxConnections', () => {
     const opening = openAsClient(port)
     await looking
     expect(summary(await refused(port))).toEqual(FULL)
-    admit(undefined)
+    admit(anonymous)
     await opening
     expect(summary(await refused(port))).toEqual(FULL)
   })
@@ -61,7 +61,7 @@ describe('maxConnections', () => {
   test('does not count refused connections', async () => {
     const { port, url } = await runningServer({
       maxConnections: 1,
-      authenticate: (request) => (request.url === '/no' ? refuse(401) : undefined),
+      authenticate: (request) => (request.url === '/no' ? refuse(401) : anonymous),
     })
     for (let count = 0; count < 3; count++) {
       const socket = connectSocket(port, '127.0.0.1')
@@ -121,7 +121,7 @@ test('runs the cheapest checks first: limits, origin, verifyClient, authenticate
     verifyClient: ({ req }) => asked.push('verifyClient') > 0 && req.url !== '/no',
     authenticate: () => {
       asked.push('authenticate')
-      return undefined
+      return anonymous
     },
   })
   const ask = async (fields: Record<string, string>, path = '/'): Promise<[number, string[]]> => {

@@ -1,0 +1,22 @@
+import { describe } from '../../options/describe.js'
+
+/**
+ * Warns of answers of the application that refuse a client without being a clear no: once for each option of a server,
+ * because any client can cause them.
+ */
+export class AnswerWarnings {
+  readonly #warned = new Set<string>()
+
+  /**
+   * @param option - the function that answered
+   * @param remedy - what it should return, as a sentence
+   */
+  warn(option: string, answer: unknown, remedy: string): void {
+    if (this.#warned.has(option)) return
+    this.#warned.add(option)
+    process.emitWarning(
+      `${option} answered ${describe(answer)}, which refuses the client. ${remedy} Shown once for each server.`,
+      { type: 'HubwireWarning', code: 'HUBWIRE_UNCLEAR_ANSWER' },
+    )
+  }
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage } from 'node:http'
+import { describe } from '../options/describe.js'
+import { withoutSecrets } from './admission/credentials.js'
+
+/**
+ * Chooses one of the offered subprotocols, or none with `false` or `undefined`. It answers at once: a promise, or a name
+ * that was not offered, is a 500.
+ */
+export type HandleProtocols = (protocols: Set<string>, request: IncomingMessage) => string | false | undefined
+
+/**
+ * The subprotocol to respond with, or `''`; the client's first unless the application chooses.
+ *
+ * @throws TypeError if the application chooses one that the client did not offer, or answers with a promise
+ */
+export function chooseSubprotocol(
+  protocols: Set<string>,
+  request: IncomingMessage,
+  handleProtocols: HandleProtocols | undefined,
+): string {
+  const offered = withoutSecrets(protocols, request)
+  if (offered.size === 0) return ''
+  if (handleProtocols === undefined) return offered.values().next().value ?? ''
+  // A function in JavaScript may return anything.
+  const chosen: unknown = handleProtocols(offered, request)
+  if (chosen === false || chosen === undefined || chosen === null) return ''
+  if (typeof chosen === 'string' && offered.has(chosen)) return chosen
+  if (typeof chosen === 'object' && 'then' in chosen) {
+    // The promise is not awaited, so its rejection must not become an unhandled one.
+    Promise.resolve(chosen).catch(() => undefined)
+    throw new TypeError('handleProtocols returned a Promise, but must answer at once')
+  }
+  const names = [...offered].map((name) => describe(name)).join(', ')
+  throw new TypeError(
+    `handleProtocols must return one of the offered subprotocols (${names}), or false for none; it returned ` +
+      describe(chosen),
+  )
+}
