@@ -7,15 +7,30 @@ export type ConnectErrorCode =
   | 'WS_ERR_REDIRECT_REFUSED'
   | 'WS_ERR_TOO_MANY_REDIRECTS'
 
+/** What a {@link ConnectError} has beside its code and its message. */
+export interface ConnectErrorDetails extends ErrorOptions {
+  /** The answer of the server that our end gave up at. */
+  response?: { status: number; headers: Readonly<Record<string, string>>; body: string }
+}
+
 /** Our end gave up an attempt to connect: `connect()` rejects with it, and it is the cause in `'close'`. */
 export class ConnectError extends Error {
   /** Names the reason. */
   readonly code: ConnectErrorCode
+  /** The HTTP status code of the redirect that was not followed; else `undefined`. */
+  readonly status: number | undefined
+  /** The header fields of that redirect, with names in lower case. */
+  readonly headers: Readonly<Record<string, string>> | undefined
+  /** The first 4 KiB of its body, as far as they came within a second. */
+  readonly body: string | undefined
 
-  constructor(code: ConnectErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ConnectErrorCode, message: string, { response, ...options }: ConnectErrorDetails = {}) {
     super(message, options)
     this.name = code === 'ABORT_ERR' ? 'AbortError' : 'ConnectError'
     this.code = code
+    this.status = response?.status
+    this.headers = response?.headers
+    this.body = response?.body
   }
 }
 

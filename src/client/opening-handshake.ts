@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:h
 import type { Duplex } from 'node:stream'
 import { withoutNulls } from '../options/checks.js'
 import {
+  fieldsOf,
   generateKey,
   type HandshakeError,
   invalidResponse,
@@ -17,7 +18,7 @@ import {
 } from '../connection/settings.js'
 import type { Extension } from '../protocol/header-grammar.js'
 import { type Address, parseAddress } from './address.js'
-import { ConnectError } from './connect-error.js'
+import { ConnectError, type ConnectErrorCode } from './connect-error.js'
 import {
   checkOpeningOptions,
   DEFAULT_HANDSHAKE_TIMEOUT,
@@ -25,6 +26,7 @@ import {
   type OpeningOptions,
 } from './opening-options.js'
 import { hasCredentials, isSameOrigin, makeRequest } from './opening-request.js'
+import { readBody } from './refusal-body.js'
 
 /** Is told how the handshake goes. */
 export interface OpeningListener {
@@ -58,6 +60,8 @@ export class OpeningHandshake {
   #request: ClientRequest | undefined
   /** Whether the application handles an answer that does not accept. */
   #isHandled = false
+  /** Fails with the answer that is being read, as far as it has come. */
+  #finishReading: (() => void) | undefined
   #isOver = false
 
   /**
@@ -94,6 +98,7 @@ export class OpeningHandshake {
 
   #startTimer(timeout: number): void {
     this.#timer = setTimeout(() => {
+      this.#finishReading?.()
       this.fail(
         new ConnectError(
           'WS_ERR_HANDSHAKE_TIMEOUT',
@@ -174,8 +179,7 @@ export class OpeningHandshake {
     const status = response.statusCode ?? 0
     const { location } = response.headers
     if (REDIRECTS.has(status) && location !== undefined && this.#options.followRedirects === true) {
-      request.destroy()
-      this.#redirect(location)
+      this.#redirect(location, response)
     } else if (status === 101) {
       // Node takes it for an upgrade if both headers say so.
       const why =
@@ -189,9 +193,19 @@ export class OpeningHandshake {
       response.once('close', () => {
         this.fail(refused(response))
       })
+    } else if (this.#settings.refusals === 'status-only') {
+      this.fail(refused(response, undefined, `Unexpected server response: ${status}`))
     } else {
-      this.fail(refused(response))
+      this.#failWithBody(response, (body) => refused(response, body))
     }
+  }
+
+  /** Fails once the body of the answer has been read. */
+  #failWithBody(response: IncomingMessage, toError: (body: string) => Error): void {
+    if (this.#isOver) return
+    this.#finishReading = readBody(response, (body) => {
+      this.fail(toError(body))
+    })
   }
 
   #isHandledBy(request: ClientRequest, response: IncomingMessage): boolean {
@@ -201,30 +215,33 @@ export class OpeningHandshake {
     return this.#isHandled
   }
 
-  #redirect(location: string): void {
-    const { maxRedirects = DEFAULT_MAX_REDIRECTS } = this.#options
-    if (++this.#redirects > maxRedirects) {
-      this.fail(
-        new ConnectError(
-          'WS_ERR_TOO_MANY_REDIRECTS',
-          `Maximum redirects exceeded: maxRedirects is ${maxRedirects}`,
-        ),
-      )
-      return
-    }
+  #redirect(location: string, response: IncomingMessage): void {
+    const before = this.#request
     let request: ClientRequest
     try {
+      this.#countRedirect()
       this.#moveTo(parseAddress(location, this.#address.url))
       request = this.#makeRequest()
     } catch (error) {
       // The server chose the URL: what is wrong with it must not be thrown into the process.
-      this.fail(error instanceof ConnectError ? error : invalidRedirect(error as Error))
+      this.#failWithBody(response, (body) => notFollowed(error as Error, response, body))
       return
     }
+    before?.destroy()
     this.#send(request, this.#address.url.href)
   }
 
-  /** @throws ConnectError when the redirect must not be followed */
+  /** @throws NotFollowed when there were too many */
+  #countRedirect(): void {
+    const { maxRedirects = DEFAULT_MAX_REDIRECTS } = this.#options
+    if (++this.#redirects <= maxRedirects) return
+    throw new NotFollowed(
+      'WS_ERR_TOO_MANY_REDIRECTS',
+      `Maximum redirects exceeded: maxRedirects is ${maxRedirects}`,
+    )
+  }
+
+  /** @throws NotFollowed when the redirect must not be followed */
   #moveTo(next: Address): void {
     const { href, protocol } = next.url
     if (this.#address.isSecure && !next.isSecure) {
@@ -241,12 +258,28 @@ export class OpeningHandshake {
   }
 }
 
-function refusedRedirect(message: string): ConnectError {
-  return new ConnectError('WS_ERR_REDIRECT_REFUSED', message)
+/** Why a redirect is not followed. */
+class NotFollowed extends Error {
+  readonly code: ConnectErrorCode
+
+  constructor(code: ConnectErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
 }
 
-function invalidRedirect(cause: Error): ConnectError {
-  return new ConnectError('WS_ERR_INVALID_REDIRECT', `Invalid redirect: ${cause.message}`, { cause })
+function refusedRedirect(message: string): NotFollowed {
+  return new NotFollowed('WS_ERR_REDIRECT_REFUSED', message)
+}
+
+/** The error for a redirect that is not followed, with the server's answer. */
+function notFollowed(error: Error, answer: IncomingMessage, body: string): ConnectError {
+  const response = { status: answer.statusCode ?? 0, headers: fieldsOf(answer), body }
+  if (error instanceof NotFollowed) return new ConnectError(error.code, error.message, { response })
+  return new ConnectError('WS_ERR_INVALID_REDIRECT', `Invalid redirect: ${error.message}`, {
+    cause: error,
+    response,
+  })
 }
 
 function ignore(): void {

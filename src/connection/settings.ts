@@ -75,6 +75,8 @@ export interface ConnectionSettings extends SendingSettings {
   readonly heartbeat?: Heartbeat | undefined
   /** What a failing listener does: it closes its connection with 1011, or the process gets the error. */
   readonly handlerFailure: 'close' | 'throw'
+  /** What the error of a refused client says: with the body of the answer, or its status alone and at once, as `ws`. */
+  readonly refusals: 'with-body' | 'status-only'
   /** Is told of a failing listener, with the socket that it was called for. */
   readonly onHandlerFailed?: ((error: Error, socket: unknown) => void) | undefined
 }
@@ -150,6 +152,7 @@ export function connectionSettings(
     heartbeat: heartbeat === false ? undefined : new Heartbeat(heartbeat),
     maskingKeys,
     handlerFailure: 'close',
+    refusals: 'with-body',
     onHandlerFailed,
   }
 }

@@ -36,7 +36,7 @@ export class HandshakeError extends Error {
   readonly status: number
   /** At a server the header fields that the status demands; at a client those of the answer, with names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** The body of the answer, as far as it was read. */
+  /** At a client the first 4 KiB of the answer's body, as far as they came within a second. */
   readonly body: string | undefined
 
   constructor(
@@ -194,6 +194,7 @@ export function joinLines(lines: readonly string[]): string {
 /** The parts of an HTTP answer that the opening handshake looks at; `http.IncomingMessage` is one. */
 export interface OpeningResponse {
   readonly statusCode?: number | undefined
+  readonly statusMessage?: string | undefined
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
@@ -255,13 +256,52 @@ export function invalidResponse(status: number, message: string): HandshakeError
   return new HandshakeError(status, message, {}, { code: 'WS_ERR_INVALID_HANDSHAKE_RESPONSE' })
 }
 
-/** The error for an answer that does not accept. */
-export function refused(response: OpeningResponse): HandshakeError {
-  const status = response.statusCode ?? 0
-  const headers = Object.entries(response.headers).flatMap(([name, value]): [string, string][] =>
-    value === undefined ? [] : [[name, typeof value === 'string' ? value : value.join(', ')]],
-  )
-  return new HandshakeError(status, `Unexpected server response: ${status}`, Object.fromEntries(headers), {
+/** The header fields of an answer, one text each. */
+export function fieldsOf(response: OpeningResponse): Record<string, string> {
+  const fields: Record<string, string> = {}
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (value !== undefined) fields[name] = typeof value === 'string' ? value : value.join(', ')
+  }
+  return fields
+}
+
+/**
+ * The error for an answer that does not accept.
+ *
+ * @param body - as far as it was read
+ * @param message - by default the status, and the body if that is a short text
+ */
+export function refused(
+  response: OpeningResponse,
+  body?: string,
+  message: string = refusalMessage(response, body),
+): HandshakeError {
+  const details = {
     code: 'WS_ERR_HANDSHAKE_REFUSED',
-  })
+    ...(body === undefined ? undefined : { body }),
+  } as const
+  return new HandshakeError(response.statusCode ?? 0, message, fieldsOf(response), details)
+}
+
+/** The longest text of a peer that a message shows, in characters. */
+const LONGEST_SHOWN = 200
+
+/** Texts that people read; a page of a proxy in HTML is none. */
+const READABLE = /^(text\/plain|application\/([\w.-]+\+)?json)\b/i
+
+function refusalMessage({ statusCode = 0, statusMessage = '', headers }: OpeningResponse, body = ''): string {
+  const phrase = oneLine(statusMessage).slice(0, LONGEST_SHOWN)
+  // A status that is no error, or has no words, does not say by itself that something went wrong.
+  const isPlain = phrase !== '' && statusCode >= 400
+  const status = `${isPlain ? '' : 'Unexpected server response: '}${statusCode} ${phrase}`.trim()
+  const type = headers['content-type'] ?? 'text/plain'
+  if (typeof type !== 'string' || !READABLE.test(type) || headers['content-encoding'] !== undefined)
+    return status
+  const text = oneLine(body)
+  return text === '' || text === phrase || text.length > LONGEST_SHOWN ? status : `${status}: ${text}`
+}
+
+/** What a peer sent goes into logs: control characters, line breaks among them, become spaces. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
 }

@@ -32,7 +32,7 @@ const CREDENTIALS = {
 
 test('does not follow redirects by default', async () => {
   const { url } = await redirecting('/end')
-  await expect(connect(url)).rejects.toThrow('Unexpected server response: 302')
+  await expect(connect(url)).rejects.toThrow('302')
 })
 
 test.each([301, 302, 303, 307, 308])(
@@ -58,15 +58,11 @@ test.each([301, 302, 303, 307, 308])(
 
 test('takes other statuses with a Location, and redirects without one, for unexpected responses', async () => {
   const created = await redirecting('/end', 201)
-  await expect(connect(created.url, { followRedirects: true })).rejects.toThrow(
-    'Unexpected server response: 201',
-  )
+  await expect(connect(created.url, { followRedirects: true })).rejects.toThrow('201')
   const lost = await scriptedServer((_request, socket) =>
     socket.end('HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n'),
   )
-  await expect(connect(lost.url, { followRedirects: true })).rejects.toThrow(
-    'Unexpected server response: 302',
-  )
+  await expect(connect(lost.url, { followRedirects: true })).rejects.toThrow('302')
 })
 
 test('sends headers and credentials again within an origin', async () => {

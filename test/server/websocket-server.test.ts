@@ -221,7 +221,7 @@ describe('several servers on one http.Server', () => {
     }
     expect(seen).toEqual([
       '/one /one?query {}',
-      'HandshakeError: Unexpected server response: 404',
+      'HandshakeError: 404 Not Found: No websocket is served at this path',
       '/^\\/two\\/(?<name>\\w+)$/ /two/xy {"name":"xy"}',
       '(pathname) => pathname === "/three" /three {}',
     ])

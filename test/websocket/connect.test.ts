@@ -31,7 +31,7 @@ test('rejects with the cause', async () => {
   const { url } = await scriptedServer((_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'))
   const failure = connect(url)
   await expect(failure).rejects.toBeInstanceOf(HandshakeError)
-  await expect(failure).rejects.toMatchObject({ status: 403, message: 'Unexpected server response: 403' })
+  await expect(failure).rejects.toMatchObject({ status: 403, message: '403 Forbidden' })
 })
 
 test('rejects where the constructor throws', async () => {

@@ -153,7 +153,7 @@ test('an attempt to connect that fails destroys the stream with the cause', asyn
   const duplex = createWebSocketStream(new WebSocket(url))
   duplex.write('never sent')
   const [error] = (await once(duplex, 'error')) as [Error]
-  expect(error.message).toBe('Unexpected server response: 403')
+  expect(error.message).toBe('403 Forbidden')
   expect(duplex.destroyed).toBe(true)
 })
 
