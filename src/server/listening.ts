@@ -1,4 +1,3 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import {
   createServer,
   type IncomingMessage,
@@ -6,8 +5,11 @@ import {
   type Server,
   type ServerOptions,
 } from 'node:http'
-import { connect } from 'node:net'
+import type { Server as SecureServer } from 'node:https'
+import { withoutNulls } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 import { listHas } from '../protocol/header-grammar.js'
+import { listenOnUnixSocket } from './unix-socket.js'
 
 /** Where a server of its own listens. */
 export interface ListenOptions {
@@ -17,10 +19,15 @@ export interface ListenOptions {
   host?: string
   /** The most connections that may wait to be accepted. */
   backlog?: number
-  /** The path of a unix socket, instead of a port. A stale one is removed. */
+  /** The path of a unix socket, instead of a port. A file that a killed process left there is replaced. */
   unixPath?: string
   /** The file mode of the unix socket; by default the umask of the process decides. */
   unixMode?: number
+  /**
+   * Replaces the socket of a running server, for a rolling restart: new connections come here, and the other server
+   * keeps its own. `false` by default: then it is an error (`EADDRINUSE`).
+   */
+  takeover?: boolean
 }
 
 /** Creates an HTTP server that only upgrades to WebSocket: all other requests get a 426. */
@@ -52,38 +59,67 @@ const answerUpgradeRequired: RequestListener = (_request, response) => {
   response.end(body)
 }
 
-/** Starts listening; the server emits `'error'` if that fails. */
-export function listen(server: Server, { port, host, backlog, unixPath, unixMode }: ListenOptions): void {
-  if (unixPath === undefined) {
-    server.listen({ port, host, backlog })
+/**
+ * Starts an HTTP server, with the care that a unix socket needs: a file that a killed process left is replaced, the mode
+ * is set before a client can connect, and a server that closes never removes the socket of its successor. While another
+ * server listens on the path it rejects with `EADDRINUSE`, unless `takeover` is `true`.
+ *
+ * ```js
+ * await listen(http, { unixPath: '/run/app/http.sock', unixMode: 0o660 })
+ * ```
+ *
+ * @param server - from `node:http` or `node:https`; WebSocketServers may share it
+ * @returns once it listens. Rejects with the error of Node.js if it cannot; `'error'` is then emitted only where Node.js does
+ * @throws TypeError if not exactly one of `port` and `unixPath` is given
+ * @throws RangeError if `unixPath` is longer than the system allows
+ */
+export async function listen(server: Server | SecureServer, options: ListenOptions): Promise<void> {
+  const { unixPath, port, host, unixMode, takeover, backlog } = withoutNulls(options)
+  if ((unixPath === undefined) === (port === undefined)) {
+    throw new TypeError(
+      `listen() needs exactly one of the options port and unixPath; they are ${describe(port)} and ${describe(unixPath)}. ` +
+        "Write listen(http, { unixPath: '/run/app/http.sock', unixMode: 0o660 })",
+    )
+  }
+  if (unixPath !== undefined && process.platform !== 'win32') {
+    const how = {
+      unixPath,
+      ...(unixMode === undefined ? undefined : { unixMode }),
+      ...(takeover === undefined ? undefined : { takeover }),
+      ...(backlog === undefined ? undefined : { backlog }),
+    }
+    await listenOnUnixSocket(server, how)
     return
   }
-  if (unixMode !== undefined) {
-    server.once('listening', () => {
-      chmodSync(unixPath, unixMode)
-    })
-  }
-  const probe = connect(unixPath)
-  const stop = (): void => {
-    probe.destroy()
-  }
-  server.once('close', stop)
-  probe.once('connect', stop)
-  probe.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ECONNREFUSED') removeStale(unixPath)
-  })
-  probe.once('close', () => {
-    if (server.listenerCount('close', stop) === 0) return
-    server.off('close', stop)
-    server.listen({ path: unixPath, backlog })
+  await new Promise<void>((resolve, reject) => {
+    const settle = (): void => {
+      server.off('listening', settle).off('error', fail).off('close', settle)
+      resolve()
+    }
+    const fail = (error: Error): void => {
+      server.off('listening', settle).off('error', fail).off('close', settle)
+      reject(error)
+    }
+    server.on('listening', settle).on('error', fail).on('close', settle)
+    server.listen(unixPath === undefined ? { port, host, backlog } : { path: unixPath, backlog })
   })
 }
 
-/** Removes the socket of a process that was killed, on which nobody listens any more; any other file stays. */
-function removeStale(path: string): void {
-  try {
-    if (lstatSync(path).isSocket()) unlinkSync(path)
-  } catch {
-    // `listen` fails then, with the reason.
+/** Starts the HTTP server of a WebSocketServer, which hears of failures by `'error'`. */
+export function startOwnServer(server: Server, options: ListenOptions): void {
+  if (options.unixPath === undefined) {
+    const { port, host, backlog } = options
+    server.listen({ port, host, backlog })
+    return
   }
+  let emitted: unknown
+  const onError = (error: Error): void => {
+    emitted = error
+  }
+  server.on('error', onError)
+  listen(server, { ...options })
+    .catch((error: unknown) => {
+      if (error !== emitted) server.emit('error', error)
+    })
+    .finally(() => server.off('error', onError))
 }

@@ -15,7 +15,7 @@ import type { SocketUser } from './admission/authentication.js'
 import { publishRefused, type Refusal } from './admission/refusal.js'
 import { Clients } from './clients.js'
 import { callHandler } from './connection-handler.js'
-import { createOwnServer, listen } from './listening.js'
+import { createOwnServer, startOwnServer } from './listening.js'
 import { NO_PARAMS, type Params, PathMatcher, readAnswer } from './path.js'
 import {
   checkServerOptions,
@@ -30,6 +30,7 @@ import {
   type ShutdownResult,
 } from './shutdown.js'
 import { type ServerStats, Statistics } from './statistics.js'
+import { unixPathOf } from './unix-socket.js'
 import { Upgrade, type UpgradeCallback, type UpgradeServer } from './upgrade.js'
 import { UpgradeDispatcher, type UpgradeOwner } from './upgrade-dispatcher.js'
 
@@ -107,7 +108,7 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
   address(): AddressInfo | string | null {
     if (this.#server === undefined)
       throw new Error('With noServer there is no address: ask the HTTP server for it')
-    return this.#server.address()
+    return unixPathOf(this.#server) ?? this.#server.address()
   }
 
   /** What the server has done since its start, for monitoring. Adds up all connections, so do not ask for each event. */
@@ -304,7 +305,7 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
   #listen(options: WebSocketServerOptions<User>, callback: (() => void) | undefined): Server {
     const server = createOwnServer(options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT)
     if (callback) this.once('listening', callback)
-    listen(server, options)
+    startOwnServer(server, options)
     return server
   }
 

@@ -221,7 +221,7 @@ describe('several servers on one http.Server', () => {
     }
     expect(seen).toEqual([
       '/one /one?query {}',
-      'HandshakeError: 404 Not Found: No websocket is served at this path',
+      'HandshakeError: 404 Not Found: Nothing here upgrades to websocket',
       '/^\\/two\\/(?<name>\\w+)$/ /two/xy {"name":"xy"}',
       '(pathname) => pathname === "/three" /three {}',
     ])
@@ -448,7 +448,7 @@ describe('the response', () => {
   })
 
   test.each([
-    ['chooses what was not offered', () => 'other', /chose "other", which the client did not offer/],
+    ['chooses what was not offered', () => 'other', /must return one of the offered.*returned "other"/],
     [
       'throws',
       () => {

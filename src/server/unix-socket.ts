@@ -1,0 +1,210 @@
+import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { connect, createServer, type Server as SocketServer, type Socket } from 'node:net'
+import { resolve } from 'node:path'
+
+/** The kernel's limit for the path of a socket (`sun_path` of macOS, 104 bytes with its end) less our longest suffix. */
+const LONGEST_PATH = 92
+
+/** How a server listens on a unix socket. */
+export interface UnixSocketOptions {
+  /** The path of the socket. A file that a killed process left there is replaced. */
+  unixPath: string
+  /** The file mode; by default the umask of the process decides. Clients need the permission to write. */
+  unixMode?: number
+  /** Replaces the socket of a running server, which keeps its open connections; `false` by default. */
+  takeover?: boolean
+  /** The most connections that may wait to be accepted. */
+  backlog?: number
+}
+
+/** Under which path each server can be reached: it was bound to a name of its own. */
+const paths = new WeakMap<object, string>()
+
+/** The path of the unix socket on which a server of ours listens. */
+export function unixPathOf(server: Server): string | undefined {
+  return server.listening ? paths.get(server) : undefined
+}
+
+let count = 0
+
+/**
+ * Listens on a unix socket. The server is bound to a name of its own, gets its mode, and is then renamed to the path: so
+ * clients find a complete socket at any time, and a server that closes never removes the file of its successor.
+ * Starting servers hold a lock one after the other, so that each finds either a running server or nothing.
+ *
+ * @returns once it listens; rejects with what prevents it
+ * @throws RangeError if the path is too long
+ */
+export async function listenOnUnixSocket(server: Server, options: UnixSocketOptions): Promise<void> {
+  const { unixMode, takeover = false, backlog } = options
+  const path = resolve(options.unixPath)
+  if (Buffer.byteLength(path) > LONGEST_PATH) {
+    throw new RangeError(
+      `unixPath must be at most ${LONGEST_PATH} bytes long, because the system limits it; it is ${path}`,
+    )
+  }
+  let isClosed = false
+  const onClose = (): void => {
+    isClosed = true
+  }
+  server.once('close', onClose)
+  const release = await lock(path)
+  try {
+    await checkVacant(path, takeover)
+    if (!isClosed) await bind(server, path, unixMode, backlog)
+  } finally {
+    server.off('close', onClose)
+    await release()
+  }
+}
+
+/** @throws EADDRINUSE if somebody listens there, unless that is to be taken over, or if it is no socket */
+async function checkVacant(path: string, takeover: boolean): Promise<void> {
+  const answer = await probe(path)
+  if (answer === 'absent' || answer === 'stale') return
+  if (answer === 'live' && takeover) return
+  throw addressInUse(path)
+}
+
+async function bind(
+  server: Server,
+  path: string,
+  unixMode: number | undefined,
+  backlog: number | undefined,
+): Promise<void> {
+  const own = `${path}.${process.pid.toString(36)}${(count++ % 1296).toString(36)}`
+  await new Promise<void>((done, fail) => {
+    const settle = (): void => {
+      server.off('listening', onListening).off('error', onError).off('close', settle)
+      done()
+    }
+    const onError = (error: Error): void => {
+      settle()
+      fail(error)
+    }
+    const onListening = (): void => {
+      try {
+        if (unixMode !== undefined) chmodSync(own, unixMode)
+        renameSync(own, path)
+        paths.set(server, path)
+        removeWhenClosed(server, path)
+        settle()
+      } catch (error) {
+        server.close()
+        onError(error as Error)
+      }
+    }
+    // Before the application's listeners, which may connect at once.
+    server.prependListener('listening', onListening)
+    server.on('error', onError).on('close', settle)
+    server.listen({ path: own, backlog })
+  })
+}
+
+/** Removes the file with the server, unless another server has replaced it. */
+function removeWhenClosed(server: Server, path: string): void {
+  const own = identity(path)
+  server.once('close', () => {
+    if (own !== undefined && identity(path) === own) unlinkSync(path)
+  })
+}
+
+/** Tells a file from all that follow under its name: numbers of inodes are used again, so with the time of its creation. */
+function identity(path: string): string | undefined {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat && `${stat.dev}:${stat.ino}:${stat.mtimeNs}`
+}
+
+type Answer = 'absent' | 'stale' | 'live' | 'other'
+
+/** What is at a path: nothing, a socket on which nobody listens, one on which somebody does, or another file. */
+async function probe(path: string): Promise<Answer> {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return 'absent'
+  if (!stat.isSocket()) return 'other'
+  const [code, socket] = await open(path)
+  socket.destroy()
+  if (code === 'ECONNREFUSED') return 'stale'
+  return code === 'ENOENT' ? 'absent' : 'live'
+}
+
+/** Connects; the code of the error if that fails. */
+async function open(path: string): Promise<[code: string | undefined, socket: Socket]> {
+  const socket = connect(path)
+  const code = await new Promise<string | undefined>((done) => {
+    socket.once('connect', () => done(undefined))
+    socket.once('error', (error: NodeJS.ErrnoException) => done(error.code))
+  })
+  socket.on('error', () => undefined)
+  return [code, socket]
+}
+
+/**
+ * Waits for the turn of this starter. The lock is a unix socket too: it ends with its process, however that ends.
+ *
+ * @returns a function that gives the lock back
+ */
+async function lock(path: string): Promise<() => Promise<void>> {
+  const file = `${path}.lock`
+  for (;;) {
+    const waiting = new Set<Socket>()
+    const holder = createServer((socket) => {
+      waiting.add(socket)
+      socket.on('error', () => undefined)
+    })
+    const error = await tryListen(holder, file)
+    if (error === undefined) {
+      return async () => {
+        const closed = new Promise((done) => holder.close(done))
+        for (const socket of waiting) socket.destroy()
+        await closed
+      }
+    }
+    if (error.code !== 'EADDRINUSE') throw renamed(error, file, path)
+    await waitForHolder(file)
+  }
+}
+
+function tryListen(server: SocketServer, path: string): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((done) => {
+    server.once('error', done)
+    server.listen({ path }, () => done(undefined))
+  })
+}
+
+/** Returns when the holder of the lock has closed it, or when a lock that a killed process left has been removed. */
+async function waitForHolder(file: string): Promise<void> {
+  const [code, socket] = await open(file)
+  if (code === undefined) {
+    socket.resume()
+    if (!socket.closed) await new Promise((done) => socket.once('close', done))
+    return
+  }
+  socket.destroy()
+  if (code !== 'ECONNREFUSED') return
+  const moved = `${file}${process.pid.toString(36)}`
+  try {
+    // Another starter may have removed it meanwhile, and hold a new one: look at what was moved.
+    renameSync(file, moved)
+    if ((await probe(moved)) === 'live') renameSync(moved, file)
+    else unlinkSync(moved)
+  } catch {
+    // Another starter was faster.
+  }
+}
+
+function addressInUse(address: string): Error {
+  const error = new Error(`listen EADDRINUSE: address already in use ${address}`)
+  return Object.assign(error, { code: 'EADDRINUSE', syscall: 'listen', address })
+}
+
+/** The error of a file beside the socket, as that of the socket. */
+function renamed(error: NodeJS.ErrnoException, from: string, address: string): Error {
+  return Object.assign(new Error(error.message.replace(from, address), { cause: error }), {
+    code: error.code,
+    errno: error.errno,
+    syscall: error.syscall,
+    address,
+  })
+}
