@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../support/free-port.js'
@@ -7,10 +7,10 @@ import { programPath } from '../support/requirements.js'
 import { exampleFile } from './example-file.js'
 
 /** What stands around a site on a machine, without a need for root and with everything in nginx's prefix. */
-const surroundings = (site: string): string => `
+const surroundings = (site: string, user: string): string => `
 daemon off;
 worker_processes 2;
-${process.getuid?.() === 0 ? 'user root root;' : ''}
+${process.getuid?.() === 0 ? `user ${user};` : ''}
 pid nginx.pid;
 error_log stderr notice;
 events {}
@@ -33,9 +33,14 @@ export interface Nginx {
 }
 
 /** Writes a site of examples/nginx and what stands around it into a folder, and returns the arguments that run it. */
-function install(folder: string, site: string, instead: Readonly<Record<string, string>>): string[] {
+function install(
+  folder: string,
+  site: string,
+  instead: Readonly<Record<string, string>>,
+  user = 'root root',
+): string[] {
   writeFileSync(join(folder, site), exampleFile(`nginx/${site}`, instead))
-  writeFileSync(join(folder, 'nginx.conf'), surroundings(site))
+  writeFileSync(join(folder, 'nginx.conf'), surroundings(site, user))
   return ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
 }
 
@@ -43,18 +48,21 @@ function install(folder: string, site: string, instead: Readonly<Record<string, 
  * Runs nginx with a site of examples/nginx on a port of its own.
  *
  * @param instead - the other lines that are not as they stand in the file
+ * @param user - as whom its workers run, if we may choose
  */
 export async function startNginx(
   site: string,
   instead: Readonly<Record<string, string>> = {},
+  user?: string,
 ): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'hubwire-nginx-'))
+  if (user !== undefined) chmodSync(folder, 0o755)
   const port = await freePort()
   const listen =
     site === 'tls.conf'
       ? { 'listen 127.0.0.1:8443 ssl;': `listen 127.0.0.1:${port} ssl;` }
       : { 'listen 127.0.0.1:8080;': `listen 127.0.0.1:${port};` }
-  const args = install(folder, site, { ...listen, ...instead })
+  const args = install(folder, site, { ...listen, ...instead }, user)
   const program = new Program(programPath('nginx'), args)
   await program.line(/start worker process \d+/)
   return {
