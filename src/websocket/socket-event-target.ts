@@ -86,7 +86,9 @@ export class SocketEventTarget extends EventEmitter<WebSocketEvents> {
 
   /** Removes the listeners of both interfaces. */
   override removeAllListeners(event?: string | symbol): this {
-    super.removeAllListeners(event)
+    // An event that is given and undefined is one of that name.
+    if (event === undefined) super.removeAllListeners()
+    else super.removeAllListeners(event)
     if (event === undefined) this.#listeners = undefined
     else if (typeof event === 'string') this.#listeners?.clear(event)
     return this

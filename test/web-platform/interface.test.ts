@@ -1,0 +1,147 @@
+import { once } from 'node:events'
+import { WebSocket } from 'hubwire'
+import { describe, expect, test } from 'vitest'
+import { closeOf } from '../support/close-of.js'
+import { openPair } from '../support/open-pair.js'
+import { runningServer } from '../support/running-server.js'
+
+const STATES = Object.entries({ CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 })
+const MEMBERS = [
+  'url',
+  'readyState',
+  'bufferedAmount',
+  'onopen',
+  'onerror',
+  'onclose',
+  'extensions',
+  'protocol',
+  'close',
+  'onmessage',
+  'binaryType',
+  'send',
+]
+
+describe('interfaces/WebSocket/constants', () => {
+  describe.each([
+    ['the class', WebSocket],
+    ['the prototype', WebSocket.prototype],
+  ])('of %s', (_name, holder) => {
+    test.each(STATES)('%s is %i, cannot be changed or deleted, and is enumerable', (name, value) => {
+      expect(Object.getOwnPropertyDescriptor(holder, name)).toEqual({
+        value,
+        writable: false,
+        enumerable: true,
+        configurable: false,
+      })
+      expect(Reflect.set(holder, name, 9)).toBe(false)
+      expect(Reflect.deleteProperty(holder, name)).toBe(false)
+    })
+  })
+
+  test.each(STATES)('a socket has %s too', async (name, value) => {
+    const { client } = await openPair()
+    expect(Reflect.get(client, name)).toBe(value)
+    expect(Object.hasOwn(client, name)).toBe(false)
+  })
+})
+
+describe('idlharness.any.js', () => {
+  test('the class has a length of 1 and its name', () => {
+    expect([WebSocket.length, WebSocket.name]).toEqual([1, 'WebSocket'])
+  })
+
+  test('the class string is WebSocket, and cannot be set', async () => {
+    const { client } = await openPair()
+    expect(Object.prototype.toString.call(client)).toBe('[object WebSocket]')
+    expect(Object.getOwnPropertyDescriptor(WebSocket.prototype, Symbol.toStringTag)).toEqual({
+      value: 'WebSocket',
+      writable: false,
+      enumerable: false,
+      configurable: true,
+    })
+  })
+
+  test.each(MEMBERS)('%s is an enumerable property of the prototype', (name) => {
+    expect(Object.getOwnPropertyDescriptor(WebSocket.prototype, name)).toMatchObject({
+      enumerable: true,
+      configurable: true,
+    })
+  })
+
+  test.each(['url', 'readyState', 'bufferedAmount', 'extensions', 'protocol'])(
+    '%s has a getter alone, which refuses what is no socket',
+    async (name) => {
+      const { client } = await openPair()
+      const { get, set } = Object.getOwnPropertyDescriptor(WebSocket.prototype, name)!
+      expect(set).toBeUndefined()
+      expect(Reflect.set(client, name, 'x')).toBe(false)
+      expect(() => void Reflect.apply(get!, {}, [])).toThrow(TypeError)
+      expect(() => void Reflect.get(WebSocket.prototype, name)).toThrow(TypeError)
+    },
+  )
+
+  test.each([
+    ['close', 0],
+    ['send', 1],
+    ['addEventListener', 2],
+    ['removeEventListener', 2],
+    ['dispatchEvent', 1],
+  ])('%s has a length of at least %i', (name, length) => {
+    expect((Reflect.get(WebSocket.prototype, name) as () => void).length).toBeGreaterThanOrEqual(length)
+  })
+
+  test('close() needs no argument', () => {
+    expect(WebSocket.prototype.close.length).toBe(0)
+  })
+})
+
+describe('interfaces/WebSocket/url, protocol, extensions, readyState', () => {
+  test('are those of the attempt and then of the connection', async () => {
+    const { url } = await runningServer({ perMessageDeflate: true, handleProtocols: () => 'chat' })
+    const client = new WebSocket(`${url}/a?b`, 'chat', { perMessageDeflate: true })
+    const read = (): unknown[] => [client.url, client.protocol, client.extensions, client.readyState]
+    expect(read()).toEqual([`${url}/a?b`, '', '', 0])
+    await once(client, 'open')
+    expect(read()).toEqual([`${url}/a?b`, 'chat', 'permessage-deflate', 1])
+    client.close()
+    expect(client.readyState).toBe(2)
+    await once(client, 'close')
+    expect(read()).toEqual([`${url}/a?b`, 'chat', 'permessage-deflate', 3])
+  })
+
+  test('close() makes it CLOSING at once, also before it is open (close-connecting.html)', async () => {
+    const { url } = await runningServer()
+    const client = new WebSocket(url)
+    const closed = closeOf(client)
+    client.close()
+    expect(client.readyState).toBe(2)
+    expect(await closed).toMatchObject({ code: 1006, reason: '', wasClean: false })
+    expect(client.readyState).toBe(3)
+  })
+})
+
+describe('interfaces/WebSocket/bufferedAmount', () => {
+  test.each([
+    ['initial', undefined, 0],
+    ['arraybuffer', new ArrayBuffer(10), 10],
+    ['unicode', '¥¥¥¥¥¥', 12],
+    ['large', 'x'.repeat(65_000), 65_000],
+    ['empty', '', 0],
+  ])('%s: counts the payload alone, in the turn of its send()', async (_name, data, expected) => {
+    const { client, socket } = await openPair()
+    const message = once(socket, 'message')
+    if (data !== undefined) client.send(data)
+    expect(client.bufferedAmount).toBe(expected)
+    if (data !== undefined) await message
+    expect(client.bufferedAmount).toBe(0)
+  })
+
+  test('getting: adds up over the messages of a turn', async () => {
+    const { client } = await openPair()
+    const amounts = ['x', '\u00E5', '\u5336', '\uD801\uDC7E'].map((text) => {
+      client.send(text)
+      return client.bufferedAmount
+    })
+    expect(amounts).toEqual([1, 3, 6, 10])
+  })
+})
