@@ -7,7 +7,7 @@ import { thrownBy, webError } from '../support/web-error.js'
 const NOWHERE = 'ws://127.0.0.1:1'
 
 test('constructor/001.html: without an address it is a TypeError', () => {
-  expect(() => Reflect.construct(WebSocket, [])).toThrow(TypeError)
+  expect(() => void Reflect.construct(WebSocket, [])).toThrow(TypeError)
   expect(() => void Reflect.apply(WebSocket as never, undefined, [NOWHERE])).toThrow(TypeError)
 })
 
