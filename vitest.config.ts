@@ -20,6 +20,7 @@ const alias = [
   { find: /^hubwire\/browser$/, replacement: `${code}browser/index.${extension}` },
   { find: /^hubwire\/protocol$/, replacement: `${code}protocol/index.${extension}` },
   { find: /^hubwire\/redis$/, replacement: `${code}relay/redis/redis.${extension}` },
+  { find: /^hubwire\/testing$/, replacement: `${code}testing/testing.${extension}` },
   { find: /^#src\/(.*)\.js$/, replacement: `${code}$1.${extension}` },
 ]
 

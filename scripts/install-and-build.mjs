@@ -48,7 +48,13 @@ function publish(file) {
     publish(join(dirname(file), `${specifier}.d.ts`))
   }
 }
-for (const entry of ['index.d.ts', 'browser/index.d.ts', 'protocol/index.d.ts', 'relay/redis/redis.d.ts'])
+for (const entry of [
+  'index.d.ts',
+  'browser/index.d.ts',
+  'protocol/index.d.ts',
+  'relay/redis/redis.d.ts',
+  'testing/testing.d.ts',
+])
   publish(join(root, 'dist', entry))
 
 // Remove the output of deleted or renamed sources: it would be packed, and imports of it would still resolve. dist/ is

@@ -47,7 +47,7 @@ export interface RelayEvents {
 
 /**
  * A connection to a broker, by which the hubs of several processes reach each other. A hub calls `open` once and `close`
- * at most once. Write your own for another broker, and run `testRelay` of `hubwire/testing` on it.
+ * at most once. Write your own for another broker, and run `relayChecks` of `hubwire/testing` on it.
  *
  * What a hub relies on: a message goes to every subscriber of its channel, once at most. The messages of one node arrive in the
  * order in which it published them, those on different channels included. A message may be lost. A relay keeps nothing

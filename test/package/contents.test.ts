@@ -96,6 +96,7 @@ describe('the packed package', () => {
           'dist/browser/index.d.ts',
           'dist/protocol/index.d.ts',
           'dist/relay/redis/redis.d.ts',
+          'dist/testing/testing.d.ts',
         ]),
       ].sort(),
     )

@@ -19,6 +19,7 @@ const below: Record<string, string[]> = {
   connection: ['sending', 'protocol', 'options'],
   client: ['connection', 'sending', 'protocol', 'options'],
   relay: ['options'],
+  testing: ['relay', 'options'],
   hub: ['relay', 'sending', 'protocol', 'options'],
   websocket: ['hub', 'client', 'connection', 'sending', 'protocol', 'options'],
   server: ['websocket', 'hub', 'connection', 'sending', 'protocol', 'options'],

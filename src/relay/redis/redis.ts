@@ -55,6 +55,7 @@ class RedisRelay implements Relay {
   readonly #connect: () => RedisConnection
   #publisher: RedisConnection | undefined
   #subscriber: RedisConnection | undefined
+  #wasOpened = false
   #state: RelayConnection = { canPublish: false, canReceive: false }
 
   constructor(connect: () => RedisConnection, options: RelayOptions | null | undefined) {
@@ -63,8 +64,7 @@ class RedisRelay implements Relay {
   }
 
   open(events: RelayEvents): void {
-    if (this.#publisher !== undefined)
-      throw new Error('A relay serves one hub: make another relay for another hub')
+    if (this.#wasOpened) throw new Error('A relay serves one hub: make another relay for another hub')
     const change = (change: Partial<RelayConnection>): void => {
       const before = this.#state
       this.#state = { ...before, ...change }
@@ -79,6 +79,7 @@ class RedisRelay implements Relay {
     const message = (channel: string, payload: Buffer): void => {
       events.message(channel, payload)
     }
+    this.#wasOpened = true
     this.#publisher = this.#connect()
     this.#subscriber = this.#connect()
     this.#publisher.open({ ready: (canPublish) => change({ canPublish }), message, error })
@@ -100,6 +101,9 @@ class RedisRelay implements Relay {
   close(): Promise<void> {
     this.#publisher?.close()
     this.#subscriber?.close()
+    // A client that is closed may leave a command unanswered for ever.
+    this.#publisher = undefined
+    this.#subscriber = undefined
     return Promise.resolve()
   }
 }

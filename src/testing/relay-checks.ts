@@ -1,0 +1,214 @@
+import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import type { Relay, RelayConnection } from '../relay/relay.js'
+
+/** One thing that a relay must do. */
+export interface RelayCheck {
+  /** What it does, for the list of a test runner. */
+  readonly name: string
+  /** Rejects with an AssertionError when it does not. */
+  readonly run: () => Promise<void>
+}
+
+/** A relay that is open, and what has come from it. */
+interface OpenRelay {
+  readonly relay: Relay
+  readonly states: RelayConnection[]
+  readonly messages: [channel: string, payload: Buffer][]
+  /** Resolves when as many messages have come. */
+  readonly received: (count: number) => Promise<void>
+}
+
+type Check = (open: () => Promise<OpenRelay>, make: () => Relay) => Promise<void>
+
+/**
+ * What a hub relies on in a relay, for any test runner. They need the broker, and use channels with random names.
+ *
+ * ```ts
+ * for (const { name, run } of relayChecks(() => redisRelay(client))) test(name, run)
+ * ```
+ *
+ * @param make - makes another relay to the same broker each time
+ */
+export function relayChecks(make: () => Relay): RelayCheck[] {
+  return Object.entries(checks).map(([name, check]) => ({
+    name,
+    async run() {
+      const opened: Relay[] = []
+      const open = async (): Promise<OpenRelay> => {
+        const relay = make()
+        opened.push(relay)
+        return await openRelay(relay)
+      }
+      try {
+        await check(open, make)
+      } finally {
+        await Promise.all(opened.map((relay) => relay.close()))
+      }
+    },
+  }))
+}
+
+async function openRelay(relay: Relay): Promise<OpenRelay> {
+  const states: RelayConnection[] = []
+  const messages: [string, Buffer][] = []
+  let wake = (): void => undefined
+  const connected = new Promise<void>((resolve, reject) => {
+    relay.open({
+      connection(state) {
+        states.push(state)
+        if (state.canPublish && state.canReceive) resolve()
+      },
+      message(channel, payload) {
+        messages.push([channel, Buffer.from(payload)])
+        wake()
+      },
+      misconfigured: reject,
+    })
+  })
+  await connected
+  const received = (count: number): Promise<void> =>
+    new Promise((resolve) => {
+      wake = () => {
+        if (messages.length >= count) resolve()
+      }
+      wake()
+    })
+  return { relay, states, messages, received }
+}
+
+/** The name of a channel that nobody else has. */
+const channelName = (what = ''): string => `check:${randomUUID()}:${what}`
+
+const texts = (messages: readonly [string, Buffer][]): string[] =>
+  messages.map(([, payload]) => payload.toString())
+
+/** Publishes to a channel that is subscribed to last: what comes before it has come. */
+async function fence({ relay, messages, received }: OpenRelay, publisher: Relay): Promise<void> {
+  const channel = channelName('fence')
+  await relay.subscribe([channel])
+  await publisher.publish(channel, Buffer.from('fence'))
+  for (let count = messages.length; !messages.some(([name]) => name === channel); count++)
+    await received(count)
+}
+
+const checks: Record<string, Check> = {
+  async 'reports each change of its connection once'(open) {
+    const { states } = await open()
+    deepStrictEqual(states.at(-1), { canPublish: true, canReceive: true })
+    for (const [index, state] of states.entries()) {
+      if (index > 0) ok(JSON.stringify(state) !== JSON.stringify(states[index - 1]), 'a state came twice')
+    }
+  },
+
+  async 'delivers to every subscriber, itself included, and to nobody else'(open) {
+    const [one, other, third] = [await open(), await open(), await open()]
+    const [channel, elsewhere] = [channelName(), channelName()]
+    await Promise.all([one.relay.subscribe([channel]), other.relay.subscribe([channel])])
+    await third.relay.subscribe([elsewhere])
+    await one.relay.publish(channel, Buffer.from('hello'))
+    await Promise.all([one.received(1), other.received(1), fence(third, one.relay)])
+    deepStrictEqual(one.messages, [[channel, Buffer.from('hello')]])
+    deepStrictEqual(other.messages, [[channel, Buffer.from('hello')]])
+    deepStrictEqual(texts(third.messages), ['fence'])
+  },
+
+  async 'changes no byte of a message'(open) {
+    const { relay, messages, received } = await open()
+    const channel = channelName()
+    const payloads = [
+      Buffer.alloc(0),
+      Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)),
+      Buffer.from('\r\n$5\r\n'),
+      Buffer.alloc(1024 * 1024, 0xe2),
+    ]
+    await relay.subscribe([channel])
+    await Promise.all(payloads.map((payload) => relay.publish(channel, payload)))
+    await received(payloads.length)
+    ok(payloads.every((payload, index) => payload.equals(messages[index]![1])))
+  },
+
+  async 'keeps the order of one publisher, across channels too'(open) {
+    const [publisher, subscriber] = [await open(), await open()]
+    const channels = [channelName(), channelName(), channelName()]
+    await subscriber.relay.subscribe(channels)
+    const numbers = Array.from({ length: 3000 }, (_, index) => String(index))
+    for (let start = 0; start < numbers.length; start += 300) {
+      const some = numbers.slice(start, start + 300)
+      await Promise.all(
+        some.map((text, index) => publisher.relay.publish(channels[index % 3]!, Buffer.from(text))),
+      )
+    }
+    await subscriber.received(numbers.length)
+    deepStrictEqual(texts(subscriber.messages), numbers)
+  },
+
+  async 'takes names of channels as they are'(open) {
+    const { relay, messages, received } = await open()
+    const names = ['*', '?', '[a]', '{a}b', 'a b', 'ü🙂', '__proto__', 'line\r\nbreak'].map(channelName)
+    await relay.subscribe(names)
+    for (const name of names) await relay.publish(name, Buffer.from(name))
+    await received(names.length)
+    deepStrictEqual(
+      messages.map(([channel, payload]) => [channel, payload.toString()]),
+      names.map((name) => [name, name]),
+    )
+  },
+
+  async 'subscribes to many channels in one call'(open) {
+    const [publisher, subscriber] = [await open(), await open()]
+    const names = Array.from({ length: 1000 }, (_, index) => channelName(String(index)))
+    await subscriber.relay.subscribe(names)
+    await Promise.all(names.map((name) => publisher.relay.publish(name, Buffer.from(name))))
+    await subscriber.received(names.length)
+    deepStrictEqual(texts(subscriber.messages), names)
+  },
+
+  async 'delivers nothing of a channel when its subscription has ended'(open) {
+    const [publisher, subscriber] = [await open(), await open()]
+    const [kept, ended] = [channelName(), channelName()]
+    await subscriber.relay.subscribe([kept, ended])
+    await subscriber.relay.unsubscribe([ended])
+    await publisher.relay.publish(ended, Buffer.from('ended'))
+    await publisher.relay.publish(kept, Buffer.from('kept'))
+    await subscriber.received(1)
+    deepStrictEqual(texts(subscriber.messages), ['kept'])
+    await subscriber.relay.subscribe([ended])
+    await publisher.relay.publish(ended, Buffer.from('again'))
+    await subscriber.received(2)
+    deepStrictEqual(texts(subscriber.messages), ['kept', 'again'])
+  },
+
+  async 'says how many subscribers a message had, or nothing'(open) {
+    const [one, other] = [await open(), await open()]
+    const channel = channelName()
+    await Promise.all([one.relay.subscribe([channel]), other.relay.subscribe([channel])])
+    const count = await one.relay.publish(channel, Buffer.from('counted'))
+    if (count !== undefined) strictEqual(count, 2)
+  },
+
+  async 'tells nothing more and takes nothing more when it is closed'(open) {
+    const [one, other] = [await open(), await open()]
+    const channel = channelName()
+    await one.relay.subscribe([channel])
+    const states = one.states.length
+    await one.relay.close()
+    await other.relay.publish(channel, Buffer.from('late'))
+    await rejects(async () => await one.relay.publish(channel, Buffer.from('late')))
+    await rejects(async () => await one.relay.subscribe([channelName()]))
+    strictEqual(one.states.length, states)
+    deepStrictEqual(one.messages, [])
+  },
+
+  async 'can be closed before it has connected'(_, make) {
+    const relay = make()
+    const told: unknown[] = []
+    relay.open({
+      connection: (state) => told.push(state),
+      message: (channel) => told.push(channel),
+      misconfigured: (error) => told.push(error),
+    })
+    await relay.close()
+    deepStrictEqual(told, [])
+  },
+}

@@ -1,0 +1,84 @@
+import { redisRelay } from 'hubwire/redis'
+import { relayChecks } from 'hubwire/testing'
+import type { Relay } from 'hubwire'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { describe, expect, test } from 'vitest'
+import { MemoryBroker } from '../support/memory-broker.js'
+import { RedisServer } from '../support/redis-server.js'
+import { requires } from '../support/requirements.js'
+
+/** The names of all checks: each finds its like below in another relay. */
+const names = relayChecks(() => new MemoryBroker().relay()).map(({ name }) => name)
+
+async function check(name: string, make: () => Relay): Promise<void> {
+  await relayChecks(make)
+    .find((one) => one.name === name)!
+    .run()
+}
+
+describe.each(names)('%s', (name) => {
+  test('a relay in memory', async () => {
+    const broker = new MemoryBroker()
+    await check(name, () => broker.relay())
+  })
+
+  test('a relay by redis', requires('redis-server'), async () => {
+    const { path } = await RedisServer.start()
+    await check(name, () => redisRelay(createClient({ socket: { path, tls: false } })))
+  })
+
+  test('a relay by ioredis', requires('redis-server'), async () => {
+    const { path } = await RedisServer.start()
+    await check(name, () => redisRelay(new Redis({ path, lazyConnect: true })))
+  })
+})
+
+describe('the checks find', () => {
+  const wrong: [string, string, (relay: Relay) => void][] = [
+    [
+      'a changed byte',
+      'changes no byte of a message',
+      (relay) => {
+        const { publish } = relay
+        relay.publish = (channel, payload) => publish.call(relay, channel, Buffer.from(payload.toString()))
+      },
+    ],
+    [
+      'a subscription that stays',
+      'delivers nothing of a channel when its subscription has ended',
+      (relay) => {
+        relay.unsubscribe = () => Promise.resolve()
+      },
+    ],
+    [
+      'messages in another order',
+      'keeps the order of one publisher, across channels too',
+      (relay) => {
+        const { publish } = relay
+        let count = 0
+        relay.publish = async (channel, payload) => {
+          if (count++ % 7 === 0) await new Promise((resolve) => setImmediate(resolve))
+          return await publish.call(relay, channel, payload)
+        }
+      },
+    ],
+    [
+      'a publish after the end',
+      'tells nothing more and takes nothing more when it is closed',
+      (relay) => {
+        relay.publish = () => Promise.resolve(0)
+      },
+    ],
+  ]
+
+  test.each(wrong)('%s', async (_, name, spoil) => {
+    const broker = new MemoryBroker()
+    const spoilt = (): Relay => {
+      const relay = broker.relay()
+      spoil(relay)
+      return relay
+    }
+    await expect(check(name, spoilt)).rejects.toThrow()
+  })
+})

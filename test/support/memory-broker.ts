@@ -1,0 +1,186 @@
+import type { Relay, RelayConnection, RelayEvents, RelayOptions } from 'hubwire'
+
+/** Something on its way to or from a broker. */
+type Job = () => void
+
+/** A broker in memory, whose connections can be cut and stopped. What is on its way when one is cut is lost. */
+export class MemoryBroker {
+  readonly relays: MemoryRelay[] = []
+
+  relay(options: RelayOptions = {}): MemoryRelay {
+    const relay = new MemoryRelay(this, options)
+    this.relays.push(relay)
+    return relay
+  }
+
+  /** Publishes as any other program does. */
+  publish(channel: string, payload: Buffer): number {
+    let receivers = 0
+    for (const relay of this.relays) if (relay.take(channel, payload)) receivers++
+    return receivers
+  }
+}
+
+/** One direction of a connection: jobs are done in order, in later turns of the event loop. */
+class Direction {
+  isOpen = false
+  isStopped = false
+  #jobs: Job[] = []
+  #isScheduled = false
+
+  add(job: Job): void {
+    this.#jobs.push(job)
+    this.schedule()
+  }
+
+  /** Loses what is on its way. */
+  cut(): void {
+    this.isOpen = false
+    this.#jobs = []
+  }
+
+  schedule(): void {
+    if (this.#isScheduled || this.isStopped || this.#jobs.length === 0) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      if (this.isStopped) return
+      for (const job of this.#jobs.splice(0)) job()
+      this.schedule()
+    })
+  }
+}
+
+export class MemoryRelay implements Relay {
+  readonly options: RelayOptions
+  /** The next as many messages that this node publishes are lost on their way. */
+  losing = 0
+  /** Names of channels to which the broker refuses subscriptions. */
+  readonly refused = new Set<string>()
+  readonly subscribed = new Set<string>()
+  /** The channels of each subscription command. */
+  readonly commands: string[][] = []
+  readonly published: string[] = []
+  readonly #broker: MemoryBroker
+  readonly #out = new Direction()
+  readonly #in = new Direction()
+  #unanswered = new Set<(error: Error) => void>()
+  #events: RelayEvents | undefined
+  #isClosed = false
+
+  constructor(broker: MemoryBroker, options: RelayOptions) {
+    this.#broker = broker
+    this.options = options
+  }
+
+  open(events: RelayEvents): void {
+    this.#events = events
+    setImmediate(() => this.connect())
+  }
+
+  /** Connects what was cut. */
+  connect(): void {
+    if (this.#isClosed) return
+    this.#out.isOpen = true
+    this.#in.isOpen = true
+    this.#tell()
+  }
+
+  /** Cuts the connection, or one direction of it. */
+  cut(direction: 'both' | 'publishing' | 'receiving' = 'both'): void {
+    if (direction !== 'receiving') {
+      this.#out.cut()
+      this.#failUnanswered()
+    }
+    if (direction !== 'publishing') this.#in.cut()
+    this.#tell()
+  }
+
+  /** Stops both directions, as a stopped broker does: nothing is lost. */
+  stop(): void {
+    this.#out.isStopped = true
+    this.#in.isStopped = true
+  }
+
+  resume(): void {
+    for (const direction of [this.#out, this.#in]) {
+      direction.isStopped = false
+      direction.schedule()
+    }
+  }
+
+  /** Says that the broker refuses this client. */
+  misconfigure(error: Error): void {
+    this.#events?.misconfigured(error)
+  }
+
+  publish(channel: string, payload: Buffer): Promise<number> {
+    if (!this.#out.isOpen) return Promise.reject(new Error('not connected'))
+    this.published.push(channel)
+    return this.#command(this.#out, () => {
+      if (this.losing === 0) return this.#broker.publish(channel, payload)
+      this.losing--
+      return 1
+    })
+  }
+
+  subscribe(channels: readonly string[]): Promise<unknown> {
+    if (!this.#in.isOpen) return Promise.reject(new Error('not connected'))
+    this.commands.push([...channels])
+    return this.#command(this.#in, () => {
+      if (channels.some((channel) => this.refused.has(channel))) throw new Error('refused')
+      for (const channel of channels) this.subscribed.add(channel)
+      return channels.length
+    })
+  }
+
+  unsubscribe(channels: readonly string[]): Promise<unknown> {
+    if (!this.#in.isOpen) return Promise.reject(new Error('not connected'))
+    return this.#command(this.#in, () => {
+      for (const channel of channels) this.subscribed.delete(channel)
+      return channels.length
+    })
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true
+    this.#out.cut()
+    this.#in.cut()
+    this.subscribed.clear()
+    this.#failUnanswered()
+    return Promise.resolve()
+  }
+
+  /** Takes a message of the broker. Returns whether this node is subscribed. */
+  take(channel: string, payload: Buffer): boolean {
+    if (!this.#in.isOpen || !this.subscribed.has(channel)) return false
+    this.#in.add(() => this.#events?.message(channel, payload))
+    return true
+  }
+
+  #command<Result>(direction: Direction, execute: () => Result): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#unanswered.add(reject)
+      direction.add(() => {
+        this.#unanswered.delete(reject)
+        try {
+          resolve(execute())
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
+  }
+
+  #failUnanswered(): void {
+    const unanswered = this.#unanswered
+    this.#unanswered = new Set()
+    for (const reject of unanswered) reject(new Error('connection lost'))
+  }
+
+  #tell(): void {
+    if (this.#isClosed) return
+    const state: RelayConnection = { canPublish: this.#out.isOpen, canReceive: this.#in.isOpen }
+    this.#events?.connection(state)
+  }
+}
