@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/', '.cache/', 'autobahn/reports/']),
+  globalIgnores(['dist/', 'coverage/', '.cache/', 'autobahn/reports/', 'test/types/refused/']),
   {
     files: ['**/*.{ts,js,mjs}'],
     extends: [

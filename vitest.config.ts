@@ -6,7 +6,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const built = process.env.HUBWIRE_BUILT === '1'
 
 // Tests that do not run the package need no second run on another version.
-const once = built ? ['test/package/{layering,types}.test.ts'] : []
+const once = built ? ['test/package/{layering,types}.test.ts', 'test/types/**'] : []
 
 // HUBWIRE_RUNS=50 gives property tests 50 times as many cases (test/support/runs.ts), and the time for them.
 const timeout = 30_000 * Number(process.env.HUBWIRE_RUNS ?? '1')
@@ -40,11 +40,15 @@ export default defineConfig({
     server: { deps: { external: [/\/dist\//] } },
     reporters: ['default', at('test/conformance/reporter.ts'), at('test/support/requirements-reporter.ts')],
     projects: [
-      project('unit', ['test/**/*.test.ts'], ['test/{conformance,examples,interop,package,proxies}/**']),
+      project(
+        'unit',
+        ['test/**/*.test.ts'],
+        ['test/{conformance,examples,interop,package,proxies,types}/**'],
+      ),
       project('conformance', ['test/conformance/**/*.test.ts']),
       project('examples', ['test/examples/**/*.test.ts']),
       project('interop', ['test/{interop,proxies}/**/*.test.ts']),
-      project('package', ['test/package/**/*.test.ts'], once),
+      project('package', ['test/{package,types}/**/*.test.ts'], once),
     ],
     coverage: {
       provider: 'v8',

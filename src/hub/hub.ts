@@ -4,6 +4,8 @@ import { toError } from '../options/thrown.js'
 import type { Gap } from '../relay/gap.js'
 import { checkRelay, type Relay } from '../relay/relay.js'
 import type { RelayStats } from '../relay/relay-node.js'
+import { TypedEmitter } from '../events/typed-emitter.js'
+import { checkChoice, checkNumber, withoutNulls } from '../options/checks.js'
 import type { Payload } from '../sending/payload.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { type BroadcastCounts, type BroadcastOptions, type BroadcastResult } from './broadcast.js'
@@ -48,7 +50,7 @@ export interface HubEvents<Socket extends Member = Member> {
  * Groups of sockets, and messages to all members of a group from anywhere in the process. Members are sockets in either
  * role, of any number of servers, or whatever implements {@link Member}.
  */
-export class Hub<Socket extends Member = Member> extends EventEmitter<HubEvents<Socket>> {
+export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<Socket>> {
   readonly #context: GroupContext
   #hasWarned = false
 
@@ -158,7 +160,7 @@ export class Hub<Socket extends Member = Member> extends EventEmitter<HubEvents<
     if (this.listenerCount('error') === 0) this.#warnOnce(error)
     else {
       try {
-        ;(this as EventEmitter).emit('error', error, member)
+        this.emit('error', error, member)
       } catch (cause) {
         // The other members still get the broadcast.
         this.#warnOnce(toError(cause))

@@ -1,18 +1,18 @@
 import type { CloseDetails } from '../connection/connection-events.js'
 import type { WebSocket } from '../websocket/websocket.js'
 
-type CloseListener<User> = (socket: WebSocket<User>, details: CloseDetails) => void
+type CloseListener = (socket: WebSocket, details: CloseDetails) => void
 
 /** The sockets of a server that are not closed yet, and those who are to know when one closes. */
 export class Clients<User> {
   readonly sockets: Set<WebSocket<User>> = new Set<WebSocket<User>>()
-  readonly #listeners = new Set<CloseListener<User>>()
+  readonly #listeners = new Set<CloseListener>()
   /** One function for all sockets, called on the one that closed: a closure each would cost every idle connection. */
-  readonly #onClose: (this: WebSocket<User>, code: number, reason: string, details: CloseDetails) => void
+  readonly #onClose: (this: WebSocket, code: number, reason: string, details: CloseDetails) => void
 
   constructor() {
-    const closed: CloseListener<User> = (socket, details) => {
-      this.sockets.delete(socket)
+    const closed: CloseListener = (socket, details) => {
+      this.sockets.delete(socket as WebSocket<User>)
       for (const listener of this.#listeners) listener(socket, details)
     }
     this.#onClose = function (_code, _reason, details) {
@@ -26,7 +26,7 @@ export class Clients<User> {
   }
 
   /** Calls a listener for each socket that closes from now on. Returns a function that stops that. */
-  onClosed(listener: CloseListener<User>): () => void {
+  onClosed(listener: CloseListener): () => void {
     this.#listeners.add(listener)
     return () => {
       this.#listeners.delete(listener)

@@ -9,7 +9,7 @@ import type { ListenOptions } from './listening.js'
 import type { Path } from './path.js'
 import type { HandleProtocols } from './subprotocol-choice.js'
 
-interface ServerOptions<User> extends ConnectionOptions, ListenOptions, AdmissionOptions<User> {
+interface ServerOptions<User, Tracking> extends ConnectionOptions, ListenOptions, AdmissionOptions<User> {
   /** An HTTP server to share: this server handles the upgrades that match its `path`, and leaves the rest alone. */
   server?: Server | SecureServer
   /** The application passes the upgrades to {@link WebSocketServer.handleUpgrade}. */
@@ -19,7 +19,7 @@ interface ServerOptions<User> extends ConnectionOptions, ListenOptions, Admissio
   /** Chooses a subprotocol; the first that the client offers by default. */
   handleProtocols?: HandleProtocols
   /** Provides {@link WebSocketServer.clients}; `true` by default. */
-  clientTracking?: boolean
+  clientTracking?: Tracking
   /** The class of the sockets. */
   WebSocket?: typeof WebSocket<User>
 }
@@ -28,7 +28,10 @@ interface ServerOptions<User> extends ConnectionOptions, ListenOptions, Admissio
  * The options of a {@link WebSocketServer}. Exactly one of `port`, `unixPath`, `server` and `noServer` must be given.
  * `null` means the default, as `undefined` does. With a `User` that is never `undefined`, `authenticate` is required.
  */
-export type WebSocketServerOptions<User = undefined> = ServerOptions<User> &
+export type WebSocketServerOptions<User = undefined, Tracking extends boolean = true> = ServerOptions<
+  User,
+  Tracking
+> &
   (undefined extends User ? unknown : { authenticate: Authenticate<User> })
 
 /** The events of a {@link WebSocketServer}. */
@@ -43,7 +46,7 @@ export interface WebSocketServerEvents<User> {
 }
 
 /** @throws TypeError if the options do not say where the server listens, say it twice, or name a class of other sockets */
-export function checkServerOptions<User>(options: WebSocketServerOptions<User>): void {
+export function checkServerOptions<User>(options: WebSocketServerOptions<User, boolean>): void {
   const { port, unixPath, server, noServer, WebSocket: SocketClass } = options
   const places = [port !== undefined, unixPath !== undefined, server !== undefined, noServer === true]
   if (places.filter(Boolean).length !== 1) {

@@ -69,7 +69,7 @@ export function closeAll<User>(
 ): ShutdownResult {
   const result: ShutdownResult = { closed: 0, terminated: 0 }
   const open = [...clients.sockets]
-  const pending = new Set(open)
+  const pending = new Set<WebSocket>(open)
   const stop = clients.onClosed((socket, { wasClean }) => {
     if (!pending.delete(socket)) return
     if (wasClean) result.closed++

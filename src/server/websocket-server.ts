@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { ConnectionSettings } from '../connection/settings.js'
 import { channels } from '../connection/diagnostics.js'
 import { warnOfFailure } from '../connection/failures.js'
+import { TypedEmitter } from '../events/typed-emitter.js'
 import { connectionSettings, deflateOptions } from '../connection/settings.js'
 import { withoutNulls } from '../options/checks.js'
 import { toError } from '../options/thrown.js'
@@ -37,18 +38,26 @@ import { UpgradeDispatcher, type UpgradeOwner } from './upgrade-dispatcher.js'
 /** Whether an upgrade is a server's, or why the application could not tell. */
 type Claim = { readonly params: Params | undefined } | { readonly failure: unknown }
 
+/** The type of {@link WebSocketServer.clients}, which `clientTracking` decides. */
+type ClientsOf<User, Tracking> = Tracking extends false ? undefined : Set<WebSocket<User>>
+
 /**
  * Accepts WebSocket connections on a port of its own, on an `http.Server` beside other things, or from upgrades that
  * the application passes on.
  *
  * If a check, a listener or a handler of the application fails, `'error'` is emitted with the error, and with the socket
  * if there is one. Without a listener for it, the failure becomes a warning of the process.
+ *
+ * @typeParam User - the type of `socket.user`: what `authenticate` returns
+ * @typeParam Tracking - `false` with `clientTracking: false`; `WebSocketServer<unknown, boolean>` is any server
  */
-export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketServerEvents<User>> {
-  /** The sockets that are not closed yet, unless `clientTracking` is off. */
-  readonly clients: Set<WebSocket<User>> | undefined
+export class WebSocketServer<User = undefined, Tracking extends boolean = true> extends TypedEmitter<
+  WebSocketServerEvents<User>
+> {
+  /** The sockets that are not closed yet; `undefined` with `clientTracking: false`. */
+  readonly clients: ClientsOf<User, Tracking>
   /** The options as they were given, without those that are `null`. */
-  readonly options: Readonly<WebSocketServerOptions<User>>
+  readonly options: Readonly<WebSocketServerOptions<User, boolean>>
 
   readonly #settings: ConnectionSettings
   readonly #statistics: Statistics
@@ -72,14 +81,14 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
    * @throws TypeError if the options contradict each other
    * @throws RangeError if a number is out of range
    */
-  constructor(options: WebSocketServerOptions<User>, callback?: () => void)
+  constructor(options: WebSocketServerOptions<User, Tracking>, callback?: () => void)
   /** @param strictness - the package's entry chooses it @internal */
   constructor(
-    options: WebSocketServerOptions<User>,
+    options: WebSocketServerOptions<User, Tracking>,
     callback: (() => void) | undefined,
     strictness: Strictness,
   )
-  constructor(options: WebSocketServerOptions<User>, callback?: () => void, strictness: Strictness = STRICT) {
+  constructor(options: WebSocketServerOptions<User, Tracking>, callback?: () => void, strictness: Strictness = STRICT) {
     super({ captureRejections: true })
     const given = withoutNulls(options)
     checkServerOptions(given)
@@ -97,7 +106,8 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
       this.#statistics.closed(socket, details)
       this.#closeWhenEmpty()
     })
-    this.clients = given.clientTracking === false ? undefined : this.#connections.sockets
+    const clients = given.clientTracking === false ? undefined : this.#connections.sockets
+    this.clients = clients as ClientsOf<User, Tracking>
     this.#upgrades = this.#upgradeServer()
     this.#owner = this.#upgradeOwner()
     this.#server = given.server ?? (given.noServer === true ? undefined : this.#listen(given, callback))
@@ -145,9 +155,9 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
    * Emits an event. The listeners of `'connection'` are handlers of their connection: messages wait for those that are
    * asynchronous, and the first one that throws or rejects closes it with 1011.
    */
-  override emit<Name>(
-    name: Name | keyof WebSocketServerEvents<User>,
-    ...values: Name extends keyof WebSocketServerEvents<User> ? WebSocketServerEvents<User>[Name] : never
+  override emit<Name extends keyof WebSocketServerEvents<User>>(
+    name: Name,
+    ...values: WebSocketServerEvents<User>[Name]
   ): boolean {
     const [socket] = values as unknown[]
     if (name !== 'connection' || !(socket instanceof WebSocket)) return super.emit(name, ...values)
@@ -302,7 +312,7 @@ export class WebSocketServer<User = undefined> extends EventEmitter<WebSocketSer
     return true
   }
 
-  #listen(options: WebSocketServerOptions<User>, callback: (() => void) | undefined): Server {
+  #listen(options: WebSocketServerOptions<User, boolean>, callback: (() => void) | undefined): Server {
     const server = createOwnServer(options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT)
     if (callback) this.once('listening', callback)
     startOwnServer(server, options)

@@ -17,7 +17,7 @@ import {
 } from '../connection/settings.js'
 import { CloseCode } from '../protocol/close-codes.js'
 import { maskingKeysFrom, randomMaskingKey } from '../sending/masking-keys.js'
-import type { WebSocketEvents } from './socket-event-target.js'
+import type { SocketEmitter, WebSocketEvents } from './socket-emitter.js'
 
 /** How a client connects, and what both ends of a connection can choose. */
 export interface WebSocketOptions extends ConnectionOptions, Omit<OpeningOptions, 'signal'> {
@@ -37,7 +37,7 @@ export class Attempt extends AsyncResource implements OpeningListener {
   readyState: 0 | 2 | 3 = 0
   /** The URL, after the redirects so far. */
   url: string
-  readonly #emitter: EventEmitter<WebSocketEvents>
+  readonly #emitter: SocketEmitter
   readonly #onEstablished: (established: Established) => void
   readonly #handshake: OpeningHandshake
   readonly #closedListeners = new Set<ClosedListener>()
@@ -47,7 +47,7 @@ export class Attempt extends AsyncResource implements OpeningListener {
    * @throws RangeError when an option is out of its range
    */
   constructor(
-    emitter: EventEmitter<WebSocketEvents>,
+    emitter: SocketEmitter,
     address: string | URL,
     protocols: ReadonlySet<string>,
     given: WebSocketOptions,

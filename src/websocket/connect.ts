@@ -11,12 +11,19 @@ import { holdUntil, WebSocket } from './websocket.js'
  *   loop or a stream. Rejects with the cause when the connection cannot be made
  * @throws SyntaxError when the URL or a subprotocol is not valid
  */
+export function connect(
+  address: string | URL,
+  protocols?: Subprotocols,
+  options?: WebSocketOptions,
+): Promise<WebSocket>
+/** Connects to a server and offers no subprotocol. */
+export function connect(address: string | URL, options?: WebSocketOptions): Promise<WebSocket>
 export async function connect(
   address: string | URL,
   protocols?: Subprotocols | WebSocketOptions,
   options?: WebSocketOptions,
 ): Promise<WebSocket> {
-  const socket = new WebSocket(address, protocols, options)
+  const socket = new WebSocket(address, protocols as Subprotocols, options)
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
       holdUntil(socket)

@@ -1,15 +1,7 @@
 import { EventEmitter } from 'node:events'
-import type { ClientRequest, IncomingMessage } from 'node:http'
-import type { ConnectionEvents } from '../connection/connection-events.js'
 import { type Listener, type ListenerOptions, WebListeners } from './event-target.js'
+import { SocketEmitter } from './socket-emitter.js'
 import type { TargetEvents } from './web-events.js'
-
-/** The events of a `WebSocket`. */
-export interface WebSocketEvents extends ConnectionEvents {
-  upgrade: [response: IncomingMessage]
-  redirect: [url: string, request: ClientRequest]
-  'unexpected-response': [request: ClientRequest, response: IncomingMessage]
-}
 
 /** The value of an `on…` attribute; a method's type, so that a socket of any user can stand for one of an unknown user. */
 export type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
@@ -19,7 +11,7 @@ export type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
  * Node's emitter and WHATWG's event target in one: what is emitted reaches the listeners of both. Those of WHATWG's
  * interface are called together, at the place of the first of them among the emitter's listeners.
  */
-export class SocketEventTarget extends EventEmitter<WebSocketEvents> {
+export class SocketEventTarget extends SocketEmitter {
   readonly #capturesRejections: boolean
   /** There from the first listener on. */
   #listeners: WebListeners | undefined

@@ -97,6 +97,9 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
    * @throws TypeError without an address
    * @throws RangeError when an option is out of its range
    */
+  constructor(address: string | URL | null, protocols?: Subprotocols, options?: WebSocketOptions)
+  /** Connects to a server and offers no subprotocol. */
+  constructor(address: string | URL | null, options?: WebSocketOptions)
   constructor(
     address: string | URL | null,
     protocols: Subprotocols | WebSocketOptions | null = [],

@@ -322,7 +322,7 @@ describe.each(Object.entries(transports))('the state machine of a connection ove
           await turn()
           if (!peer.destroyed && !peer.readableEnded) await once(peer, 'end').catch(() => undefined)
           check(model, subject)
-          expect(server.clients!.has(socket)).toBe(false)
+          expect(server.clients.has(socket)).toBe(false)
           expect(room.size).toBe(0)
           peer.destroy()
         }),

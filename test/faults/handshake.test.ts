@@ -342,7 +342,7 @@ test('a bad frame before the application has attached its handlers ends its conn
   raw.resume()
   await once(raw, 'close')
   await settled()
-  expect(server.clients?.size).toBe(0)
+  expect(server.clients.size).toBe(0)
   await goesOn(port)
   expect(errors).toEqual([])
 })
@@ -356,7 +356,7 @@ test('two servers on one http.Server do not end each other’s handshakes', asyn
       connect(`ws://127.0.0.1:${port}/${index % 2 === 0 ? 'a' : 'b'}`),
     ),
   )
-  expect(servers.map((server) => server.clients?.size)).toEqual([5, 5])
+  expect(servers.map((server) => server.clients.size)).toEqual([5, 5])
   for (const client of clients) client.terminate()
 })
 

@@ -155,7 +155,7 @@ describe('nothing is left behind after', () => {
     const running = await runningServer(options)
     const before = activeResources()
     const references = await live(running)
-    expect(running.server.clients?.size).toBe(0)
+    expect(running.server.clients.size).toBe(0)
     const left = []
     for (const reference of references) if (!(await isCollected(reference))) left.push(reference.deref())
     expect(left.map((object) => object?.constructor.name)).toEqual([])
@@ -244,6 +244,6 @@ test('five hundred connections that come and go leave the process as it was', as
     )
   }
   for (let round = 0; round < 5; round++) await settled()
-  expect(server.clients?.size).toBe(0)
+  expect(server.clients.size).toBe(0)
   expect(await newResources(before)).toEqual([])
 })

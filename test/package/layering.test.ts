@@ -13,6 +13,7 @@ const source = fileURLToPath(new URL('../../src/', import.meta.url))
  */
 const below: Record<string, string[]> = {
   browser: [],
+  events: [],
   options: [],
   protocol: ['options'],
   sending: ['protocol', 'options'],
@@ -20,9 +21,9 @@ const below: Record<string, string[]> = {
   client: ['connection', 'sending', 'protocol', 'options'],
   relay: ['options'],
   testing: ['relay', 'options'],
-  hub: ['relay', 'sending', 'protocol', 'options'],
-  websocket: ['hub', 'client', 'connection', 'sending', 'protocol', 'options'],
-  server: ['websocket', 'hub', 'connection', 'sending', 'protocol', 'options'],
+  hub: ['relay', 'sending', 'protocol', 'options', 'events'],
+  websocket: ['hub', 'client', 'connection', 'sending', 'protocol', 'options', 'events'],
+  server: ['websocket', 'hub', 'connection', 'sending', 'protocol', 'options', 'events'],
   'index.ts': [
     'server',
     'websocket',

@@ -52,7 +52,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     const answer = await exchange(Number(host.split(':')[1]), request)
     expect(answer.status).toBe(426)
     expect(answer.body).toContain('websocket only')
-    expect(server.clients?.size).toBe(0)
+    expect(server.clients.size).toBe(0)
   })
 
   test('a refusal arrives whole', async () => {

@@ -52,7 +52,7 @@ function closing(socket: Socket): Promise<unknown> {
 
 /** Nothing is left of what the proxy had opened, and the next client is served. */
 async function goesOn({ http, port, server, accepted }: Target, errors: unknown[]): Promise<void> {
-  expect(server.clients?.size).toBe(0)
+  expect(server.clients.size).toBe(0)
   const open = await new Promise((resolve) => {
     http.getConnections((_error, count) => {
       resolve(count)

@@ -24,7 +24,7 @@ describe("a handler of a connection that fails reaches 'error' of its server, wi
     const client = await connect(url)
     const [error, socket] = await failed
     expect(error).toBe(failure)
-    expect([...(server.clients ?? [])]).toEqual([socket])
+    expect([...server.clients]).toEqual([socket])
     expect(await closeOf(client)).toMatchObject({ code: 1011 })
     expect(server.stats().failedHandlers).toBe(1)
     expect(lost).toEqual([])

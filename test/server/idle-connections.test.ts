@@ -79,10 +79,10 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     expect(server.stats().connections).toBe(CONNECTIONS)
     expect(vi.getTimerCount()).toBe(1)
     for (const { socket } of clients.splice(0, CONNECTIONS - 1)) socket.resetAndDestroy()
-    await until(() => server.clients?.size === 1)
+    await until(() => server.clients.size === 1)
     expect(vi.getTimerCount()).toBe(1)
     clients[0]?.socket.resetAndDestroy()
-    await until(() => server.clients?.size === 0)
+    await until(() => server.clients.size === 0)
     expect(vi.getTimerCount()).toBe(0)
   })
 

@@ -154,7 +154,7 @@ describe('a peer that does not complete the closing handshake', () => {
     const { socket } = await next()
     while (socket.send(Buffer.alloc(1_000_000)));
     const good = await Promise.all([connect(url), connect(url)])
-    const ends = [...(server.clients ?? [])].map(closeOf)
+    const ends = [...server.clients].map(closeOf)
     const timer = setInterval(() => {
       sendsOn.peer.write(
         sendsOn.peer.encode({ opcode: opcode.text, payload: Buffer.from('x'), fin: true, rsv: 0 }),

@@ -26,7 +26,7 @@ describe('shutdown()', () => {
     for (const close of await Promise.all(closes)) {
       expect(close).toMatchObject({ code: 1001, reason: '', wasClean: true, initiator: 'remote' })
     }
-    expect(server.clients?.size).toBe(0)
+    expect(server.clients.size).toBe(0)
     expect(server.address()).toBeNull()
   })
 
@@ -196,7 +196,7 @@ describe('the bookkeeping of a server (F41)', () => {
     })
     client.close()
     expect(await closed).toBeUndefined()
-    expect(server.clients?.size).toBe(0)
+    expect(server.clients.size).toBe(0)
     expect(server.stats()).toMatchObject({ connections: 0, terminated: {} })
   })
 

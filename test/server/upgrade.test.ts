@@ -443,7 +443,7 @@ describe('null options', () => {
     const options = Object.fromEntries(NAMES.map((name) => [name, null])) as WebSocketServerOptions
     const { server, port } = await runningServer({ ...options, host: '127.0.0.1' })
     const { peer } = await openAsClient(port)
-    expect(server.clients?.size).toBe(1)
+    expect(server.clients.size).toBe(1)
     peer.destroy()
   })
 
@@ -490,5 +490,5 @@ test('a client that resets while it is being checked, refused or accepted ends n
   const { peer } = await openAsClient(port)
   expect(lost).toEqual([])
   peer.destroy()
-  await closeOf([...(server.clients ?? [])][0]!)
+  await closeOf([...server.clients][0]!)
 })

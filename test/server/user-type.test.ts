@@ -66,8 +66,8 @@ test('the type of socket.user is undefined by default, and the type parameter ot
   named.on('connection', (socket) => {
     expectTypeOf(socket.user).toEqualTypeOf<User>()
   })
-  for (const each of named.clients ?? []) expectTypeOf(each.user).toEqualTypeOf<User>()
-  expect(server.clients?.size).toBe(0)
+  for (const each of named.clients) expectTypeOf(each.user).toEqualTypeOf<User>()
+  expect(server.clients.size).toBe(0)
 })
 
 describe('what authenticate returns (N1)', () => {

@@ -116,7 +116,7 @@ describe('a server listens', () => {
     const client = new WebSocket(`ws://127.0.0.1:${port}/mine`)
     expect(await once(client, 'message')).toEqual(['welcome', false])
     expect(connections).not.toHaveBeenCalled()
-    expect(server.clients?.size).toBe(1)
+    expect(server.clients.size).toBe(1)
     const other = await exchange(port, handshakeText({}, 'GET /other HTTP/1.1'))
     expect([other.status, other.body]).toEqual([404, 'No websocket is served at this path\n'])
     expect(() => server.address()).toThrow(/noServer.*ask the HTTP server/)
@@ -351,7 +351,7 @@ describe('a malformed handshake gets a complete response', () => {
     if (status === 405) expect(answer.fields.get('allow')).toBe('GET')
     await settled()
     expect(connections).not.toHaveBeenCalled()
-    expect(server.clients?.size).toBe(0)
+    expect(server.clients.size).toBe(0)
   })
 
   test.each([
@@ -510,11 +510,11 @@ describe('the sockets of a server', () => {
 
   test('are in clients until they are closed', async () => {
     const { running, client, socket } = await openPair()
-    expect([...(running.server.clients ?? [])]).toEqual([socket])
+    expect([...running.server.clients]).toEqual([socket])
     const closed = closeOf(socket)
     client.close()
     await closed
-    expect(running.server.clients?.size).toBe(0)
+    expect(running.server.clients.size).toBe(0)
   })
 
   test('are not in clients without clientTracking, and close() still waits for them', async () => {

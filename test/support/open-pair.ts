@@ -13,7 +13,7 @@ export interface OpenPair {
 
 /** Starts a server and connects to it. Both end with the test. */
 export async function openPair(
-  options: { server?: WebSocketServerOptions; client?: WebSocketOptions } = {},
+  options: { server?: WebSocketServerOptions<undefined, boolean>; client?: WebSocketOptions } = {},
 ): Promise<OpenPair> {
   const running = await runningServer(options.server ?? {})
   const [client, { socket, request }] = await Promise.all([

@@ -30,10 +30,10 @@ export function endWithTest<User>(server: WebSocketServer<User>): void {
 /** Starts a server on a free port of the loopback. */
 export function runningServer(): Promise<RunningServer<undefined>>
 export function runningServer<User = undefined>(
-  options: WebSocketServerOptions<User>,
+  options: WebSocketServerOptions<User, boolean>,
 ): Promise<RunningServer<User>>
 export async function runningServer<User>(
-  options?: WebSocketServerOptions<User>,
+  options?: WebSocketServerOptions<User, boolean>,
 ): Promise<RunningServer<User>> {
   const where = { port: 0, host: '127.0.0.1' }
   const server = new WebSocketServer<User>({ ...where, ...options } as WebSocketServerOptions<User>)

@@ -88,7 +88,7 @@ describe('a failing handler', () => {
     await closed
     await settled()
     expect(failures).toEqual([failure])
-    expect(running.server.clients!.size).toBe(0)
+    expect(running.server.clients.size).toBe(0)
   })
 
   test('of error is reported once', async () => {

@@ -22,7 +22,7 @@ describe('closing while messages are held back (F2)', () => {
     socket.pause()
     socket.close(4000, 'enough')
     expect(await closeOf(socket)).toMatchObject({ code: 4000, wasClean: true, dropped: 0 })
-    expect(running.server.clients!.size).toBe(0)
+    expect(running.server.clients.size).toBe(0)
     expect(client.readyState).not.toBe(client.OPEN)
   })
 
@@ -36,7 +36,7 @@ describe('closing while messages are held back (F2)', () => {
     socket.close()
     expect(await closeOf(socket)).toMatchObject({ dropped: 2, wasClean: true, cause: undefined })
     expect(messages).toEqual([])
-    expect(running.server.clients!.size).toBe(0)
+    expect(running.server.clients.size).toBe(0)
   })
 
   test('a FIN behind held messages ends a paused socket that does not resume', async () => {
@@ -309,7 +309,7 @@ describe('the end', () => {
       })
       client.close()
       await closed
-      expect(server.clients!.size).toBe(0)
+      expect(server.clients.size).toBe(0)
     },
   )
 

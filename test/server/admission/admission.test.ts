@@ -12,7 +12,7 @@ import { temporaryFolder } from '../../support/temporary-folder.js'
 
 /** Ends all connections of a server, and waits until their sockets are closed. */
 async function endAll(server: WebSocketServer): Promise<void> {
-  const sockets = [...(server.clients ?? [])]
+  const sockets = [...server.clients]
   await Promise.all(
     sockets.map((socket) => {
       const closed = closeOf(socket)
@@ -33,7 +33,7 @@ describe('maxConnections', () => {
     const { server, port, url } = await runningServer({ maxConnections: 2 })
     await Promise.all([connect(url), connect(url)])
     expect(summary(await refused(port))).toEqual(FULL)
-    expect(server.clients?.size).toBe(2)
+    expect(server.clients.size).toBe(2)
     await endAll(server)
     for (let count = 0; count < 2; count++) await connect(url)
     expect(summary(await refused(port))).toEqual(FULL)
@@ -88,7 +88,7 @@ describe('maxConnectionsPerAddress', () => {
     expect(summary(await refused(port, from('2.2.2.2')))).toEqual(TOO_MANY)
     await endAll(server)
     await openAsClient(port, from('1.1.1.1'))
-    expect(server.clients?.size).toBe(1)
+    expect(server.clients.size).toBe(1)
   })
 
   test('counts by the address of the socket if no proxy is trusted', async () => {

@@ -83,7 +83,7 @@ describe('the outcome of authenticate', () => {
     expect(await closeOf(client)).toMatchObject({ code: 4401, reason: 'who?', wasClean: true })
     expect(connections).not.toHaveBeenCalled()
     await server.shutdown()
-    expect(server.clients?.size).toBe(0)
+    expect(server.clients.size).toBe(0)
   })
 
   test.each<[string, unknown, string]>([
@@ -234,7 +234,7 @@ describe('while authenticate runs', () => {
     }
     expect((await answer).status).toBe(403)
     expect(heard).not.toHaveBeenCalled()
-    expect(server.clients?.size).toBe(0)
+    expect(server.clients.size).toBe(0)
     expect(lost).toEqual([])
   })
 
