@@ -1,45 +1,65 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { Counter, Gauge, Histogram } from 'prom-client'
 
+/** @typedef {import('hubwire').WebSocketServer<unknown, boolean>} AnyServer */
+
+/** The servers of this process by the names that the label `server` has. @type {Map<AnyServer, string>} */
+const servers = new Map()
+
 /**
- * Registers the metrics of a server. The server counts them; they are read each time Prometheus asks.
+ * Adds a server to the metrics, under a name of its own. Metrics are registered once in a process: those of a further
+ * server differ by their label. The server counts; its counts are read each time Prometheus asks.
  *
- * @param {import('hubwire').WebSocketServer} server
+ * @param {string} name
+ * @param {AnyServer} server
  */
-export function measure(server) {
-  new Gauge({
-    name: 'websocket_connections',
-    help: 'Open connections',
-    collect() {
-      this.set(server.stats().connections)
-    },
-  })
-  new Gauge({
-    name: 'websocket_buffered_bytes',
-    help: 'Bytes that wait for slow peers',
-    collect() {
-      this.set(server.stats().bufferedAmount)
-    },
-  })
-  new Counter({
-    name: 'websocket_accepted_total',
-    help: 'Accepted connections',
-    collect() {
-      this.reset()
-      this.inc(server.stats().accepted)
-    },
-  })
-  count('messages', 'Whole messages', 'direction', () => server.stats().messages)
-  count('bytes', 'Bytes of frames', 'direction', () => server.stats().bytes)
-  count('refused', 'Refused handshakes', 'reason', () => server.stats().refused)
-  count(
-    'terminated',
-    'Connections that ended without a closing handshake',
-    'cause',
-    () => server.stats().terminated,
-  )
-  measureDurations()
+export function measure(name, server) {
+  servers.set(server, name)
 }
+
+new Gauge({
+  name: 'websocket_connections',
+  help: 'Open connections',
+  labelNames: ['server'],
+  collect() {
+    for (const [server, name] of servers) this.set({ server: name }, server.stats().connections)
+  },
+})
+new Gauge({
+  name: 'websocket_buffered_bytes',
+  help: 'Bytes that wait for slow peers',
+  labelNames: ['server'],
+  collect() {
+    for (const [server, name] of servers) this.set({ server: name }, server.stats().bufferedAmount)
+  },
+})
+new Counter({
+  name: 'websocket_accepted_total',
+  help: 'Accepted connections',
+  labelNames: ['server'],
+  collect() {
+    this.reset()
+    for (const [server, name] of servers) this.inc({ server: name }, server.stats().accepted)
+  },
+})
+new Counter({
+  name: 'websocket_failed_handlers_total',
+  help: 'Listeners, callbacks and routes that failed',
+  labelNames: ['server'],
+  collect() {
+    this.reset()
+    for (const [server, name] of servers) this.inc({ server: name }, server.stats().failedHandlers)
+  },
+})
+count('messages', 'Whole messages', 'direction', (stats) => stats.messages)
+count('bytes', 'Bytes of frames', 'direction', (stats) => stats.bytes)
+count('refused', 'Refused handshakes', 'reason', (stats) => stats.refused)
+count(
+  'terminated',
+  'Connections that ended without a closing handshake',
+  'cause',
+  (stats) => stats.terminated,
+)
 
 /**
  * Registers one counter for several totals, with a label for each of their names.
@@ -47,36 +67,40 @@ export function measure(server) {
  * @param {string} name
  * @param {string} help
  * @param {string} label
- * @param {() => Record<string, number>} totals
+ * @param {(stats: import('hubwire').ServerStats) => Record<string, number>} totals
  */
 function count(name, help, label, totals) {
   new Counter({
     name: `websocket_${name}_total`,
     help,
-    labelNames: [label],
+    labelNames: ['server', label],
     collect() {
       this.reset()
-      for (const [value, total] of Object.entries(totals())) this.inc({ [label]: value }, total)
+      for (const [server, serverName] of servers) {
+        for (const [value, total] of Object.entries(totals(server.stats()))) {
+          this.inc({ server: serverName, [label]: value }, total)
+        }
+      }
     },
   })
 }
 
-/** Registers the durations of all connections of the process, by close code. */
-function measureDurations() {
-  const durations = new Histogram({
-    name: 'websocket_connection_seconds',
-    help: 'Duration of connections',
-    labelNames: ['code'],
-    buckets: [1, 10, 60, 600, 3600, 86_400],
-  })
-  const starts = new WeakMap()
-  subscribe('hubwire:connection', (message) => {
-    const { socket } = /** @type {import('hubwire').Diagnostics['hubwire:connection']} */ (message)
-    starts.set(socket, performance.now())
-  })
-  subscribe('hubwire:close', (message) => {
-    const { socket, code } = /** @type {import('hubwire').Diagnostics['hubwire:close']} */ (message)
-    const start = starts.get(socket) // undefined for a connection that is older than this subscription
-    if (start !== undefined) durations.observe({ code }, (performance.now() - start) / 1000)
-  })
-}
+// How long connections last, by close code. The channels publish for all servers of the process, and name the server.
+const durations = new Histogram({
+  name: 'websocket_connection_seconds',
+  help: 'Duration of connections',
+  labelNames: ['server', 'code'],
+  buckets: [1, 10, 60, 600, 3600, 86_400],
+})
+const starts = new WeakMap()
+subscribe('hubwire:connection', (message) => {
+  const { socket } = /** @type {import('hubwire').Diagnostics['hubwire:connection']} */ (message)
+  starts.set(socket, performance.now())
+})
+subscribe('hubwire:close', (message) => {
+  const { socket, server, code } = /** @type {import('hubwire').Diagnostics['hubwire:close']} */ (message)
+  const start = starts.get(socket) // undefined for a connection that is older than this subscription
+  const name = server && servers.get(server) // undefined for a client's
+  if (start === undefined || name === undefined) return
+  durations.observe({ server: name, code }, (performance.now() - start) / 1000)
+})

@@ -1,4 +1,4 @@
-// An echo at /ws/echo, and the metrics of its server at /metrics for Prometheus. PORT and HOST set the address.
+// An echo at /ws/echo, the time at /ws/time, and the metrics of both servers at /metrics for Prometheus. PORT and HOST set the address.
 import { createServer } from 'node:http'
 import { WebSocketServer } from 'hubwire'
 import { register } from 'prom-client'
@@ -19,7 +19,11 @@ echo.on('connection', (socket) => {
     console.log(`closed by the ${initiator} end: ${code} ${reason} ${cause?.message ?? ''}`)
   })
 })
-measure(echo)
+const time = new WebSocketServer({ server: http, path: '/ws/time' })
+time.on('connection', (socket) => socket.send(new Date().toISOString()))
+
+measure('echo', echo)
+measure('time', time)
 
 http.listen(Number(PORT), HOST, () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (http.address())
@@ -28,7 +32,8 @@ http.listen(Number(PORT), HOST, () => {
 
 async function stop() {
   http.close()
-  await echo.shutdown({ code: 1001, reason: 'The server stops', timeout: 10_000 })
+  const how = { code: 1001, reason: 'The server stops', timeout: 10_000 }
+  await Promise.all([echo.shutdown(how), time.shutdown(how)])
   http.closeAllConnections()
 }
 process.once('SIGTERM', () => void stop())

@@ -160,7 +160,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.settings.traffic.received++
     const message = isBinary && this.binaryType === 'arraybuffer' ? toArrayBuffer(data as Buffer) : data
     if (channels.message.hasSubscribers) {
-      channels.message.publish({ socket: this.emitter, data: message, isBinary })
+      channels.message.publish({ ...this.origin, data: message, isBinary })
     }
     // What a chunk causes is counted for the whole chunk; a message that was held, or inflated elsewhere, comes without.
     const before = this.#isInChunk ? 0 : this.#sender.bufferedBytes
@@ -232,7 +232,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   onBackpressure(bufferedAmount: number): void {
     if (channels.backpressure.hasSubscribers) {
-      channels.backpressure.publish({ socket: this.emitter, bufferedAmount })
+      channels.backpressure.publish({ ...this.origin, bufferedAmount })
     }
   }
 

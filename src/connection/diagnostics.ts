@@ -19,21 +19,27 @@ export type RefusalReason =
 
 /**
  * What the library publishes on the channels of `node:diagnostics_channel`, by their names, for all connections of the
- * process in either role. Without a subscriber it costs nothing.
+ * process in either role. `server` is the one that accepted the connection; a client's messages have none. Without a
+ * subscriber it costs nothing.
  */
-export interface Diagnostics<Socket = unknown> {
+export interface Diagnostics<Socket = unknown, Server = unknown> {
   /** A connection is open; `request` at a server. */
-  'hubwire:connection': { socket: Socket; request?: IncomingMessage }
+  'hubwire:connection': { socket: Socket; server?: Server; request?: IncomingMessage }
   /** A message has come. */
-  'hubwire:message': { socket: Socket; data: string | Buffer | ArrayBuffer; isBinary: boolean }
+  'hubwire:message': {
+    socket: Socket
+    server?: Server
+    data: string | Buffer | ArrayBuffer
+    isBinary: boolean
+  }
   /** A connection has ended. */
-  'hubwire:close': { socket: Socket; code: number; reason: string; details: CloseDetails }
+  'hubwire:close': { socket: Socket; server?: Server; code: number; reason: string; details: CloseDetails }
   /** A peer or a connection failed, or an attempt to connect. */
-  'hubwire:error': { socket: Socket; error: Error }
-  /** A server refused a handshake; the status is 101 where it is a Close frame that refuses. */
-  'hubwire:refused': { request: IncomingMessage; status: number; reason: RefusalReason }
+  'hubwire:error': { socket: Socket; server?: Server; error: Error }
+  /** A handshake was refused, with the status 101 by a Close frame; without `server` where several share a port and none serves the path. */
+  'hubwire:refused': { server?: Server; request: IncomingMessage; status: number; reason: RefusalReason }
   /** A `send` returned `false`: `'drain'` is to come. */
-  'hubwire:backpressure': { socket: Socket; bufferedAmount: number }
+  'hubwire:backpressure': { socket: Socket; server?: Server; bufferedAmount: number }
 }
 
 /** Whoever publishes asks `hasSubscribers` first: without a subscriber, nothing is made. */

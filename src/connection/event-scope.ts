@@ -23,6 +23,11 @@ export abstract class EventScope extends AsyncResource {
     this.emitter = emitter
   }
 
+  /** What the messages of the diagnostics channels begin with. */
+  protected get origin(): { socket: ConnectionEmitter; server: object | undefined } {
+    return { socket: this.emitter, server: this.settings.server }
+  }
+
   abstract get readyState(): 1 | 2 | 3
 
   /** Ends the connection because of a listener that failed. */
@@ -51,7 +56,7 @@ export abstract class EventScope extends AsyncResource {
     if (onHandlerFailed !== undefined) onHandlerFailed(error, this.emitter)
     else if (isErrorListener || !isOpen || this.emitter.listenerCount('error') === 0) warnOfFailure(error)
     if (isOpen) this.closeFailed(error)
-    else if (channels.error.hasSubscribers) channels.error.publish({ socket: this.emitter, error })
+    else if (channels.error.hasSubscribers) channels.error.publish({ ...this.origin, error })
   }
 
   /** Emits an event from within the scope. */
@@ -65,7 +70,7 @@ export abstract class EventScope extends AsyncResource {
 
   /** Emits `'error'` if it has a listener. */
   protected report(error: Error): void {
-    if (channels.error.hasSubscribers) channels.error.publish({ socket: this.emitter, error })
+    if (channels.error.hasSubscribers) channels.error.publish({ ...this.origin, error })
     if (this.emitter.listenerCount('error') > 0) this.emit('error', error)
   }
 
@@ -80,7 +85,7 @@ export abstract class EventScope extends AsyncResource {
     }
     if (channels.close.hasSubscribers) {
       const [code, reason, details] = values
-      channels.close.publish({ socket: this.emitter, code, reason, details })
+      channels.close.publish({ ...this.origin, code, reason, details })
     }
     this.emit('close', ...values)
   }

@@ -77,6 +77,8 @@ export interface ConnectionSettings extends SendingSettings {
   readonly handlerFailure: 'close' | 'throw'
   /** What the error of a refused client says: with the body of the answer, or its status alone and at once, as `ws`. */
   readonly refusals: 'with-body' | 'status-only'
+  /** The server that accepts the connections, for the messages of `node:diagnostics_channel`. */
+  readonly server?: object | undefined
   /** Is told of a failing listener, with the socket that it was called for. */
   readonly onHandlerFailed?: ((error: Error, socket: unknown) => void) | undefined
 }

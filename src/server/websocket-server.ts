@@ -95,6 +95,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
     this.options = given
     this.#settings = {
       ...connectionSettings(given, 'client'),
+      server: this,
       onHandlerFailed: (error, socket) => {
         this.#onHandlerFailed(error, socket as WebSocket<User>)
       },
@@ -233,11 +234,11 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
       onAccepted: (socket, request) => {
         this.#connections.add(socket)
         this.#statistics.accepted()
-        if (channels.connection.hasSubscribers) channels.connection.publish({ socket, request })
+        if (channels.connection.hasSubscribers) channels.connection.publish({ socket, server: this, request })
       },
       onRefused: (refusal: Refusal, request) => {
         this.#statistics.refused(refusal.reason)
-        publishRefused(request, refusal)
+        publishRefused(request, refusal, this)
       },
       onFailure: (failure) => {
         this.#report(toError(failure))

@@ -6,6 +6,8 @@ import { Connection } from '../connection/connection.js'
 import type { BinaryType, CloseDetails } from '../connection/connection-events.js'
 import { channels, type Diagnostics as ConnectionDiagnostics } from '../connection/diagnostics.js'
 import { warnOfFailure } from '../connection/failures.js'
+import { channels } from '../connection/diagnostics.js'
+import { toError, warnOfFailure } from '../connection/failures.js'
 import { Hold } from '../connection/inbound.js'
 import type { Established } from '../connection/settings.js'
 import { toError } from '../options/thrown.js'
@@ -24,9 +26,6 @@ import { type MessageData, MessageIterators } from './message-iterator.js'
 import { controlPayload, messageOptions, type SendOptions } from './send-options.js'
 import { SocketEventTarget } from './socket-event-target.js'
 import { describeInterface, notOpenError } from './web-interface.js'
-
-/** What the library publishes on the channels of `node:diagnostics_channel`, by their names. */
-export type Diagnostics = ConnectionDiagnostics<WebSocket>
 
 /** What a server knows of a connection beyond the handshake. @internal */
 export interface Admission<User> {

@@ -13,6 +13,14 @@ beforeEach(async () => {
   example = await Example.forTest('prometheus')
 })
 
+/** The samples of the server `echo`, by name and the other labels. */
+async function scrapeEcho(): Promise<Record<string, number>> {
+  const own = Object.entries(await scrape()).filter(([sample]) => sample.includes('server="echo"'))
+  return Object.fromEntries(
+    own.map(([sample, value]) => [sample.replace(/server="echo",?/, '').replace('{}', ''), value]),
+  )
+}
+
 /** The samples as Prometheus gets them, by name and labels. */
 async function scrape(): Promise<Record<string, number>> {
   const response = await fetch(example.http('/metrics'))
@@ -27,7 +35,8 @@ async function scrape(): Promise<Record<string, number>> {
 /** The samples of one metric by the value of its label. */
 async function scrapeByLabel(name: string): Promise<Record<string, number>> {
   const samples = Object.entries(await scrape()).map(
-    ([sample, value]) => [new RegExp(`^${name}\\{\\w+="(.*)"\\}$`).exec(sample)?.[1], value] as const,
+    ([sample, value]) =>
+      [new RegExp(`^${name}\\{server="echo",\\w+="(.*)"\\}$`).exec(sample)?.[1], value] as const,
   )
   return Object.fromEntries(samples.filter(([label]) => label !== undefined)) as Record<string, number>
 }
@@ -67,11 +76,12 @@ async function close({ peer, socket }: Connected, code: number): Promise<void> {
 }
 
 test('before anything has happened there is nothing', async () => {
-  const samples = await scrape()
+  const samples = await scrapeEcho()
   expect(samples).toEqual({
     websocket_connections: 0,
     websocket_buffered_bytes: 0,
     websocket_accepted_total: 0,
+    websocket_failed_handlers_total: 0,
     'websocket_messages_total{direction="received"}': 0,
     'websocket_messages_total{direction="sent"}': 0,
     'websocket_bytes_total{direction="received"}': 0,
@@ -90,7 +100,7 @@ describe('after known traffic', () => {
 
     const sum = (count: 'bytesWritten' | 'bytesRead'): number =>
       clients.reduce((bytes, { socket, handshake }) => bytes + socket[count] - handshake[count], 0)
-    const samples = await scrape()
+    const samples = await scrapeEcho()
     expect(samples).toMatchObject({
       websocket_connections: 2,
       websocket_buffered_bytes: 0,
@@ -101,7 +111,7 @@ describe('after known traffic', () => {
       'websocket_bytes_total{direction="sent"}': sum('bytesRead'),
     })
     // Asking counts nothing again.
-    expect(await scrape()).toEqual(samples)
+    expect(await scrapeEcho()).toEqual(samples)
     second.peer.destroy()
     third.peer.destroy()
   })
@@ -111,9 +121,10 @@ describe('after known traffic', () => {
       expect((await refused(example.port, { Origin }, 'GET /ws/echo HTTP/1.1')).status).toBe(403)
     }
     await refused(example.port, { 'Sec-WebSocket-Key': undefined }, 'GET /ws/echo HTTP/1.1')
+    // What no server serves belongs to neither.
     await refused(example.port, {}, 'GET /ws/nothing HTTP/1.1')
-    expect(await scrapeByLabel('websocket_refused_total')).toEqual({ origin: 2, handshake: 1, path: 1 })
-    expect((await scrape()).websocket_accepted_total).toBe(0)
+    expect(await scrapeByLabel('websocket_refused_total')).toEqual({ origin: 2, handshake: 1 })
+    expect((await scrapeEcho()).websocket_accepted_total).toBe(0)
   })
 
   test('connections that broke are counted by cause', async () => {
@@ -143,10 +154,21 @@ describe('after known traffic', () => {
       '4000': 1,
       '4001': 1,
     })
-    const samples = await scrape()
+    const samples = await scrapeEcho()
     expect(samples['websocket_connection_seconds_bucket{le="+Inf",code="4000"}']).toBe(1)
     expect(samples['websocket_connection_seconds_sum{code="4000"}']).toBeGreaterThan(0)
   })
+})
+
+test('a second server of the process has metrics under its own name (N11)', async () => {
+  const clients = [await example.connect('/ws/time'), await example.connect('/ws/time')]
+  for (const { received } of clients) expect(await received.next()).toMatch(/Z$/)
+  const samples = await scrape()
+  expect(samples['websocket_connections{server="time"}']).toBe(2)
+  expect(samples['websocket_connections{server="echo"}']).toBe(0)
+  expect(samples['websocket_messages_total{server="time",direction="sent"}']).toBe(2)
+  expect(samples['websocket_messages_total{server="echo",direction="sent"}']).toBe(0)
+  for (const { socket } of clients) socket.terminate()
 })
 
 test('what else there is over HTTP is a 404, and so is a path that nobody serves', async () => {

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { connect, type Diagnostics, ProtocolError, WebSocket } from 'hubwire'
+import { connect, type Diagnostics, ProtocolError, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { channels } from '#src/connection/diagnostics.js'
 import { closeOf } from '../support/close-of.js'
@@ -47,8 +47,9 @@ describe('the channels of node:diagnostics_channel', () => {
 
   test('connection: both ends, the server with the request', async () => {
     const connections = published('hubwire:connection')
-    const { client, socket, request } = await openPair()
-    expect(of(connections, socket)).toEqual([{ socket, request }])
+    const { running, client, socket, request } = await openPair()
+    const { server } = running
+    expect(of(connections, socket)).toEqual([{ socket, request, server }])
     expect(of(connections, client)).toEqual([{ socket: client }])
   })
 
@@ -61,7 +62,7 @@ describe('the channels of node:diagnostics_channel', () => {
     client.send(Buffer.from([1, 2]))
     await once(socket, 'message')
     while (heard.length < 2) await once(socket, 'message')
-    expect(of(messages, socket)).toEqual([
+    expect(of(messages, socket)).toMatchObject([
       { socket, data: 'text', isBinary: false },
       { socket, data: Buffer.from([1, 2]), isBinary: true },
     ])
@@ -80,7 +81,7 @@ describe('the channels of node:diagnostics_channel', () => {
     await Promise.all([theirs, ours])
     const details = { wasClean: true, initiator: 'remote', cause: undefined, dropped: 0 }
     const close = { code: 4000, reason: 'enough' }
-    expect(of(closes, socket)).toEqual([{ ...close, socket, details }])
+    expect(of(closes, socket)).toMatchObject([{ ...close, socket, details }])
     expect(of(closes, client)).toEqual([
       { ...close, socket: client, details: { ...details, initiator: 'local' } },
     ])
@@ -93,7 +94,7 @@ describe('the channels of node:diagnostics_channel', () => {
     const { socket } = await next()
     peer.write(peer.encode({ opcode: 3, payload: Buffer.alloc(0), fin: true, rsv: 0 }))
     await closeOf(socket)
-    expect(of(errors, socket)).toEqual([{ socket, error: expect.any(ProtocolError) as Error }])
+    expect(of(errors, socket)).toMatchObject([{ socket, error: expect.any(ProtocolError) as Error }])
     const { http, port: other } = await startHttp()
     http.on('request', (_request, response) => response.writeHead(404).end())
     const client = new WebSocket(`ws://127.0.0.1:${other}`)
@@ -124,7 +125,7 @@ describe('the channels of node:diagnostics_channel', () => {
     const { socket } = await next()
     while (socket.send(Buffer.alloc(1_000_000)));
     const waiting = socket.bufferedAmount
-    expect(of(pressures, socket)).toEqual([{ socket, bufferedAmount: waiting }])
+    expect(of(pressures, socket)).toMatchObject([{ socket, bufferedAmount: waiting }])
     expect(socket.send('more')).toBe(false)
     expect(of(pressures, socket)).toHaveLength(1)
     const drained = once(socket, 'drain')
@@ -143,5 +144,40 @@ describe('the channels of node:diagnostics_channel', () => {
     client.send(Buffer.from('bytes'))
     expect(await heard.next()).toEqual(new Uint8Array(Buffer.from('bytes')).buffer)
     await expect(connect('ws://127.0.0.1:1')).rejects.toThrow()
+  })
+
+  test('each names the server of its connection, and a client has none (N11)', async () => {
+    const names = ['connection', 'message', 'error', 'close', 'backpressure'] as const
+    const messages = names.map((name) => published(`hubwire:${name}`))
+    const pairs = [await openPair(), await openPair()] as const
+    for (const { running, client, socket } of pairs) {
+      running.server.on('error', () => undefined)
+      client.on('message', () => undefined)
+      while (socket.send(Buffer.alloc(1_000_000)));
+      socket.on('message', () => {
+        throw new Error('a bug')
+      })
+      const closed = closeOf(socket)
+      client.send('hello')
+      await closed
+    }
+    for (const [index, name] of names.entries()) {
+      for (const { running, client, socket } of pairs) {
+        const ofSocket = of(messages[index]!, socket)
+        expect(ofSocket.length, name).toBeGreaterThan(0)
+        for (const message of ofSocket) expect(message.server, name).toBe(running.server)
+        for (const message of of(messages[index]!, client)) expect(message.server, name).toBeUndefined()
+      }
+    }
+  })
+
+  test('refused names the server that refused, and none where nobody serves the path (N11)', async () => {
+    const refusals = published('hubwire:refused')
+    const { http, port } = await startHttp()
+    const [one, other] = ['/one', '/other'].map((path) => new WebSocketServer({ server: http, path }))
+    const own = { 'X-Port': String(port), Origin: 'http://elsewhere.example' }
+    for (const path of ['/one', '/other', '/nowhere']) await refused(port, own, `GET ${path} HTTP/1.1`)
+    const ours = refusals.filter(({ request }) => request.headers['x-port'] === String(port))
+    expect(ours.map(({ server }) => server)).toEqual([one, other, undefined])
   })
 })

@@ -117,6 +117,6 @@ export function phraseOf(status: number): string {
 }
 
 /** Publishes the refusal of a handshake. */
-export function publishRefused(request: IncomingMessage, { status, reason }: Refusal): void {
-  if (channels.refused.hasSubscribers) channels.refused.publish({ request, status, reason })
+export function publishRefused(request: IncomingMessage, { status, reason }: Refusal, server?: object): void {
+  if (channels.refused.hasSubscribers) channels.refused.publish({ request, server, status, reason })
 }
