@@ -4,7 +4,7 @@ import { ProtocolError } from './errors.js'
 import { detach } from './fragments.js'
 import { MAX_CONTROL_PAYLOAD, readLength64, readMaskingKey } from './frames.js'
 import { Intake } from './intake.js'
-import { mask, SEEN_UP_TO } from './masking.js'
+import { mask, NOT_ASCII, SEEN_UP_TO } from './masking.js'
 import type { MessageInflater } from './message-inflater.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
 import { UnfinishedMessage } from './unfinished-message.js'
@@ -57,8 +57,6 @@ export const DEFAULT_MAX_FRAGMENTS = 131_072
 export const FRAME_COST = 4096
 /** What it pays for each compressed message, beside a unit for each byte that it inflates to. */
 export const INFLATE_COST = 16_384
-
-const NOT_ASCII = 0x80808080
 
 /** What the owner has told a decoder to hold. */
 const HOLD_NOTHING = 0
@@ -283,11 +281,10 @@ export class Decoder {
     const start = this.#intake.offset
     const end = Math.min(start + message.remaining, this.#intake.chunk.length)
     if (end > start) {
-      const seen = this.#unmask(start, end, message.key)
       this.allowance -= end - start
       this.#intake.offset = end
-      const isValid = message.add(this.#intake.chunk, start, end, (seen & NOT_ASCII) === 0)
-      if (!isValid) return this.#fail(utf8Error())
+      const isMasked = this.#options.from === 'client'
+      if (!message.add(this.#intake.chunk, start, end, isMasked)) return this.#fail(utf8Error())
     }
     if (message.remaining > 0) return false
     if (message.endFrame()) this.#messageEnd(message)

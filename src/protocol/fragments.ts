@@ -40,6 +40,12 @@ function isWorthHolding(bytes: Buffer, length: number): boolean {
   return length >= VIEW_FROM && length * 2 >= bytes.buffer.byteLength
 }
 
+/** Where bytes are to be written. */
+export interface Room {
+  readonly memory: Buffer
+  readonly offset: number
+}
+
 /**
  * The payload of an unfinished message. Small pieces are copied into segments that grow with the message: the
  * memory held is at most about twice the payload, whatever the sizes of frames and chunks.
@@ -69,6 +75,24 @@ export class Fragments {
     }
   }
 
+  /**
+   * Finds room for the next `length` bytes in one piece, for the caller to write them there; `undefined` when they should
+   * be added. Received where they stay, they pass through the processor once. The room for all that is due is taken once
+   * at least as much has arrived, so that a peer cannot reserve memory by announcing a length.
+   *
+   * @param due - bytes of the message that follow them and complete it
+   */
+  reserve(length: number, due: number): Room | undefined {
+    if (this.#segment === undefined || this.#segment.length - this.#used < length) {
+      if (length + due > this.length) return undefined
+      this.#merge(length + due)
+    }
+    const room = { memory: this.#segment!, offset: this.#used }
+    this.#used += length
+    this.length += length
+    return room
+  }
+
   /** The whole payload, in one Buffer. */
   take(): Buffer {
     const pieces = this.takePieces()
@@ -79,6 +103,17 @@ export class Fragments {
   takePieces(): Buffer[] {
     this.#seal()
     return this.#pieces
+  }
+
+  /** Moves all pieces to the beginning of a segment with room for so many bytes behind them. */
+  #merge(due: number): void {
+    const pieces = this.takePieces()
+    const segment = Buffer.allocUnsafeSlow(this.length + due)
+    let used = 0
+    for (const piece of pieces) used += piece.copy(segment, used)
+    pieces.length = 0
+    this.#segment = segment
+    this.#used = used
   }
 
   #room(due: number): Buffer {

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
 import { Fragments } from './fragments.js'
-import { rotateKey } from './masking.js'
+import { mask, NOT_ASCII, rotateKey, unmaskInto } from './masking.js'
 import { Utf8Validator } from './utf8.js'
 
 /** A data message that has not arrived whole, and its frame that is being read. */
@@ -60,12 +60,27 @@ export class UnfinishedMessage {
     return this.isLastFrame
   }
 
-  /** Takes unmasked bytes of the current frame; `false` if its text cannot become valid UTF-8 any more. */
-  add(bytes: Buffer, start: number, end: number, isKnownAscii: boolean): boolean {
-    this.remaining -= end - start
-    this.key = rotateKey(this.key, end - start)
-    this.#fragments.add(bytes, start, end, this.remaining)
-    return this.#validate(bytes, start, end, isKnownAscii)
+  /**
+   * Takes bytes of the current frame, which belong to the message from here on; `false` if its text cannot become valid
+   * UTF-8 any more.
+   *
+   * @param isMasked - whether they are unmasked on the way
+   */
+  add(bytes: Buffer, start: number, end: number, isMasked: boolean): boolean {
+    const length = end - start
+    const { key } = this
+    this.remaining -= length
+    this.key = rotateKey(key, length)
+    const room = this.isLastFrame ? this.#fragments.reserve(length, this.remaining) : undefined
+    if (room === undefined) {
+      const seen = isMasked ? mask(bytes, start, end, key) : NOT_ASCII
+      this.#fragments.add(bytes, start, end, this.remaining)
+      return this.#validate(bytes, start, end, seen)
+    }
+    const { memory, offset } = room
+    if (isMasked) unmaskInto(memory, offset, bytes, start, end, key)
+    else bytes.copy(memory, offset, start, end)
+    return this.#validate(memory, offset, offset + length, NOT_ASCII)
   }
 
   /** The whole payload. */
@@ -73,8 +88,10 @@ export class UnfinishedMessage {
     return this.#fragments.take()
   }
 
-  #validate(bytes: Buffer, start: number, end: number, isKnownAscii: boolean): boolean {
+  /** @param seen - what `mask` has seen of them */
+  #validate(bytes: Buffer, start: number, end: number, seen: number): boolean {
     if (!this.#isValidated) return true
+    const isKnownAscii = (seen & NOT_ASCII) === 0
     if (this.isWholeText && (isKnownAscii || isAscii(bytes.subarray(start, end)))) return true
     this.#isAscii = false
     this.#utf8 ??= new Utf8Validator()

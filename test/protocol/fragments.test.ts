@@ -122,6 +122,35 @@ describe('holds at most about twice the payload', () => {
   })
 })
 
+describe('room for all that is due', () => {
+  const READ = 64 * KIBIBYTE
+
+  test('is not taken before half of the message has arrived', () => {
+    const fragments = new Fragments()
+    fragments.add(Buffer.alloc(READ), 0, READ)
+    expect(fragments.reserve(READ, 1)).toBeUndefined()
+    expect(fragments.length).toBe(READ)
+  })
+
+  test('is memory of the exact length, into which all pieces have moved', () => {
+    const fragments = new Fragments()
+    const first = noise(READ, 1)
+    const rest = noise(READ, 2)
+    fragments.add(first, 0, READ)
+    const begun = fragments.reserve(READ / 2, READ / 2)
+    expect(begun).toMatchObject({ offset: READ })
+    rest.copy(begun!.memory, begun!.offset, 0, READ / 2)
+    const ended = fragments.reserve(READ / 2, 0)
+    expect(ended).toEqual({ memory: begun!.memory, offset: READ + READ / 2 })
+    rest.copy(ended!.memory, ended!.offset, READ / 2)
+    expect(fragments.length).toBe(2 * READ)
+    const whole = fragments.take()
+    expect(whole.buffer).toBe(begun!.memory.buffer)
+    expect(whole.buffer.byteLength).toBe(2 * READ)
+    expect(whole.equals(Buffer.concat([first, rest]))).toBe(true)
+  })
+})
+
 describe('Fragments', () => {
   test('join to an empty payload if there are none', () => {
     expect(new Fragments().take()).toEqual(Buffer.alloc(0))

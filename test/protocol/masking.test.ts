@@ -1,7 +1,7 @@
 import { mask } from 'hubwire/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { rotateKey } from '#src/protocol/masking.js'
+import { rotateKey, unmaskInto } from '#src/protocol/masking.js'
 import { isCollected } from '../support/garbage-collection.js'
 import { runs } from '../support/runs.js'
 
@@ -32,7 +32,7 @@ describe('mask', () => {
 
   test.each([
     ['from 0 to 200', 0, 200],
-    ['around 1 KiB, where the loop changes', 1010, 1050],
+    ['around 1 KiB, where the loop changes, for two rounds of that loop', 1010, 1160],
   ])('every length %s at every alignment, and not a byte beside it', (_name, shortest, longest) => {
     const wrong = []
     for (let alignment = 0; alignment < 8; alignment++) {
@@ -108,6 +108,26 @@ describe('mask', () => {
       return new WeakRef(bytes.buffer)
     }
     expect(await isCollected(masked())).toBe(true)
+  })
+})
+
+describe('unmaskInto', () => {
+  test('unmasks any range of any memory to any place of another, and not a byte beside it', () => {
+    const key = fc.tuple(byte(), byte(), byte(), byte())
+    const range = fc.tuple(fc.nat(20), fc.nat(9000), fc.nat(20), fc.nat(20))
+    fc.assert(
+      fc.property(key, range, (key, [before, length, offset, behind]) => {
+        const source = amongOthers(before, length, 3)
+        const target = amongOthers(offset, length, behind)
+        const expected = Buffer.from(target)
+        expected.set(naive(source.subarray(before, before + length), key), offset)
+        const untouched = Buffer.from(source)
+        unmaskInto(target, offset, source, before, before + length, toInteger(key))
+        expect(target.equals(expected)).toBe(true)
+        expect(source.equals(untouched)).toBe(true)
+      }),
+      { numRuns: runs(300) },
+    )
   })
 })
 

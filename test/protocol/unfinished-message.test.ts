@@ -22,13 +22,13 @@ test('counts frames and bytes as they are announced, and takes them as they come
   const bytes = Buffer.from('abcdef')
   message.beginFrame(TEXT, 4, 0)
   expect(message).toMatchObject({ isInFrame: true, isLastFrame: false, frames: 1, length: 4, remaining: 4 })
-  message.add(bytes, 0, 3, true)
+  message.add(bytes, 0, 3, false)
   expect(message).toMatchObject({ isInFrame: true, length: 4, remaining: 1 })
-  message.add(bytes, 3, 4, true)
+  message.add(bytes, 3, 4, false)
   expect(message.endFrame()).toBe(false)
   message.beginFrame(LAST, 2, 0)
   expect(message.isLastFrame).toBe(true)
-  message.add(bytes, 4, 6, true)
+  message.add(bytes, 4, 6, false)
   expect(message.endFrame()).toBe(true)
   expect(message).toMatchObject({ isInFrame: false, frames: 2, length: 6, remaining: 0 })
   expect(message.take().toString()).toBe('abcdef')
@@ -57,7 +57,7 @@ test('takes text for whole between two characters, also across fragments', () =>
 test('refuses ASCII that cuts a character short', () => {
   const message = new UnfinishedMessage(TEXT, true)
   message.add(Buffer.of(0xe2), 0, 1, false)
-  expect(message.add(Buffer.from('a'), 0, 1, true)).toBe(false)
+  expect(message.add(Buffer.from('a'), 0, 1, false)).toBe(false)
 })
 
 test.each([
