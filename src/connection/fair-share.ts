@@ -31,7 +31,8 @@ export function takeShare(): number {
 /** Counts work that was done. */
 export function spend(work: number): void {
   left -= work
-  if (left <= 0) schedule()
+  // Well before it is used up: else a busy process without floods would have to cut chunks of every few turns in two.
+  if (left <= PROCESS_SHARE / 2) schedule()
 }
 
 /** Has `readShare` called in a later turn. */

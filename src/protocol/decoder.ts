@@ -72,6 +72,8 @@ export class Decoder {
   readonly #sink: DecoderSink
   readonly #options: DecoderOptions
   readonly #limit: number
+  /** Whether the frames must be masked: those of a client are (RFC 6455 section 5.1). */
+  readonly #isMasked: boolean
   readonly #inflater: MessageInflater | undefined
 
   readonly #intake = new Intake()
@@ -97,6 +99,7 @@ export class Decoder {
   constructor(sink: DecoderSink, options: DecoderOptions, inflater?: MessageInflater) {
     this.#sink = sink
     this.#options = options
+    this.#isMasked = options.from === 'client'
     const { maxPayload = DEFAULT_MAX_PAYLOAD } = options
     this.#limit = Math.min(maxPayload || constants.MAX_STRING_LENGTH, constants.MAX_STRING_LENGTH)
     this.#inflater = inflater
@@ -219,7 +222,7 @@ export class Decoder {
     const error = checkFirstByte(first, message !== undefined, this.#inflater !== undefined)
     if (error !== undefined) return this.#fail(error)
     const isMasked = second >= 0x80
-    if (isMasked !== (this.#options.from === 'client')) return this.#fail(maskError(isMasked))
+    if (isMasked !== this.#isMasked) return this.#fail(maskError(isMasked))
 
     let length = second & 0x7f
     const isControl = (first & 0x08) !== 0
@@ -257,16 +260,11 @@ export class Decoder {
     }
     this.allowance -= FRAME_COST + length
     this.#intake.offset = end
-    const seen = this.#unmask(start, end, key)
+    const seen = this.#isMasked ? mask(chunk, start, end, key) : NOT_ASCII
     const isBinary = (first & 0x0f) === Opcode.binary
     if ((first & RSV1) !== 0) this.#inflate(chunk.subarray(start, end), isBinary)
     else this.#deliver(chunk, start, end, isBinary, (seen & NOT_ASCII) === 0)
     return true
-  }
-
-  /** Unmasks what a client sent. What a server sent is not looked at, so it is not known to be ASCII. */
-  #unmask(start: number, end: number, key: number): number {
-    return this.#options.from === 'client' ? mask(this.#intake.chunk, start, end, key) : NOT_ASCII
   }
 
   #beginPayload(first: number, length: number, key: number): boolean {
@@ -283,8 +281,7 @@ export class Decoder {
     if (end > start) {
       this.allowance -= end - start
       this.#intake.offset = end
-      const isMasked = this.#options.from === 'client'
-      if (!message.add(this.#intake.chunk, start, end, isMasked)) return this.#fail(utf8Error())
+      if (!message.add(this.#intake.chunk, start, end, this.#isMasked)) return this.#fail(utf8Error())
     }
     if (message.remaining > 0) return false
     if (message.endFrame()) this.#messageEnd(message)
@@ -367,7 +364,7 @@ export class Decoder {
     if (end > this.#intake.chunk.length) return false
     this.allowance -= FRAME_COST + length
     this.#intake.offset = end
-    this.#unmask(start, end, key)
+    if (this.#isMasked) mask(this.#intake.chunk, start, end, key)
     const opcode = first & 0x0f
     if (opcode === Opcode.close) this.#close(start, end)
     else {

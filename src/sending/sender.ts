@@ -110,18 +110,16 @@ export class Sender implements OutboxOwner, WriterOwner {
    */
   sendMessage(data: string | Buffer, options: MessageOptions, callback?: WriteCallback | null): boolean {
     const bound = bindCallback(callback)
-    if (!this.#admit(options.fin, bound)) return false
-    const { fin } = options
-    if (this.#unfinished !== undefined) this.#unfinished.length += Buffer.byteLength(data)
-    if (fin) this.#complete()
-    if (this.#writer === undefined && fin && this.#deflater === undefined) {
-      const first = wholeMessage(options.isBinary)
-      if (typeof data === 'string') this.#outbox!.addText(first, data, bound)
-      else this.#outbox!.addBytes(first, data, data.length, bound)
-    } else {
-      this.#makeWriter().addMessage(data, options, bound)
-    }
-    return this.#closed === undefined && this.#isBelowMark()
+    if (!options.fin || !this.#isPlain()) return this.#sendOther(data, options, bound)
+    const outbox = this.#beginTurn()
+    if (outbox.waitedBefore > this.#settings.maxBufferedAmount) return this.#sendOther(data, options, bound)
+    this.#settings.traffic.sent++
+    const first = wholeMessage(options.isBinary)
+    if (typeof data === 'string') outbox.addText(first, data, bound)
+    else outbox.addBytes(first, data, data.length, bound)
+    if (outbox.length < this.#socket.writableHighWaterMark) return true
+    this.#oweDrain()
+    return false
   }
 
   /** Sends a message or a fragment that is still to be read. @returns what {@link sendMessage} does */
@@ -222,6 +220,31 @@ export class Sender implements OutboxOwner, WriterOwner {
 
   onCallbackFailed(failure: unknown): void {
     this.#owner.onCallbackFailed(failure)
+  }
+
+  /** Whether a whole message is simply a frame, as nearly all are. */
+  #isPlain(): boolean {
+    return (
+      this.#writer === undefined &&
+      this.#deflater === undefined &&
+      this.#closed === undefined &&
+      this.#unfinished === undefined
+    )
+  }
+
+  #sendOther(data: string | Buffer, options: MessageOptions, callback: SendCallback | undefined): boolean {
+    const { fin, isBinary } = options
+    if (!this.#admit(fin, callback)) return false
+    if (this.#unfinished !== undefined) this.#unfinished.length += Buffer.byteLength(data)
+    if (fin) this.#complete()
+    if (this.#writer !== undefined || !fin || this.#deflater !== undefined) {
+      this.#makeWriter().addMessage(data, options, callback)
+    } else if (typeof data === 'string') {
+      this.#outbox!.addText(wholeMessage(isBinary), data, callback)
+    } else {
+      this.#outbox!.addBytes(wholeMessage(isBinary), data, data.length, callback)
+    }
+    return this.#closed === undefined && this.#isBelowMark()
   }
 
   #drainLater(): void {

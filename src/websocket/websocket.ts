@@ -397,14 +397,20 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
 
   /** The connection if it is open. @throws DOMException while there is none yet */
   #open(callback: WriteCallback | null | undefined): Connection | undefined {
+    const connection = this.#connection
+    if (connection?.readyState === WebSocket.OPEN) return connection
+    this.#refuse(callback)
+    return undefined
+  }
+
+  /** @throws Error while there is no connection yet */
+  #refuse(callback: WriteCallback | null | undefined): void {
     const { readyState } = this
-    if (readyState === WebSocket.OPEN) return this.#connection
     const error = notOpenError(readyState)
     if (readyState === WebSocket.CONNECTING) throw this.#errorForm(error, 'InvalidStateError')
     const bound = bindCallback(callback)
     if (bound !== undefined)
       runLater([bound], error, { onCallbackFailed: (failure) => this.#handlerFailed(failure) })
-    return undefined
   }
 
   #checkClose(code?: number, reason?: string | Uint8Array): void {
