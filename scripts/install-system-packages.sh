@@ -4,7 +4,9 @@
 set -euo pipefail
 
 # The names match test/support/requirements.ts. python3-autobahn needs python3-twisted.
-packages=(chromium haproxy iproute2 iptables nginx python3-autobahn python3-twisted python3-websockets redis-server)
+packages=(
+  chromium firefox-esr haproxy iproute2 iptables nginx python3-autobahn python3-twisted python3-websockets redis-server
+)
 
 missing=()
 for package in "${packages[@]}"; do

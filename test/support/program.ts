@@ -66,6 +66,11 @@ export class Program {
     })
   }
 
+  /** Stops it, for example, or lets it go on; see {@link stop} for its end. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
   /** Asks it to end, and waits for that. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     if (!this.#ended) this.#child.kill(signal)

@@ -34,6 +34,7 @@ declare module 'vitest' {
 /** By the name of the Debian package: the program to run, and the Python module that it must be able to import. */
 const requirements = {
   chromium: { program: 'chromium' },
+  'firefox-esr': { program: 'firefox-esr' },
   nginx: { program: 'nginx' },
   haproxy: { program: 'haproxy' },
   'redis-server': { program: 'redis-server' },
