@@ -58,7 +58,8 @@ export class Incoming {
     } else if (channel === channels.nodes || channel === channels.node(id)) {
       const header = readHeader(payload)
       if (header === undefined) this.counts.refused++
-      else if (header.node !== id && !this.#control(header, payload)) this.counts.refused++
+      else if (header.node === id) this.#options.peers.heardSelf()
+      else if (!this.#control(header, payload)) this.counts.refused++
     }
   }
 

@@ -20,7 +20,8 @@ export class Peers {
   readonly #peers = new Map<string, Peer>()
   readonly #interval: number
   readonly #onForgotten: (peer: Peer) => void
-  #sweptAt = performance.now()
+  /** When anything was last heard, this node itself included. */
+  #heardAt = performance.now()
 
   /**
    * @param interval - milliseconds between heartbeats
@@ -47,13 +48,19 @@ export class Peers {
       peer = { id, epoch, heardAt: 0, heartbeats: [] }
       this.#peers.set(id, peer)
     }
-    peer.heardAt = performance.now()
+    peer.heardAt = this.heardSelf()
     return peer
   }
 
-  /** Whether it was heard not long ago. */
+  /** This node has heard itself. While it could not hear anybody, nobody was silent. */
+  heardSelf(): number {
+    this.#heardAt = performance.now()
+    return this.#heardAt
+  }
+
+  /** Whether it was heard not long before the last that was heard. */
   isAlive({ heardAt }: Peer): boolean {
-    return this.#sweptAt - heardAt < SILENT_AFTER * this.#interval
+    return this.#heardAt - heardAt < SILENT_AFTER * this.#interval
   }
 
   forget(id: string): void {
@@ -63,14 +70,10 @@ export class Peers {
     this.#onForgotten(peer)
   }
 
-  /** Forgets those that were silent for long. Called once in an interval. */
-  sweep(now: number): void {
-    // While this process was busy or stopped, it could hear nobody.
-    const deaf = now - this.#sweptAt - this.#interval
-    this.#sweptAt = now
-    for (const peer of this.#peers.values()) {
-      if (deaf > this.#interval) peer.heardAt += deaf
-      if (now - peer.heardAt > FORGOTTEN_AFTER * this.#interval) this.forget(peer.id)
+  /** Forgets those that were silent for long. Called now and then. */
+  sweep(): void {
+    for (const { id, heardAt } of this.#peers.values()) {
+      if (this.#heardAt - heardAt > FORGOTTEN_AFTER * this.#interval) this.forget(id)
     }
   }
 

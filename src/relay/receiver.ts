@@ -14,6 +14,8 @@ export interface ReceiverOptions {
   readonly report: (gap: Gap) => void
   /** Takes note of a gap while what was missed during a disconnection is found out. Returns `false` otherwise. */
   readonly recover: (subscription: Subscription, missed: number | undefined) => boolean
+  /** Heartbeats of a node were lost, and with them what they would have told. */
+  readonly suspect: (peer: Peer) => void
 }
 
 /**
@@ -65,6 +67,7 @@ export class Receiver {
     const last = peer.heartbeats.at(-1)
     // One that comes from a connection which the node has lost since.
     if (last !== undefined && part.number < last.number) return
+    if (last !== undefined && part.previous > last.number) this.#options.suspect(peer)
     const previous = peer.heartbeats.find(({ number }) => number === part.previous)
     const gaps = new Map<GapCause, GapCollector>()
     for (const entry of part.entries) {

@@ -30,6 +30,8 @@ export class Recovery {
   readonly #unanswered = new Map<Peer, Set<number>>()
   #timer: NodeJS.Timeout | undefined
   #isActive = false
+  /** The node that is asked, when it is one only. */
+  #suspect: Peer | undefined
 
   constructor(options: RecoveryOptions) {
     this.#options = options
@@ -43,10 +45,25 @@ export class Recovery {
     for (const peer of this.#options.peers) if (this.#options.peers.isAlive(peer)) this.#peersThen.add(peer)
   }
 
+  /** Heartbeats of a node were lost: it is asked as after a disconnection. */
+  suspect(peer: Peer, groups: Iterable<Subscription>): void {
+    if (!this.#isActive) {
+      // While disconnected, all nodes will be asked.
+      if (this.#lost.size > 0) return
+      this.#lost = new Set(groups)
+      this.#peersThen.add(peer)
+      this.begin(peer)
+    } else if (!this.#unanswered.has(peer)) {
+      this.#unanswered.set(peer, new Set(this.#parts.keys()))
+      this.#ask(peer)
+    }
+  }
+
   /** The connection is back. */
-  begin(): void {
+  begin(suspect?: Peer): void {
     if (this.#lost.size === 0) return
     this.#number++
+    this.#suspect = suspect
     this.#isActive = true
     const groups = [...this.#lost]
     this.#parts = []
@@ -58,7 +75,7 @@ export class Recovery {
     if (this.#options.timeout !== Infinity) {
       this.#timer = setTimeout(() => this.#finish(), this.#options.timeout)
     }
-    this.#ask(undefined)
+    this.#ask(suspect)
     this.#finishIfAnswered()
   }
 
@@ -126,6 +143,8 @@ export class Recovery {
     this.#collector = new GapCollector()
     this.#lost = new Set()
     this.#peersThen.clear()
-    if (!collector.isEmpty) this.#options.report(collector.toGap('connection', undefined))
+    if (collector.isEmpty) return
+    const cause = this.#suspect === undefined ? 'connection' : 'sequence'
+    this.#options.report(collector.toGap(cause, this.#suspect?.id))
   }
 }

@@ -18,7 +18,7 @@ import { Receiver } from './receiver.js'
 import { Recovery } from './recovery.js'
 import { type Relay, type RelayConnection, type RelaySettings, toRelaySettings } from './relay.js'
 import { type Answers, Requests } from './requests.js'
-import { Subscriptions } from './subscriptions.js'
+import { type Subscription, Subscriptions } from './subscriptions.js'
 
 /** Milliseconds for which `close` waits for what is unanswered. */
 const CLOSE_TIMEOUT = 2000
@@ -114,6 +114,7 @@ export class RelayNode {
       subscriptions: this.#subscriptions,
       report,
       recover: (subscription, missed) => this.#recovery.moved(subscription, missed),
+      suspect: (peer) => this.#recovery.suspect(peer, this.#groupsWithMembers()),
     })
     this.#requests = new Requests({
       peers,
@@ -243,11 +244,12 @@ export class RelayNode {
     }, ignoreFailure)
   }
 
+  #groupsWithMembers(): Subscription[] {
+    return [...this.#subscriptions].filter(({ state, hasMembers }) => state === 'subscribed' && hasMembers)
+  }
+
   #stopReceiving(): void {
-    const groups = [...this.#subscriptions].filter(
-      ({ state, hasMembers }) => state === 'subscribed' && hasMembers,
-    )
-    this.#recovery.lost(groups)
+    this.#recovery.lost(this.#groupsWithMembers())
     this.#subscriptions.disconnected()
     this.#isUp = false
   }
@@ -277,7 +279,7 @@ export class RelayNode {
 
   #tick(): void {
     const now = performance.now()
-    this.#peers.sweep(now)
+    this.#peers.sweep()
     this.#publisher.sweep(now)
     this.#subscriptions.sweep(now)
     this.#beat()

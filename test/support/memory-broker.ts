@@ -27,6 +27,23 @@ class Direction {
   isStopped = false
   #jobs: Job[] = []
   #isScheduled = false
+  readonly #unanswered = new Set<(error: Error) => void>()
+
+  /** Does what a command asks, in its turn, unless the connection is lost before. */
+  command<Result>(execute: () => Result): Promise<Result> {
+    if (!this.isOpen) return Promise.reject(new Error('not connected'))
+    return new Promise((resolve, reject) => {
+      this.#unanswered.add(reject)
+      this.add(() => {
+        this.#unanswered.delete(reject)
+        try {
+          resolve(execute())
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
+      })
+    })
+  }
 
   add(job: Job): void {
     this.#jobs.push(job)
@@ -37,6 +54,8 @@ class Direction {
   cut(): void {
     this.isOpen = false
     this.#jobs = []
+    for (const reject of this.#unanswered) reject(new Error('connection lost'))
+    this.#unanswered.clear()
   }
 
   schedule(): void {
@@ -64,7 +83,6 @@ export class MemoryRelay implements Relay {
   readonly #broker: MemoryBroker
   readonly #out = new Direction()
   readonly #in = new Direction()
-  #unanswered = new Set<(error: Error) => void>()
   #events: RelayEvents | undefined
   #isClosed = false
 
@@ -88,10 +106,7 @@ export class MemoryRelay implements Relay {
 
   /** Cuts the connection, or one direction of it. */
   cut(direction: 'both' | 'publishing' | 'receiving' = 'both'): void {
-    if (direction !== 'receiving') {
-      this.#out.cut()
-      this.#failUnanswered()
-    }
+    if (direction !== 'receiving') this.#out.cut()
     if (direction !== 'publishing') this.#in.cut()
     this.#tell()
   }
@@ -115,9 +130,8 @@ export class MemoryRelay implements Relay {
   }
 
   publish(channel: string, payload: Buffer): Promise<number> {
-    if (!this.#out.isOpen) return Promise.reject(new Error('not connected'))
     this.published.push(channel)
-    return this.#command(this.#out, () => {
+    return this.#out.command(() => {
       if (this.losing === 0) return this.#broker.publish(channel, payload)
       this.losing--
       return 1
@@ -125,9 +139,8 @@ export class MemoryRelay implements Relay {
   }
 
   subscribe(channels: readonly string[]): Promise<unknown> {
-    if (!this.#in.isOpen) return Promise.reject(new Error('not connected'))
     this.commands.push([...channels])
-    return this.#command(this.#in, () => {
+    return this.#in.command(() => {
       if (channels.some((channel) => this.refused.has(channel))) throw new Error('refused')
       for (const channel of channels) this.subscribed.add(channel)
       return channels.length
@@ -135,8 +148,7 @@ export class MemoryRelay implements Relay {
   }
 
   unsubscribe(channels: readonly string[]): Promise<unknown> {
-    if (!this.#in.isOpen) return Promise.reject(new Error('not connected'))
-    return this.#command(this.#in, () => {
+    return this.#in.command(() => {
       for (const channel of channels) this.subscribed.delete(channel)
       return channels.length
     })
@@ -147,7 +159,6 @@ export class MemoryRelay implements Relay {
     this.#out.cut()
     this.#in.cut()
     this.subscribed.clear()
-    this.#failUnanswered()
     return Promise.resolve()
   }
 
@@ -156,26 +167,6 @@ export class MemoryRelay implements Relay {
     if (!this.#in.isOpen || !this.subscribed.has(channel)) return false
     this.#in.add(() => this.#events?.message(channel, payload))
     return true
-  }
-
-  #command<Result>(direction: Direction, execute: () => Result): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      this.#unanswered.add(reject)
-      direction.add(() => {
-        this.#unanswered.delete(reject)
-        try {
-          resolve(execute())
-        } catch (error) {
-          reject(error)
-        }
-      })
-    })
-  }
-
-  #failUnanswered(): void {
-    const unanswered = this.#unanswered
-    this.#unanswered = new Set()
-    for (const reject of unanswered) reject(new Error('connection lost'))
   }
 
   #tell(): void {

@@ -1,0 +1,221 @@
+import fc from 'fast-check'
+import { type Gap, Hub } from 'hubwire'
+import { expect, test } from 'vitest'
+import { turn } from '../support/event-loop.js'
+import { FakeMember } from '../support/fake-member.js'
+import { MemoryBroker, type MemoryRelay } from '../support/memory-broker.js'
+import { runs } from '../support/runs.js'
+
+const HUBS = 3
+const GROUPS = 3
+const OPTIONS = { heartbeatInterval: 4, recoveryTimeout: 40, requestTimeout: 40, unsubscribeDelay: 5 }
+
+interface Step {
+  do: string
+  hub: number
+  group: number
+  count: number
+  direction: 'both' | 'publishing' | 'receiving'
+}
+
+/** A member, and what it should get: what was published while the group was ready for it. */
+class Subject {
+  readonly member = new FakeMember()
+  readonly expected: { text: string; at: number }[] = []
+  isReady = false
+  /** The heartbeats that each node had sent when it became ready. */
+  heartbeats: number[] = []
+}
+
+/** One process: a hub, its relay, and a member at most in each group. */
+class Node {
+  readonly hub: Hub
+  readonly relay: MemoryRelay
+  readonly gaps: { gap: Gap; at: number }[] = []
+  readonly subjects = new Map<number, Subject>()
+  readonly gone: Subject[] = []
+  published = 0
+
+  constructor(relay: MemoryRelay, now: () => number) {
+    this.relay = relay
+    this.hub = new Hub({ relay })
+    this.hub.on('gap', (gap) => this.gaps.push({ gap, at: now() }))
+  }
+
+  get heartbeats(): number {
+    return this.relay.published.filter((channel) => channel === 'hubwire:nodes').length
+  }
+}
+
+class Run {
+  readonly broker = new MemoryBroker()
+  readonly nodes: Node[]
+  #now = 0
+  #hasLost = false
+
+  constructor() {
+    this.nodes = Array.from({ length: HUBS }, () => new Node(this.broker.relay(OPTIONS), () => this.#now))
+  }
+
+  async begin(): Promise<void> {
+    await Promise.all(this.nodes.map(({ hub }) => hub.ready))
+  }
+
+  async take(step: Step): Promise<void> {
+    this.#now++
+    const node = this.nodes[step.hub]!
+    switch (step.do) {
+      case 'join':
+        this.#join(node, step.group)
+        break
+      case 'leave':
+        this.#leave(node, step.group)
+        break
+      case 'publish':
+        for (let count = 0; count < step.count; count++) this.#publish(step.hub, step.group)
+        break
+      case 'cut':
+        node.relay.cut(step.direction)
+        break
+      case 'connect':
+        node.relay.connect()
+        break
+      case 'lose':
+        this.#hasLost = true
+        node.relay.losing += step.count
+        break
+      case 'stop':
+        node.relay.stop()
+        break
+      case 'resume':
+        node.relay.resume()
+        break
+      default:
+        for (let count = 0; count < 10 * step.count; count++) await turn()
+    }
+  }
+
+  /** Ends all faults, and waits until each node has told the others all that it can tell. */
+  async settle(): Promise<void> {
+    for (const { relay } of this.nodes) {
+      relay.losing = 0
+      relay.resume()
+      relay.connect()
+    }
+    const until = async (isTrue: () => boolean): Promise<void> => {
+      while (!isTrue()) await turn()
+    }
+    await until(() => this.nodes.every(({ hub }) => hub.stats().relay?.connected === true))
+    const before = this.nodes.map(({ heartbeats }) => heartbeats)
+    await until(() => this.nodes.every(({ heartbeats }, index) => heartbeats > before[index]! + 20))
+  }
+
+  check(mayLose: boolean): void {
+    for (const { subjects, gone, gaps } of this.nodes) {
+      if (!mayLose) expect(gaps).toEqual([])
+      for (const [group, subject] of subjects) {
+        const got = new Set(subject.member.delivered)
+        for (const { text, at } of subject.expected) {
+          if (got.has(text)) continue
+          const isTold = gaps.some(({ gap, at: told }) => told >= at && gap.groups.includes(`group ${group}`))
+          expect(mayLose && isTold, `${text} was lost in silence: ${JSON.stringify(gaps)}`).toBe(true)
+        }
+      }
+      for (const { member } of [...subjects.values(), ...gone]) checkOrder(member.delivered)
+    }
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.nodes.map(({ hub }) => hub.close()))
+  }
+
+  #join(node: Node, group: number): void {
+    if (node.subjects.has(group)) return
+    const subject = new Subject()
+    node.subjects.set(group, subject)
+    const handle = node.hub.group(`group ${group}`).add(subject.member)
+    void handle.ready.then(() => {
+      subject.isReady = true
+      subject.heartbeats = this.nodes.map(({ heartbeats }) => heartbeats)
+    })
+  }
+
+  #leave(node: Node, group: number): void {
+    const subject = node.subjects.get(group)
+    if (subject === undefined) return
+    node.subjects.delete(group)
+    node.gone.push(subject)
+    node.hub.leaveAll(subject.member)
+  }
+
+  #publish(from: number, group: number): void {
+    const node = this.nodes[from]!
+    const text = `${from} ${node.published++}`
+    for (const { subjects } of this.nodes) {
+      const subject = subjects.get(group)
+      if (subject?.isReady !== true) continue
+      // What a broker loses on a connection that stays up is found from the second heartbeat on.
+      if (this.#hasLost && node.heartbeats < subject.heartbeats[from]! + 3) continue
+      subject.expected.push({ text, at: this.#now })
+    }
+    node.hub.broadcast(`group ${group}`, text)
+  }
+}
+
+/** Each message once at most, and in the order of each publisher. */
+function checkOrder(delivered: readonly string[]): void {
+  const last = new Map<string, number>()
+  for (const text of delivered) {
+    const [from, number] = text.split(' ') as [string, string]
+    expect(Number(number), delivered.join(', ')).toBeGreaterThan(last.get(from) ?? -1)
+    last.set(from, Number(number))
+  }
+}
+
+const step = (name: string): fc.Arbitrary<Step> =>
+  fc.record({
+    do: fc.constant(name),
+    hub: fc.nat(HUBS - 1),
+    group: fc.nat(GROUPS - 1),
+    count: fc.integer({ min: 1, max: 4 }),
+    direction: fc.constantFrom('both', 'publishing', 'receiving'),
+  })
+
+const usual = [
+  { weight: 4, arbitrary: step('join') },
+  { weight: 1, arbitrary: step('leave') },
+  { weight: 8, arbitrary: step('publish') },
+  { weight: 6, arbitrary: step('wait') },
+]
+const faults = ['cut', 'lose', 'stop', 'resume'].map((name) => ({ weight: 1, arbitrary: step(name) }))
+
+async function play(steps: readonly Step[], mayLose: boolean): Promise<void> {
+  const run = new Run()
+  try {
+    await run.begin()
+    for (const one of steps) await run.take(one)
+    await run.settle()
+    run.check(mayLose)
+  } finally {
+    await run.end()
+  }
+}
+
+test('every message that a member misses is covered by a gap, and none comes twice or out of order', async () => {
+  const steps = fc.array(fc.oneof(...usual, ...faults, { weight: 3, arbitrary: step('connect') }), {
+    minLength: 10,
+    maxLength: 60,
+  })
+  await fc.assert(
+    fc.asyncProperty(steps, (sequence) => play(sequence, true)),
+    { numRuns: runs(60), interruptAfterTimeLimit: runs(20_000), markInterruptAsFailure: false },
+  )
+})
+
+test('while nothing breaks, every member gets every message, and there is no gap', async () => {
+  const steps = fc.array(fc.oneof(...usual), { minLength: 10, maxLength: 60 })
+  await fc.assert(
+    fc.asyncProperty(steps, (sequence) => play(sequence, false)),
+    { numRuns: runs(40), interruptAfterTimeLimit: runs(20_000), markInterruptAsFailure: false },
+  )
+})

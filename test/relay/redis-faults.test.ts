@@ -1,0 +1,195 @@
+import { once } from 'node:events'
+import { Hub, type RelayOptions } from 'hubwire'
+import { redisRelay } from 'hubwire/redis'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { turn } from '../support/event-loop.js'
+import { FakeMember } from '../support/fake-member.js'
+import { RedisServer } from '../support/redis-server.js'
+import { requires } from '../support/requirements.js'
+
+const clients = {
+  redis: (path: string) => createClient({ socket: { path, tls: false } }),
+  ioredis: (path: string) => new Redis({ path, lazyConnect: true }),
+}
+
+function hubAt(path: string, client: keyof typeof clients, options: RelayOptions = {}): Hub {
+  const relay = redisRelay(clients[client](path), { prefix: 'chat:', heartbeatInterval: 50, ...options })
+  const hub = new Hub({ relay })
+  onTestFinished(() => hub.close())
+  return hub
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await turn()
+}
+
+const isConnected = (hub: Hub): boolean => hub.stats().relay?.connected === true
+
+/** Two hubs, and a member of the second in the group `news`. */
+async function pair(path: string, client: keyof typeof clients): Promise<[Hub, Hub, FakeMember]> {
+  const [one, other] = [hubAt(path, client), hubAt(path, client)]
+  const member = new FakeMember()
+  other.group('news').add(member)
+  await Promise.all([one.ready, other.ready, other.group('news').ready])
+  return [one, other, member]
+}
+
+describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server'), (client) => {
+  test('a broker that is killed and restarted: local delivery goes on, a gap tells, and all comes back', async () => {
+    const server = await RedisServer.start()
+    const [one, other, member] = await pair(server.path, client)
+    const here = new FakeMember()
+    one.group('news').add(here)
+    await one.group('news').ready
+    await one.publish('news', 'before')
+    await until(() => member.delivered.length === 1)
+    await server.kill()
+    await until(() => !isConnected(one) && !isConnected(other))
+    expect(await one.publish('news', 'meanwhile')).toEqual({ delivered: 1, skipped: 0, relayed: false })
+    const gap = once(other, 'gap')
+    await server.restart()
+    expect(await gap).toMatchObject([{ groups: ['news'] }])
+    await until(() => isConnected(one) && isConnected(other))
+    await other.group('news').ready
+    expect(await one.publish('news', 'after')).toMatchObject({ relayed: true })
+    await until(() => member.delivered.length === 2)
+    expect(member.delivered).toEqual(['before', 'after'])
+    expect(here.delivered).toEqual(['before', 'meanwhile', 'after'])
+  })
+
+  test('a subscriber that the broker cut off: what it missed is told by one gap, with its number', async () => {
+    const server = await RedisServer.start()
+    const [one, other, member] = await pair(server.path, client)
+    await one.publish('news', 'first')
+    await until(() => member.delivered.length === 1)
+    const gaps: unknown[] = []
+    other.on('gap', (gap) => gaps.push(gap))
+    const admin = await createClient({ socket: { path: server.path, tls: false } }).connect()
+    onTestFinished(() => admin.destroy())
+    // Nobody comes back until the messages are lost.
+    await admin.sendCommand(['CONFIG', 'SET', 'maxclients', '1'])
+    await admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub'])
+    await until(() => !isConnected(one) && !isConnected(other))
+    await Promise.all(Array.from({ length: 5 }, (_, index) => one.publish('news', `lost ${index}`)))
+    await admin.sendCommand(['CONFIG', 'SET', 'maxclients', '1000'])
+    await until(() => gaps.length > 0)
+    expect(gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed: 5 }])
+    await one.publish('news', 'last')
+    await until(() => member.delivered.length === 2)
+    expect(member.delivered).toEqual(['first', 'last'])
+    expect(gaps).toHaveLength(1)
+  })
+
+  test('a broker that stands still: publishes are bounded and say so, and what was sent arrives', async () => {
+    const server = await RedisServer.start()
+    const [one, other, member] = await pair(server.path, client)
+    const gap = once(other, 'gap')
+    server.pause()
+    const results: boolean[] = []
+    for (let count = 0; count < 1100; count++) {
+      void one.publish('news', String(count)).then(({ relayed }) => results.push(relayed))
+      await turn()
+    }
+    // The rest waits for the broker: as much as may be unanswered.
+    await until(() => results.length === 1100 - 1024)
+    expect(results.every((relayed) => !relayed)).toBe(true)
+    server.resume()
+    await until(() => results.length === 1100)
+    expect(results.filter((relayed) => relayed)).toHaveLength(1024)
+    expect(await gap).toMatchObject([{ cause: 'queue', groups: ['news'], missed: 76 }])
+    expect(member.delivered).toEqual(Array.from({ length: 1024 }, (_, index) => String(index)))
+  })
+
+  test('a broker that is not there: ready waits for it, and close() ends what waits', async () => {
+    const server = await RedisServer.start()
+    await server.kill()
+    const hub = hubAt(server.path, client)
+    let isReady = false
+    void hub.ready.then(() => (isReady = true))
+    expect(await hub.publish('news', 'alone')).toEqual({ delivered: 0, skipped: 0, relayed: false })
+    await server.restart()
+    await until(() => isReady)
+    await hub.close()
+    expect(await hub.publish('news', 'closed')).toMatchObject({ relayed: false })
+    const unreachable = hubAt('/nonexistent/redis.sock', client)
+    const { ready } = unreachable
+    await unreachable.close()
+    await expect(ready).rejects.toThrow('The hub was closed')
+  })
+
+  test('a wrong password: ready rejects with what to do', async () => {
+    const { path } = await RedisServer.start('--requirepass', 'secret')
+    await expect(hubAt(path, client).ready).rejects.toThrow(/Redis refuses the relay.*password/)
+  })
+
+  test('garbage on every channel is counted and refused, and a node never crashes', async () => {
+    const server = await RedisServer.start()
+    const [one, other, member] = await pair(server.path, client)
+    const channels = (await server.command('PUBSUB', 'CHANNELS', 'chat:*')) as string[]
+    expect(channels).toContain('chat:group:news')
+    const magic = Buffer.from('hw')
+    const garbage = [
+      Buffer.alloc(0),
+      Buffer.from('text'),
+      Buffer.concat([magic, Buffer.from([2, 1]), Buffer.alloc(60)]),
+      ...Array.from({ length: 12 }, (_, kind) =>
+        Buffer.concat([magic, Buffer.from([1, kind]), Buffer.alloc(40, 0xff)]),
+      ),
+      ...Array.from({ length: 12 }, (_, kind) =>
+        Buffer.concat([magic, Buffer.from([1, kind]), Buffer.alloc(12, 7)]),
+      ),
+    ]
+    for (const channel of channels)
+      for (const bytes of garbage) await server.command('PUBLISH', channel, bytes)
+    await one.publish('news', 'still there')
+    await until(() => member.delivered.includes('still there'))
+    expect(member.delivered).toEqual(['still there'])
+    expect(other.stats().relay!.refused).toBeGreaterThan(garbage.length)
+    expect(await one.group('news').count()).toMatchObject({ total: 1 })
+  })
+
+  test('text that another program publishes reaches a group, when it is asked for', async () => {
+    const server = await RedisServer.start()
+    const hub = hubAt(server.path, client, { plain: true, maxPayload: 100 })
+    const member = new FakeMember()
+    hub.group('news').add(member)
+    await Promise.all([hub.ready, hub.group('news').ready])
+    for (const payload of [Buffer.from([0xff]), Buffer.alloc(101, 'a'), Buffer.from('héllo')]) {
+      await server.command('PUBLISH', 'chat:plain:news', payload)
+    }
+    await until(() => member.delivered.length > 0)
+    expect(member.delivered).toEqual(['héllo'])
+    expect(hub.stats().relay).toMatchObject({ received: 1, refused: 2 })
+    await expect(hub.publish('news', 'a'.repeat(101))).rejects.toThrow(/maxPayload/)
+  })
+
+  test('names of groups from the wire are taken as they are', async () => {
+    const server = await RedisServer.start()
+    const [one, other] = [hubAt(server.path, client), hubAt(server.path, client)]
+    const names = ['', '__proto__', '*', '[a-z]?', '{a}', 'a%25', 'a%', '\ud800', '\udfff', 'ü🙂', 'a\r\nb']
+    const members = names.map((name) => {
+      const member = new FakeMember()
+      other.group(name).add(member)
+      return member
+    })
+    await Promise.all([one.ready, other.ready, ...names.map((name) => other.group(name).ready)])
+    await Promise.all(names.map((name, index) => one.publish(name, String(index))))
+    await until(() => members.every(({ delivered }) => delivered.length > 0))
+    expect(members.map(({ delivered }) => delivered)).toEqual(names.map((_, index) => [String(index)]))
+    expect(() => one.group('a'.repeat(1025))).toThrow(RangeError)
+  })
+})
+
+const noClients: unknown[] = [
+  null,
+  {},
+  'redis://localhost',
+  { duplicate: String },
+  { duplicate: String, sendCommand: String, slots: [] },
+]
+
+test.each(noClients)('redisRelay() refuses %o', (client) => {
+  expect(() => redisRelay(client as never)).toThrow(TypeError)
+})
