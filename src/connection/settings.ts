@@ -21,6 +21,7 @@ import {
   type Rate,
   withoutNulls,
 } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 import type { MaskingKeys } from '../sending/masking-keys.js'
 import type { SendingSettings } from '../sending/sender.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
@@ -51,8 +52,8 @@ export interface ConnectionOptions {
   messageRate?: Rate
   /** How often it may send a Ping or a Pong; 100 a second, 1,000 at once, by default. `false` is no limit. */
   controlFrameRate?: false | Rate
-  /** Pings an idle peer and terminates a silent one; on by default, `false` turns it off. */
-  heartbeat?: false | HeartbeatOptions
+  /** Pings an idle peer and terminates a silent one; on by default, `false` turns it off. A number is its `interval`. */
+  heartbeat?: false | number | HeartbeatOptions
   /** Answers Pings; `true` by default. */
   autoPong?: boolean
   /** Accepts text without validating its UTF-8; `false` by default. */
@@ -151,12 +152,21 @@ export function connectionSettings(
     messageRate,
     controlFrameRate: controlFrameRate === false ? undefined : controlFrameRate,
     traffic: new Traffic(),
-    heartbeat: heartbeat === false ? undefined : new Heartbeat(heartbeat),
+    heartbeat: heartbeat === false ? undefined : new Heartbeat(heartbeatOptions(heartbeat)),
     maskingKeys,
     handlerFailure: 'close',
     refusals: 'with-body',
     onHandlerFailed,
   }
+}
+
+/** @throws TypeError naming the option, its value and what it may be */
+function heartbeatOptions(heartbeat: number | HeartbeatOptions): HeartbeatOptions {
+  if (typeof heartbeat === 'number') return { interval: heartbeat }
+  if (typeof heartbeat === 'object' && !Array.isArray(heartbeat)) return heartbeat
+  throw new TypeError(
+    `heartbeat must be false, milliseconds such as 25000, or { interval, timeout }; it is ${describe(heartbeat)}`,
+  )
 }
 
 /** The options of permessage-deflate if it is on. @throws RangeError when one is out of its range */

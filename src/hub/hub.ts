@@ -5,6 +5,7 @@ import { toError } from '../options/thrown.js'
 import type { Gap } from '../relay/gap.js'
 import { checkRelay, type Relay } from '../relay/relay.js'
 import type { RelayStats } from '../relay/relay-node.js'
+import { checkNames } from '../options/spelling.js'
 import type { Payload } from '../sending/payload.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { type BroadcastCounts, type BroadcastOptions, type BroadcastResult } from './broadcast.js'
@@ -59,6 +60,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
    */
   constructor(options?: HubOptions | null) {
     super()
+    checkNames(options ?? {}, ['maxBufferedAmount', 'slowPolicy', 'relay'])
     const { maxBufferedAmount, slowPolicy, relay } = withoutNulls(options ?? {}) as {
       maxBufferedAmount?: number
       slowPolicy?: SlowPolicy

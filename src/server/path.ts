@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
+import { describe } from '../options/describe.js'
 
 /** The named parts of a path, as `socket.params` has them. */
 export type Params = Readonly<Record<string, string>>
 
 /**
- * The requests that a server handles: the pathname of the request's URL; a regular expression for it, whose named
+ * The requests that a server handles: the pathname of the request's URL, in which a segment `:name` matches any segment
+ * and becomes `socket.params.name`; a regular expression for it, whose named
  * groups become `socket.params`; or a function that returns `true` or the params for a match, and `false`, `null` or
  * `undefined` for no match. The function is synchronous: what takes time belongs in `authenticate`.
  */
@@ -16,10 +18,13 @@ export const NO_PARAMS: Params = Object.freeze({})
 /** Matches requests with a path, and calls a path function once per request however often the result is needed. */
 export class PathMatcher {
   readonly #path: Path | undefined
+  /** Of a path with parameters: matched in one normal form, as a route is. */
+  readonly #pattern: RegExp | undefined
   readonly #results = new WeakMap<IncomingMessage, { url: string | undefined; params: Params | undefined }>()
 
   constructor(path: Path | undefined) {
     this.#path = path
+    if (typeof path === 'string' && path.includes('/:')) this.#pattern = compilePattern('path', path)
   }
 
   /**
@@ -28,6 +33,7 @@ export class PathMatcher {
    * @throws what a path function throws, and TypeError if it returns anything but an answer
    */
   match(request: IncomingMessage): Params | undefined {
+    if (this.#pattern !== undefined) return matchPattern(this.#pattern, normalPath(pathnameOf(request)))
     if (typeof this.#path !== 'function') return matchPath(this.#path, request)
     const { url } = request
     let result = this.#results.get(request)
@@ -47,6 +53,30 @@ export function matchPath(path: Path | undefined, request: IncomingMessage): Par
   if (typeof path === 'string') return isSamePath(path, pathname) ? NO_PARAMS : undefined
   if (path instanceof RegExp) return matchPattern(path, pathname)
   return readAnswer('path', path(pathname, request))
+}
+
+/**
+ * Compiles a pattern such as `/chat/:room`: a segment `:name` matches any segment.
+ *
+ * @param what - begins the message of an error
+ * @throws TypeError if it does not begin with a slash, or a parameter has no valid name
+ */
+export function compilePattern(what: string, pattern: string): RegExp {
+  if (!pattern.startsWith('/')) {
+    throw new TypeError(
+      `${what} must begin with a slash: ${describe(pattern)}. Write ${describe(`/${pattern}`)}`,
+    )
+  }
+  const segments = pattern.split('/').map((segment) => {
+    if (!segment.startsWith(':')) return normalPath(segment).replaceAll(/[^\w-]/g, '\\$&')
+    if (!/^:[A-Za-z_]\w*$/.test(segment)) {
+      throw new TypeError(
+        `A parameter of a route must be a colon and a name; ${segment} in ${JSON.stringify(pattern)} is not`,
+      )
+    }
+    return `(?<${segment.slice(1)}>[^/]+)`
+  })
+  return new RegExp(`^${segments.join('/')}$`)
 }
 
 /** The decoded named groups of a match, or `undefined`. */

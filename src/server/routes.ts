@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { withoutNulls } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 import type { WebSocket } from '../websocket/websocket.js'
 import type { SocketUser } from './admission/authentication.js'
-import { matchPattern, normalPath } from './path.js'
+import { compilePattern, matchPattern, normalPath } from './path.js'
 import type { WebSocketServerOptions } from './server-options.js'
 import { WebSocketServer } from './websocket-server.js'
 
@@ -26,7 +27,15 @@ export function routes<User = undefined>(
   table: Readonly<Record<string, RouteHandler<User>>>,
   options: Omit<WebSocketServerOptions<User>, 'path'>,
 ): WebSocketServer<User> {
-  const entries = Object.entries(table).map(([pattern, handler]) => ({ pattern: compile(pattern), handler }))
+  const entries = Object.entries(table).map(([pattern, handler]) => {
+    if (typeof handler !== 'function') {
+      throw new TypeError(
+        `The handler of the route ${describe(pattern)} must be a function; it is ${describe(handler)}: ` +
+          `write { ${describe(pattern)}: (socket, request) => { … } }`,
+      )
+    }
+    return { pattern: compilePattern('A route', pattern), handler }
+  })
   const found = new WeakMap<IncomingMessage, RouteHandler<User>>()
   const server = new WebSocketServer<User>({
     ...withoutNulls(options as WebSocketServerOptions<User>),
@@ -44,20 +53,4 @@ export function routes<User = undefined>(
   // The server looks at what a listener returns: a promise of the handler is a promise of the listener.
   server.on('connection', (socket, request) => found.get(request)?.(socket, request))
   return server
-}
-
-function compile(pattern: string): RegExp {
-  if (!pattern.startsWith('/')) {
-    throw new TypeError(`A route must begin with a slash: ${JSON.stringify(pattern)}`)
-  }
-  const segments = pattern.split('/').map((segment) => {
-    if (!segment.startsWith(':')) return normalPath(segment).replaceAll(/[^\w-]/g, '\\$&')
-    if (!/^:[A-Za-z_]\w*$/.test(segment)) {
-      throw new TypeError(
-        `A parameter of a route must be a colon and a name; ${segment} in ${JSON.stringify(pattern)} is not`,
-      )
-    }
-    return `(?<${segment.slice(1)}>[^/]+)`
-  })
-  return new RegExp(`^${segments.join('/')}$`)
 }

@@ -2,11 +2,15 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from '../connection/settings.js'
+import { SERVER_OPTIONS } from '../connection/option-names.js'
+import { checkInteger } from '../options/checks.js'
+import { describe } from '../options/describe.js'
+import { checkNames } from '../options/spelling.js'
 import { WebSocket } from '../websocket/websocket.js'
 import type { AdmissionOptions } from './admission/admission.js'
 import type { Authenticate, SocketUser } from './admission/authentication.js'
 import type { ListenOptions } from './listening.js'
-import type { Path } from './path.js'
+import { compilePattern, type Path } from './path.js'
 import type { HandleProtocols } from './subprotocol-choice.js'
 
 interface ServerOptions<User, Tracking> extends ConnectionOptions, ListenOptions, AdmissionOptions<User> {
@@ -45,15 +49,60 @@ export interface WebSocketServerEvents<User> {
   wsClientError: [error: Error, socket: Duplex, request: IncomingMessage]
 }
 
-/** @throws TypeError if the options do not say where the server listens, say it twice, or name a class of other sockets */
+/** @throws TypeError naming the option, its value and what to write */
 export function checkServerOptions<User>(options: WebSocketServerOptions<User, boolean>): void {
-  const { port, unixPath, server, noServer, WebSocket: SocketClass } = options
-  const places = [port !== undefined, unixPath !== undefined, server !== undefined, noServer === true]
-  if (places.filter(Boolean).length !== 1) {
-    throw new TypeError('Exactly one of the options port, unixPath, server and noServer must be given')
+  checkNames(options, SERVER_OPTIONS)
+  const { port, unixPath, server, path } = options
+  checkPlace(options)
+  // As Node.js does, it takes the text of an environment variable.
+  const given: unknown = port
+  if (given !== undefined) checkInteger('port', given === '' ? NaN : Number(given), 0, 65_535)
+  if (unixPath !== undefined && (typeof unixPath !== 'string' || unixPath === '')) {
+    throw new TypeError(`unixPath must be a path such as '/run/app/ws.sock'; it is ${describe(unixPath)}`)
   }
+  if (server !== undefined) checkHttpServer(server)
+  if (path !== undefined && typeof path !== 'function' && !(path instanceof RegExp)) {
+    if (typeof path !== 'string') {
+      throw new TypeError(
+        `path must be a path such as '/chat/:room', a regular expression or a function; it is ${describe(path)}`,
+      )
+    }
+    compilePattern('path', path)
+  }
+  for (const name of ['authenticate', 'verifyClient', 'handleProtocols'] as const) {
+    if (options[name] === undefined || typeof options[name] === 'function') continue
+    throw new TypeError(`${name} must be a function; it is ${describe(options[name])}`)
+  }
+}
+
+/** @throws TypeError if the options do not say where the server listens, or say it twice */
+export function checkPlace<User>(options: WebSocketServerOptions<User, boolean>): void {
+  const { port, unixPath, server, noServer } = options
+  const places = { port, unixPath, server, noServer: noServer === true ? true : undefined }
+  const given = Object.entries(places).filter(([, value]) => value !== undefined)
+  if (given.length === 1) return
+  const found = given.map(([name, value]) => `${name}: ${describe(value)}`).join(', ')
+  throw new TypeError(
+    'Exactly one of the options port, unixPath, server and noServer must be given; ' +
+      `${found === '' ? 'none is' : `given are ${found}`}: write { port: 8000 }, or { server: http } to share one`,
+  )
+}
+
+/** @throws TypeError if the class of the sockets is none of ours */
+export function checkSocketClass(SocketClass: unknown): void {
   if (SocketClass === undefined || SocketClass === WebSocket) return
   if (typeof SocketClass !== 'function' || !(SocketClass.prototype instanceof WebSocket)) {
     throw new TypeError("The option WebSocket must be hubwire's WebSocket or a class that extends it")
   }
+}
+
+/** An application of a framework has some of a server's methods, but is none. */
+function checkHttpServer(server: unknown): void {
+  const { on, emit, address } = Object(server) as Readonly<Record<string, unknown>>
+  if (typeof server === 'object' && [on, emit, address].every((method) => typeof method === 'function'))
+    return
+  throw new TypeError(
+    `server must be an http.Server or https.Server; it is ${describe(server)}: ` +
+      'write { server: createServer(app) } and call listen() on that server',
+  )
 }

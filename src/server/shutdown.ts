@@ -1,4 +1,5 @@
 import { checkMilliseconds, withoutNulls } from '../options/checks.js'
+import { checkNames } from '../options/spelling.js'
 import { CloseCode, encodeClose } from '../protocol/close-codes.js'
 import { connectionOf, type WebSocket } from '../websocket/websocket.js'
 import type { Clients } from './clients.js'
@@ -47,6 +48,7 @@ export function shutdownOptions(options: ShutdownOptions): Required<ShutdownOpti
     timeout = DEFAULT_TIMEOUT,
     spread = 0,
   } = withoutNulls(options)
+  checkNames(options, ['code', 'reason', 'timeout', 'spread'])
   encodeClose(code, reason)
   checkMilliseconds('timeout', timeout)
   checkMilliseconds('spread', spread)

@@ -19,7 +19,9 @@ import { callHandler } from './connection-handler.js'
 import { createOwnServer, startOwnServer } from './listening.js'
 import { NO_PARAMS, type Params, PathMatcher, readAnswer } from './path.js'
 import {
+  checkPlace,
   checkServerOptions,
+  checkSocketClass,
   type WebSocketServerEvents,
   type WebSocketServerOptions,
 } from './server-options.js'
@@ -90,8 +92,11 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
   )
   constructor(options: WebSocketServerOptions<User, Tracking>, callback?: () => void, strictness: Strictness = STRICT) {
     super({ captureRejections: true })
-    const given = withoutNulls(options)
-    checkServerOptions(given)
+    // Without any options the check says what to write.
+    const given = withoutNulls(options ?? ({} as WebSocketServerOptions<User>))
+    if (strictness.options === 'checked') checkServerOptions(given)
+    else checkPlace(given)
+    checkSocketClass(given.WebSocket)
     this.options = given
     this.#settings = {
       ...connectionSettings(given, 'client'),

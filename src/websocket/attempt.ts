@@ -4,8 +4,11 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { parseAddress } from '../client/address.js'
 import { OpeningHandshake, type OpeningListener } from '../client/opening-handshake.js'
 import type { OpeningOptions } from '../client/opening-options.js'
+import { CLIENT_OPTIONS } from '../connection/option-names.js'
 import { withoutNulls } from '../options/checks.js'
 import { toError } from '../options/thrown.js'
+import { checkNames } from '../options/spelling.js'
+import { STRICT, type Strictness } from '../options/strictness.js'
 import type { ClosedListener } from '../connection/event-scope.js'
 import { channels } from '../connection/diagnostics.js'
 import { warnOfFailure } from '../connection/failures.js'
@@ -52,11 +55,13 @@ export class Attempt extends AsyncResource implements OpeningListener {
     protocols: ReadonlySet<string>,
     given: WebSocketOptions,
     onEstablished: (established: Established) => void,
+    strictness: Strictness = STRICT,
   ) {
     super('HubwireHandshake')
     this.#emitter = emitter
     this.#onEstablished = onEstablished
     const options = withoutNulls(given)
+    if (strictness.options === 'checked') checkNames(options, CLIENT_OPTIONS)
     const deflate = deflateOptions(options.perMessageDeflate)
     const keys = options.generateMask === undefined ? randomMaskingKey : maskingKeysFrom(options.generateMask)
     const settings = connectionSettings(options, 'server', keys)

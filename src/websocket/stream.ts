@@ -1,4 +1,5 @@
 import { Duplex, type DuplexOptions } from 'node:stream'
+import { describe } from '../options/describe.js'
 import { CloseCode } from '../protocol/close-codes.js'
 import type { WebSocket } from './websocket.js'
 
@@ -11,7 +12,12 @@ import type { WebSocket } from './websocket.js'
  * @param socket - open, or about to be
  * @param options - of the `Duplex`; with `readableObjectMode` chunks keep to messages, text as strings
  */
-export function createWebSocketStream(socket: WebSocket, options: DuplexOptions = {}): Duplex {
+export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions | null): Duplex {
+  if (typeof socket?.onceClosed !== 'function') {
+    throw new TypeError(
+      `createWebSocketStream() needs a WebSocket; it is given ${describe(socket)}: write createWebSocketStream(socket)`,
+    )
+  }
   const duplex = new Duplex({
     // A connection that is closed takes no more either.
     allowHalfOpen: false,

@@ -30,6 +30,7 @@ describe('the settings of a connection', () => {
       traffic: { received: 0, sent: 0 },
       maskingKeys: undefined,
       handlerFailure: 'close',
+      refusals: 'with-body',
       onHandlerFailed: undefined,
     })
   })
@@ -77,6 +78,7 @@ describe('the settings of a connection', () => {
       heartbeat: undefined,
       maskingKeys: randomMaskingKey,
       handlerFailure: 'close',
+      refusals: 'with-body',
       onHandlerFailed: undefined,
     })
   })

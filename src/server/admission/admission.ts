@@ -4,7 +4,7 @@ import { checkMilliseconds, checkNumber } from '../../options/checks.js'
 import { STRICT, type Strictness } from '../../options/strictness.js'
 import { AnswerWarnings } from './answers.js'
 import { type Authenticate, type GONE, readUser, runCheck } from './authentication.js'
-import { isAllowedOrigin, type Origins } from './origins.js'
+import { isAllowedOrigin, type Origins, readOrigins } from './origins.js'
 import { Refusal, refusalFor } from './refusal.js'
 import { type Client, normalAddress, TrustedProxies, type TrustProxy } from './trusted-proxies.js'
 import { verify, type VerifyClient } from './verify-client.js'
@@ -69,7 +69,7 @@ export class Admission<User> {
       checkNumber('maxConnectionsPerAddress', options.maxConnectionsPerAddress, 1)
     }
     this.#options = options
-    this.#origins = origins
+    this.#origins = strictness.options === 'checked' ? readOrigins(origins) : origins
     this.#proxies = new TrustedProxies(options.trustProxy, isUnixSocket)
     this.#timeout = handshakeTimeout
     this.#strictness = strictness

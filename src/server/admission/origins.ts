@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { describe } from '../../options/describe.js'
 
 /**
  * The origins that may connect. Browsers send the origin with every handshake and let any page connect anywhere, with
@@ -8,8 +9,40 @@ import type { IncomingMessage } from 'node:http'
 export type Origins =
   | 'same-origin'
   | '*'
+  | (string & {})
+  | RegExp
   | readonly (string | RegExp)[]
   | ((origin: string, request: IncomingMessage) => boolean | Promise<boolean>)
+
+/**
+ * Checks the option `origins`. One origin may stand alone.
+ *
+ * @throws TypeError naming the option, its value and what to write
+ */
+export function readOrigins(origins: Origins): Exclude<Origins, RegExp> {
+  if (origins === 'same-origin' || origins === '*' || typeof origins === 'function') return origins
+  const list: readonly unknown[] = Array.isArray(origins) ? origins : [origins]
+  for (const entry of list) {
+    if (entry instanceof RegExp) continue
+    const right = typeof entry === 'string' ? originOf(entry) : undefined
+    if (right === entry) continue
+    const remedy = right ?? 'https://app.example'
+    throw new TypeError(
+      `origins must be origins such as 'https://app.example', regular expressions, a function, 'same-origin' or '*'; ` +
+        `it has ${describe(entry)}: write '${remedy}'`,
+    )
+  }
+  return list as (string | RegExp)[]
+}
+
+/** The origin of a URL, as a browser sends it. */
+function originOf(text: string): string | undefined {
+  if (text === 'null') return text
+  if (!/^[a-z][a-z\d+.-]*:\/\/./i.test(text) || !URL.canParse(text)) return undefined
+  const { origin, protocol, host } = new URL(text)
+  // Of other schemes, such as that of a browser's extension, URL knows no origin.
+  return origin === 'null' ? `${protocol}//${host}` : origin
+}
 
 /**
  * Whether a request's origin may connect.
@@ -25,8 +58,9 @@ export function isAllowedOrigin(
   if (origin === undefined || origins === '*') return true
   if (origins === 'same-origin') return isSameHost(origin, host)
   if (typeof origins === 'function') return origins(origin, request)
+  const list = (Array.isArray(origins) ? origins : [origins]) as readonly (string | RegExp)[]
   // `search` and not `test`, which with the flag g or y starts where the last match ended.
-  return origins.some((allowed) =>
+  return list.some((allowed) =>
     typeof allowed === 'string' ? allowed === origin : origin.search(allowed) !== -1,
   )
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { describe } from '../../options/describe.js'
 import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
 
 /**
@@ -29,6 +30,12 @@ export class TrustedProxies {
    * @throws TypeError if an address is not valid
    */
   constructor(trust: TrustProxy = 0, isUnixSocket: () => boolean = () => false) {
+    if (typeof trust === 'number' ? !(Number.isInteger(trust) && trust >= 0) : !Array.isArray(trust)) {
+      throw new TypeError(
+        `trustProxy must be the number of proxies in front of the server, or a list of their addresses; it is ` +
+          `${describe(trust)}: write 1 for a single proxy, or ['10.0.0.0/8']`,
+      )
+    }
     this.#hops = typeof trust === 'number' ? trust : Infinity
     if (typeof trust !== 'number') this.#addresses = toBlockList(trust)
     this.#isUnixSocket = isUnixSocket

@@ -1,0 +1,51 @@
+/** The options of a connection in either role. */
+const CONNECTION_OPTIONS: readonly string[] = [
+  'perMessageDeflate',
+  'maxPayload',
+  'maxFragments',
+  'closeTimeout',
+  'maxBufferedAmount',
+  'slowPolicy',
+  'messageRate',
+  'controlFrameRate',
+  'heartbeat',
+  'autoPong',
+  'skipUTF8Validation',
+  'textType',
+]
+
+/** The options of a server. */
+export const SERVER_OPTIONS: readonly string[] = [
+  ...CONNECTION_OPTIONS,
+  'port',
+  'host',
+  'backlog',
+  'unixPath',
+  'unixMode',
+  'takeover',
+  'server',
+  'noServer',
+  'path',
+  'handleProtocols',
+  'clientTracking',
+  'WebSocket',
+  'origins',
+  'trustProxy',
+  'verifyClient',
+  'authenticate',
+  'handshakeTimeout',
+  'maxConnections',
+  'maxConnectionsPerAddress',
+]
+
+/** The options of a client. */
+export const CLIENT_OPTIONS: readonly string[] = [
+  ...CONNECTION_OPTIONS,
+  'headers',
+  'origin',
+  'handshakeTimeout',
+  'followRedirects',
+  'maxRedirects',
+  'signal',
+  'generateMask',
+]

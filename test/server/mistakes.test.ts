@@ -1,0 +1,106 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import {
+  connect,
+  createWebSocketStream,
+  Hub,
+  routes,
+  WebSocket,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from 'hubwire'
+import { LENIENT } from '#src/options/strictness.js'
+import { describe, expect, test } from 'vitest'
+import { openAsClient } from '../support/raw-handshake.js'
+import { refused } from '../support/refused.js'
+import { endWithTest, runningServer } from '../support/running-server.js'
+
+const construct = (options: unknown): WebSocketServer =>
+  new WebSocketServer(options as WebSocketServerOptions)
+
+describe('a mistake in the options throws at once, and says what to write (N7)', () => {
+  test.each<[string, object, RegExp]>([
+    ['origins without a scheme', { origins: 'x.example' }, /origins .* has "x\.example": write 'https:/],
+    ['origins with a slash', { origins: ['https://x.example/'] }, /write 'https:\/\/x\.example'$/],
+    ['origins with a path', { origins: 'https://x.example/chat' }, /write 'https:\/\/x\.example'$/],
+    ['origins with a default port', { origins: ['https://x.example:443'] }, /write 'https:\/\/x\.example'$/],
+    ['origins in capitals', { origins: ['https://X.example'] }, /write 'https:\/\/x\.example'$/],
+    ['origins that are true', { origins: true }, /origins .* has true/],
+    ['a path without a slash', { path: 'chat' }, /path must begin with a slash: "chat"\. Write "\/chat"/],
+    ['a parameter without a name', { path: '/chat/:' }, /parameter .* must be a colon and a name/],
+    ['a path that is a number', { path: 5 }, /path must be .*; it is 5/],
+    ['a heartbeat that is true', { heartbeat: true }, /heartbeat must be false, milliseconds .*; it is true/],
+    ['a heartbeat as text', { heartbeat: '5s' }, /heartbeat must be .*; it is "5s"/],
+    ['a heartbeat of 0', { heartbeat: 0 }, /heartbeat\.interval .* it is 0 \(heartbeat: false/],
+    ['trustProxy that is true', { trustProxy: true }, /trustProxy must be .*; it is true: write 1/],
+    ['trustProxy as text', { trustProxy: 'loopback' }, /trustProxy must be .*; it is "loopback"/],
+    ['authenticate that is no function', { authenticate: {} }, /authenticate must be a function; it is/],
+    ['a misspelt name', { maxPayLoad: 5 }, /no option maxPayLoad \(given 5\): write maxPayload$/],
+    ['a name with a letter too many', { heartbeats: 5 }, /write heartbeat$/],
+    ['a name with a letter too few', { orgins: '*' }, /write origins$/],
+    ['a name with another letter', { trustPraxy: 1 }, /write trustProxy$/],
+    ['a name with swapped letters', { autehnticate: () => 1 }, /write authenticate$/],
+  ])('%s', (_name, options, message) => {
+    expect(() => construct({ noServer: true, ...options })).toThrow(message)
+  })
+
+  test.each<[string, unknown, RegExp]>([
+    ['no options', undefined, /none is: write \{ port: 8000 \}/],
+    ['an application', { server: () => {} }, /server must be an http\.Server.*createServer\(app\)/],
+    ['a server and a port', { server: {}, port: 1 }, /given are port: 1, server: an object/],
+    ['a port that is none', { port: 'http' }, /port must be an integer from 0 to 65535/],
+    ['an empty unixPath', { unixPath: '' }, /unixPath must be a path such as/],
+  ])('%s', (_name, options, message) => {
+    expect(() => construct(options)).toThrow(message)
+  })
+
+  test('a route without a handler', () => {
+    const table = { '/chat': undefined } as unknown as Record<string, () => void>
+    expect(() => routes(table, { noServer: true })).toThrow(
+      /route "\/chat" must be a function; it is undefined/,
+    )
+  })
+
+  test('the options of a client, a hub, a shutdown and a stream', async () => {
+    const url = 'ws://127.0.0.1:1'
+    await expect(connect(url, { maxPayLoad: 1 } as object)).rejects.toThrow(/write maxPayload$/)
+    expect(() => new WebSocket(url, { followRedirect: true } as object)).toThrow(/write followRedirects$/)
+    expect(() => new Hub({ slowpolicy: 'skip' } as object)).toThrow(/write slowPolicy$/)
+    const server = construct({ noServer: true })
+    await expect(server.shutdown({ timeOut: 5 } as object)).rejects.toThrow(/write timeout$/)
+    server.close()
+    expect(() => createWebSocketStream(undefined as never)).toThrow(
+      /needs a WebSocket; it is given undefined/,
+    )
+  })
+})
+
+describe('what is no mistake works (N7)', () => {
+  test('one origin as a string, or a regular expression', async () => {
+    for (const origins of ['https://x.example', /^https:\/\/x\./]) {
+      const { port } = await runningServer({ origins })
+      await openAsClient(port, { Origin: 'https://x.example' })
+      expect(await refused(port, { Origin: 'https://y.example' })).toMatchObject({ status: 403 })
+    }
+  })
+
+  test('a path with parameters', async () => {
+    const running = await runningServer({ path: '/chat/:room' })
+    await connect(`${running.url}/chat/caf%C3%A9`)
+    expect((await running.next()).socket.params).toEqual({ room: 'café' })
+    expect(await refused(running.port, {}, 'GET /chat/a/b HTTP/1.1')).toMatchObject({ status: 404 })
+  })
+
+  test('options of Node.js, options of nobody, and null', () => {
+    construct({ noServer: true, prot: undefined, requestTimeout: 5, color: 'red' }).close()
+    construct({ noServer: true, heartbeat: 5000, origins: null, path: null }).close()
+  })
+
+  test('anything with the rules of ws', async () => {
+    const options = { port: 0, host: '127.0.0.1', maxPayLoad: 1, path: 'chat' } as { port: 0 }
+    const server = new WebSocketServer(options, undefined, LENIENT)
+    endWithTest(server)
+    await once(server, 'listening')
+    expect((server.address() as AddressInfo).port).toBeGreaterThan(0)
+  })
+})
