@@ -5,12 +5,14 @@ import { parseArgs } from 'node:util'
 export const USAGE = `npm run bench -- [options]
 
   --quick              a selection of the rows, in about two minutes
-  --only SECTION,...   only these of micro, echo, fan-out, compressed, handshakes, idle
+  --only SECTION,...   only these of micro, echo, fan-out, compressed, handshakes, idle, tls,
+                       tails, delays
   --row TEXT           only the rows with this text in their title
   --peers NAME,...     only these of hubwire, baseline, ws, ws+bufferutil, websocket, bun, floor
   --rounds N           processes started for each peer and row (3; quick: 1)
   --seconds N          measured in each of them (1.5; quick: 0.4)
   --cores SERVER,CLIENT  the cores that the two processes are pinned to
+  --nodes              the main rows and the functions on Node.js 20, 22, 24 and 26 (linux-x64), a column for each
   --node PATH          the Node.js executable that runs the servers (the one that runs the bench)
   --baseline DIR       a directory with another build of hubwire, measured as the peer \`baseline\`
 
@@ -24,6 +26,9 @@ export const SECTIONS = /** @type {const} */ ([
   'compressed',
   'handshakes',
   'idle',
+  'tls',
+  'tails',
+  'delays',
 ])
 
 /**
@@ -37,6 +42,7 @@ export const SECTIONS = /** @type {const} */ ([
  * @property {number} warmUp
  * @property {string | undefined} cores
  * @property {string} node
+ * @property {boolean} nodes
  * @property {string | undefined} baseline
  * @property {string | undefined} wsload
  */
@@ -57,6 +63,7 @@ export function parseOptions(options) {
       seconds: { type: 'string' },
       cores: { type: 'string' },
       node: { type: 'string', default: process.execPath },
+      nodes: { type: 'boolean', default: false },
       baseline: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -73,6 +80,7 @@ export function parseOptions(options) {
     warmUp: quick ? 0.3 : 0.6,
     cores: values.cores,
     node: values.node,
+    nodes: values.nodes,
     baseline: buildIn(values.baseline),
     wsload: process.env.WSLOAD,
   }

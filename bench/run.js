@@ -9,8 +9,10 @@ if (options === null) {
 } else {
   if (options.row === '' && (options.only.length === 0 || options.only.includes('micro'))) {
     // Imported only if needed, because it loads hubwire; the servers under load run in processes of their own.
-    const { benchMicro } = await import('./micro/bench.js')
-    await benchMicro(options, describeEnvironment(process.execPath))
+    const { benchMicro, benchMicroOnNodes } = await import('./micro/bench.js')
+    const environment = describeEnvironment(process.execPath)
+    if (options.nodes) benchMicroOnNodes(options, environment)
+    else await benchMicro(options, environment)
   }
   const environment = describeEnvironment(options.node)
   console.log(`${environmentLine(environment)}\n`)

@@ -1,12 +1,11 @@
-/** @typedef {import('./measure.js').MessageLoad} MessageLoad */
-/** @typedef {import('./measure.js').ConnectionLoad} ConnectionLoad */
-/** @typedef {'echo' | 'fan-out' | 'compressed' | 'handshakes' | 'idle'} Section */
+/** @typedef {import('./measure.js').Load} Load */
+/** @typedef {'echo' | 'fan-out' | 'compressed' | 'handshakes' | 'idle' | 'tls' | 'tails' | 'delays'} Section */
 
 /**
  * @typedef {object} Row
  * @property {Section} section
  * @property {string} title
- * @property {MessageLoad | ConnectionLoad} load
+ * @property {Load} load
  */
 
 /**
@@ -29,7 +28,38 @@ const MOST_IN_FLIGHT = 8 * MIB
  * @returns {Row[]}
  */
 export function gridOf(effort) {
-  return [...echoRows(effort), ...fanOutRows(effort), ...compressedRows(effort), ...connectionRows(effort)]
+  return [
+    ...echoRows(effort),
+    ...fanOutRows(effort),
+    ...compressedRows(effort),
+    ...connectionRows(effort),
+    ...tlsRows(effort),
+    ...tailRows(effort),
+    ...delayRows(effort),
+  ]
+}
+
+/** How the titles of the rows begin that are compared on every version of Node.js. */
+const ON_ALL_NODES = [
+  'echo, 64 B text, 1 in flight',
+  'echo, 64 B text, 16 in flight',
+  'echo, 64 B text, 64 in flight',
+  'echo, 1 KiB binary, 1 in flight',
+  'echo, 1 KiB text, 16 in flight',
+  'echo, 16 KiB binary, 1 in flight',
+  'echo, 16 KiB text, 1 in flight',
+  'echo, 1 MiB binary, 1 in flight',
+  'echo, 1 MiB text, 1 in flight',
+  'fan-out to 100 ',
+  'fan-out to 1000 ',
+  'compressed ',
+  'opening handshakes',
+  '10000 idle connections',
+]
+
+/** @param {Row} row */
+export function isInNodesTable({ title }) {
+  return ON_ALL_NODES.some((beginning) => title.startsWith(beginning))
 }
 
 /**
@@ -125,6 +155,11 @@ function connectionRows(effort) {
       title: 'opening handshakes',
       load: { kind: 'handshakes', connections: handshakes },
     },
+    {
+      section: 'handshakes',
+      title: 'opening handshakes with an asynchronous check of the user',
+      load: { kind: 'handshakes', connections: handshakes, authenticated: true },
+    },
     { section: 'idle', title: `${idle} idle connections`, load: { kind: 'idle', connections: idle } },
     ...(effort.quick
       ? []
@@ -168,4 +203,74 @@ function timesOf({ warmUp, seconds }) {
 function sizeOf(bytes) {
   if (bytes >= MIB) return `${bytes / MIB} MiB`
   return bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`
+}
+
+/**
+ * Over `wss:`. The client's half of TLS takes as long as the server's, and the ratios count the server's only.
+ *
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+function tlsRows(effort) {
+  const idle = effort.quick ? 500 : 2000
+  return [
+    {
+      section: 'tls',
+      title: 'wss echo, 64 B text, 16 in flight, 50 connections',
+      load: { ...messageLoad('echo', 64, effort), connections: 50, inFlight: 16, secure: true },
+    },
+    {
+      section: 'tls',
+      title: 'wss fan-out to 100 members, 64 B text, 1 a tick',
+      load: { ...messageLoad('fan-out', 64, effort), connections: 100, inFlight: 1, secure: true },
+    },
+    {
+      section: 'idle',
+      title: `${idle} idle wss connections`,
+      load: { kind: 'idle', connections: idle, secure: true },
+    },
+  ]
+}
+
+/**
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+function tailRows(effort) {
+  return [64, 16 * KIB].map((payload) => ({
+    section: /** @type {const} */ ('tails'),
+    title: `round trips at half the saturating load, ${sizeOf(payload)} text, 50 connections`,
+    load: { kind: /** @type {const} */ ('paced'), connections: 50, payload, ...timesOf(effort) },
+  }))
+}
+
+/**
+ * The longest delay of the event loop. The flooding peers write without waiting for answers.
+ *
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+function delayRows({ quick, seconds }) {
+  /** @param {number} payload @param {boolean} compressed */
+  const batch = (payload, compressed) => ({ payload, inFlight: 16, binary: false, compressed })
+  const flood = { kind: /** @type {const} */ ('flood'), connections: 10, seconds }
+  /** @type {{ title: string, load: Load }[]} */
+  const rows = [
+    {
+      title: '1,000 members leave, join and broadcast once a second each',
+      load: {
+        kind: 'churn',
+        connections: quick ? 100 : 1000,
+        batch: { ...batch(64, false), inFlight: 1 },
+        seconds,
+      },
+    },
+    { title: '10 peers flood with text of 1 B', load: { ...flood, batch: batch(1, false) } },
+    { title: '10 peers flood with compressed JSON of 1 KiB', load: { ...flood, batch: batch(KIB, true) } },
+    {
+      title: 'one member is sent 100 MiB',
+      load: { kind: 'stream', connections: 1, batch: { ...batch(1, false), inFlight: 1 }, seconds },
+    },
+  ]
+  return rows.map((row) => ({ section: 'delays', ...row, title: `event-loop delay, ${row.title}` }))
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { parseJson } from '../json.js'
+import { certificateDirectory } from './certificate.js'
 import { Child } from './child.js'
 import { commandOf } from './peers.js'
 import { pinned } from './pinning.js'
@@ -12,6 +13,10 @@ import { pinned } from './pinning.js'
 /** @typedef {import('./client/batch.js').BatchShape} BatchShape */
 /** @typedef {Omit<MessageTask, 'port' | 'pid'>} MessageLoad */
 /** @typedef {Omit<ConnectionTask, 'port' | 'pid'>} ConnectionLoad */
+/** @typedef {import('./client/task.js').PacedTask} PacedTask */
+/** @typedef {Omit<PacedTask, 'port' | 'pid' | 'perSecond'>} PacedLoad a load of which the rate is still to be found */
+/** @typedef {Omit<import('./client/task.js').DelayTask, 'port' | 'pid'>} DelayLoad */
+/** @typedef {MessageLoad | ConnectionLoad | PacedLoad | DelayLoad} Load */
 
 /**
  * @typedef {object} Place where the processes run
@@ -78,11 +83,59 @@ export async function measureMemory(peer, load, place) {
 }
 
 /**
+ * The round trips of single messages that are sent at half the rate at which they saturate this peer.
+ *
+ * @param {Peer} peer
+ * @param {PacedLoad} load
+ * @param {Place} place
+ * @returns {Promise<Sample>}
+ */
+export async function measurePaced(peer, load, place) {
+  const { warmUp, seconds, connections, payload } = load
+  const echo = { kind: /** @type {const} */ ('echo'), connections, payload, inFlight: 1, warmUp, seconds }
+  const saturated = await measure(peer, { ...echo, binary: false, compressed: false }, place)
+  return withServer(peer, load, place, async (server, port) => {
+    const perSecond = saturated.perSecond / 2
+    const client = startClient({ ...load, port, pid: server.pid, perSecond }, place.cores)
+    try {
+      return /** @type {Sample} */ (parseJson(await client.line()))
+    } finally {
+      await client.end()
+    }
+  })
+}
+
+/**
+ * The longest delay of the server's event loop while a load runs.
+ *
+ * @param {Peer} peer
+ * @param {DelayLoad} load
+ * @param {Place} place
+ * @returns {Promise<{ longest: number | null }>} milliseconds
+ */
+export async function measureDelay(peer, load, place) {
+  return withServer(peer, load, place, async (server, port) => {
+    const client = startClient({ ...load, port, pid: server.pid }, place.cores)
+    try {
+      // The connections are open.
+      await client.line()
+      server.write('delay')
+      client.write('go')
+      await client.line()
+      const { longest } = await memoryOf(server)
+      return { longest }
+    } finally {
+      await client.end()
+    }
+  })
+}
+
+/**
  * Starts a server, and ends it when `use` has finished.
  *
  * @template Result
  * @param {Peer} peer
- * @param {MessageLoad | ConnectionLoad} load
+ * @param {Load} load
  * @param {Place} place
  * @param {(server: Child, port: number) => Promise<Result>} use
  * @returns {Promise<Result>}
@@ -90,7 +143,9 @@ export async function measureMemory(peer, load, place) {
 export async function withServer(peer, load, { cores, node }, use) {
   const server = new Child(
     pinned([...commandOf(peer, node), ...serverOptions(load)], cores?.server),
-    peer.environment,
+    isSecure(load)
+      ? { ...peer.environment, HUBWIRE_BENCH_CERTIFICATE: certificateDirectory() }
+      : peer.environment,
   )
   try {
     return await use(server, Number(await server.line()))
@@ -104,25 +159,42 @@ export async function withServer(peer, load, { cores, node }, use) {
 /**
  * The server's mode, then the shape of a batch, which only the floor uses.
  *
- * @param {MessageLoad | ConnectionLoad} load
+ * @param {Load} load
  */
 function serverOptions(load) {
-  const mode = `${isCompressed(load) ? 'compressed-' : ''}${load.kind === 'fan-out' ? 'fan-out' : 'echo'}`
+  const mode = [
+    serverModeOf(load),
+    ...(isCompressed(load) ? ['compressed'] : []),
+    ...(isSecure(load) ? ['secure'] : []),
+    ...('authenticated' in load && load.authenticated ? ['authenticated'] : []),
+  ].join('+')
   const { payload, inFlight, binary } = shapeOf(load) ?? { payload: 1, inFlight: 1, binary: false }
   return [mode, String(payload), String(inFlight), binary ? 'binary' : 'text']
 }
 
-/** @param {MessageLoad | ConnectionLoad} load */
+/** @param {Load} load */
+function serverModeOf({ kind }) {
+  if (kind === 'fan-out' || kind === 'churn' || kind === 'stream') return kind
+  return 'echo'
+}
+
+/** @param {Load} load */
+export function isSecure(load) {
+  return 'secure' in load && load.secure
+}
+
+/** @param {Load} load */
 export function isCompressed(load) {
   return shapeOf(load)?.compressed ?? false
 }
 
 /**
- * @param {MessageLoad | ConnectionLoad} load
+ * @param {Load} load
  * @returns {BatchShape | undefined}
  */
 function shapeOf(load) {
-  return 'payload' in load ? load : load.batch
+  if ('inFlight' in load) return load
+  return 'batch' in load ? load.batch : undefined
 }
 
 /**
@@ -137,5 +209,7 @@ function startClient(task, cores) {
 /** @param {Child} server */
 async function memoryOf(server) {
   server.write('memory')
-  return /** @type {{ rss: number, heapUsed: number }} */ (parseJson(await server.line()))
+  return /** @type {{ rss: number, heapUsed: number, longest: number | null }} */ (
+    parseJson(await server.line())
+  )
 }

@@ -12,6 +12,8 @@ const require = createRequire(import.meta.url)
  * @property {boolean} compresses whether it implements permessage-deflate
  * @property {Record<string, string>} [environment]
  * @property {'node' | 'bun'} runtime
+ * @property {readonly import('./grid.js').Section[]} [sections] the only ones that its server is written for
+ * @property {string} [node] the Node.js executable, if it is not that of all peers
  */
 
 /** @type {Peer} */
@@ -43,9 +45,23 @@ const PEERS = [
     // Micro benchmarks set it in this process.
     environment: { WS_NO_BUFFER_UTIL: '' },
   },
-  { name: 'websocket', server: 'websocket.js', packages: ['websocket'], compresses: false, runtime: 'node' },
+  {
+    name: 'websocket',
+    server: 'websocket.js',
+    packages: ['websocket'],
+    compresses: false,
+    runtime: 'node',
+    sections: ['echo', 'fan-out', 'handshakes', 'idle'],
+  },
   { name: 'bun', server: 'bun.js', packages: ['bun'], compresses: true, runtime: 'bun' },
-  { name: 'floor', server: 'floor.js', packages: [], compresses: true, runtime: 'node' },
+  {
+    name: 'floor',
+    server: 'floor.js',
+    packages: [],
+    compresses: true,
+    runtime: 'node',
+    sections: ['echo', 'fan-out', 'compressed', 'handshakes', 'idle', 'tls', 'tails'],
+  },
 ]
 
 /**
@@ -101,6 +117,6 @@ export function isInstalled(peer) {
  */
 export function commandOf(peer, node) {
   const file = join(import.meta.dirname, 'servers', peer.server)
-  if (peer.runtime === 'node') return [node, '--expose-gc', file]
+  if (peer.runtime === 'node') return [peer.node ?? node, '--expose-gc', file]
   return [join(directoryOf('bun') ?? '', 'bin', 'bun.exe'), file]
 }

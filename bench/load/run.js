@@ -1,4 +1,4 @@
-import { isCompressed, measure, measureMemory } from './measure.js'
+import { isCompressed, isSecure, measure, measureDelay, measureMemory, measurePaced } from './measure.js'
 import { measureWithWsload } from './wsload.js'
 
 /** @typedef {import('./grid.js').Row} Row */
@@ -8,7 +8,7 @@ import { measureWithWsload } from './wsload.js'
 /**
  * What one round measures. A metric that the row does not have or the system does not show is missing or null.
  *
- * @typedef {Partial<import('./client/measurement.js').Sample & import('./measure.js').Memory>} Sample
+ * @typedef {Partial<import('./client/measurement.js').Sample & import('./measure.js').Memory & { longest: number | null }>} Sample
  */
 
 /**
@@ -43,7 +43,7 @@ import { measureWithWsload } from './wsload.js'
  * @returns {Promise<RowResult>}
  */
 export async function runRow(row, peers, options) {
-  const able = peers.filter((peer) => peer.compresses || !isCompressed(row.load))
+  const able = peers.filter((peer) => (peer.compresses || !isCompressed(row.load)) && isWithin(row, peer))
   /** @type {Record<string, PeerResult>} */
   const results = Object.fromEntries(able.map((peer) => [peer.name, { rounds: [] }]))
   for (let round = 0; round < options.rounds; round++) {
@@ -62,6 +62,16 @@ export async function runRow(row, peers, options) {
 }
 
 /**
+ * Some rows need more of a server than others.
+ *
+ * @param {Row} row
+ * @param {Peer} peer
+ */
+function isWithin({ section }, { sections }) {
+  return sections === undefined || sections.includes(section)
+}
+
+/**
  * @param {Peer} peer
  * @param {Row} row
  * @param {RunOptions} options
@@ -70,6 +80,10 @@ export async function runRow(row, peers, options) {
 function takeSample(peer, { load }, { cores, node, wsload }) {
   const place = { cores, node }
   if (load.kind === 'idle') return measureMemory(peer, load, place)
-  if (wsload !== undefined && 'payload' in load) return measureWithWsload(wsload, peer, load, place)
+  if (load.kind === 'paced') return measurePaced(peer, load, place)
+  if (load.kind === 'churn' || load.kind === 'flood' || load.kind === 'stream')
+    return measureDelay(peer, load, place)
+  if (wsload !== undefined && 'payload' in load && !isSecure(load))
+    return measureWithWsload(wsload, peer, load, place)
   return measure(peer, load, place)
 }

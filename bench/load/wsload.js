@@ -44,6 +44,7 @@ export function measureWithWsload(program, peer, load, place) {
         clientBusy: figures.load_cpu,
         p50: figures.p50_us,
         p99: figures.p99_us,
+        p999: null,
       }
     } finally {
       await client.end()

@@ -30,7 +30,7 @@ export function costOf(row, peer) {
 
 /**
  * How many times as good as a reference a peer is: messages for the same processor time of the server. In rows about
- * memory it is resident memory divided by that of the reference, and less is better.
+ * memory or delays it is the peer's figure divided by that of the reference, and less is better.
  *
  * Processor time gives the same ratio as messages per second if the server is the bottleneck, and remains right if the
  * client or the round trip is. Without it (it comes from /proc) messages per second are compared. Samples are compared
@@ -53,6 +53,7 @@ export function ratioTo(row, peer, reference) {
  */
 function ratio(section, one, other) {
   if (section === 'idle') return quotient(one.rss, other?.rss)
+  if (section === 'delays') return quotient(one.longest, other?.longest)
   return quotient(other?.cpu, one.cpu) ?? quotient(one.perSecond, other?.perSecond)
 }
 

@@ -19,13 +19,19 @@ const REFERENCES = ['ws', 'floor', 'baseline']
  * @param {RowResult} row
  */
 export function rowTable(row) {
-  return `### ${row.title}\n\n${row.section === 'idle' ? memoryTable(row) : speedTable(row)}\n`
+  return `### ${row.title}\n\n${tableFor(row)}\n`
+}
+
+/** @param {RowResult} row */
+function tableFor(row) {
+  if (row.section === 'idle') return memoryTable(row)
+  return row.section === 'delays' ? delayTable(row) : speedTable(row)
 }
 
 /** @param {RowResult} row */
 function speedTable(row) {
   const rate = `${UNITS.get(row.section) ?? 'messages'}/s`
-  const head = ['server µs each', 'server busy', 'client busy', 'p50 µs', 'p99 µs']
+  const head = ['server µs each', 'server busy', 'client busy', 'p50 µs', 'p99 µs', 'p99.9 µs']
   return peerTable(row, [rate, ...head], (peer) => [
     withSpread(figureOf(row, peer, 'perSecond')),
     withSpread(figureOf(row, peer, 'cpu')),
@@ -33,7 +39,13 @@ function speedTable(row) {
     percent(figureOf(row, peer, 'clientBusy')),
     withSpread(figureOf(row, peer, 'p50')),
     withSpread(figureOf(row, peer, 'p99')),
+    withSpread(figureOf(row, peer, 'p999')),
   ])
+}
+
+/** @param {RowResult} row */
+function delayTable(row) {
+  return peerTable(row, ['longest delay, ms'], (peer) => [withSpread(figureOf(row, peer, 'longest'))])
 }
 
 /** @param {RowResult} row */
@@ -67,15 +79,27 @@ export function loadPage({ environment, options, rows }) {
   const generator = options.wsload === undefined ? '' : '; load by wsload'
   const spread = 'medians, with the lowest and the highest in parentheses'
   const rounds = options.rounds > 1 ? `${options.rounds} interleaved rounds: ${spread}` : 'One round'
-  const timed = rows.filter((row) => row.section !== 'idle' && row.section !== 'handshakes')
+  const ofSections = (/** @type {string[]} */ ...sections) =>
+    rows.filter(({ section }) => sections.includes(section))
+  const timed = ofSections('echo', 'fan-out', 'compressed', 'tls')
+  const tails = ofSections('tails')
+  const delays = ofSections('delays')
+  const costed = rows.filter(({ section }) => section !== 'tails' && section !== 'delays')
   const sections = [
     '# Whole servers side by side',
     `${environmentLine(environment)}${generator}`,
     `${rounds}. Two significant digits.`,
-    ...comparisons(rows),
+    ...comparisons(costed),
     '## Processor time of the server per message in µs, memory per idle connection in KiB',
-    gridTable(rows, (row, peer) => withSpread(costOf(row, peer))),
+    gridTable(costed, (row, peer) => withSpread(costOf(row, peer))),
     ...(timed.length === 0 ? [] : ['## Round trip of a batch in µs, 99th percentile', roundTripTable(timed)]),
+    ...(tails.length === 0 ? [] : tailTables(tails)),
+    ...(delays.length === 0
+      ? []
+      : [
+          '## Longest delay of the event loop in ms',
+          gridTable(delays, (row, peer) => withSpread(figureOf(row, peer, 'longest'))),
+        ]),
   ]
   return `${sections.join('\n\n')}\n`
 }
@@ -112,6 +136,28 @@ function changeTable(rows) {
 function ratioTable(rows) {
   const others = peersIn(rows).filter((peer) => peer !== 'ws')
   return gridTable(rows, (row, peer) => withSpread(ratioTo(row, peer, 'ws')), others)
+}
+
+/**
+ * Each peer at half of its own saturating load: a slower peer has fewer messages to answer.
+ *
+ * @param {RowResult[]} rows
+ */
+function tailTables(rows) {
+  const metrics = /** @type {const} */ ([
+    ['perSecond', 'messages/s'],
+    ['p50', 'p50 µs'],
+    ['p99', 'p99 µs'],
+    ['p999', 'p99.9 µs'],
+  ])
+  return rows.flatMap((row) => {
+    const peers = Object.keys(row.peers)
+    const lines = peers.map((peer) => [
+      peer,
+      ...metrics.map(([metric]) => withSpread(figureOf(row, peer, metric))),
+    ])
+    return [`## ${row.title}`, table(['', ...metrics.map(([, title]) => title)], lines)]
+  })
 }
 
 /** @param {RowResult[]} rows */

@@ -14,3 +14,26 @@ export function microTable({ title, cases }) {
   })
   return `### ${title}\n\n${table(['', ...names.map((name) => `${name} ns`), 'hubwire × ws'], lines)}\n`
 }
+
+/**
+ * A table for each subject: a line for each case and contender, a column for each version of Node.js.
+ *
+ * @param {{ node: import('../load/node-versions.js').NodeVersion, subjects: import('../micro/subject.js').SubjectResult[] }[]} versions
+ */
+export function versionsTable(versions) {
+  const columns = versions.map(({ node }) => `Node.js ${node.name}, ns`)
+  const subjects = versions[0]?.subjects ?? []
+  return subjects
+    .map(({ title, cases }, index) => {
+      const lines = cases.flatMap(({ name, nanoseconds }, at) =>
+        Object.keys(nanoseconds).map((contender) => [
+          `${name}: ${contender}`,
+          ...versions.map(({ subjects }) =>
+            withSpread(subjects[index]?.cases[at]?.nanoseconds[contender] ?? null),
+          ),
+        ]),
+      )
+      return `### ${title}\n\n${table(['', ...columns], lines)}\n`
+    })
+    .join('\n\n')
+}

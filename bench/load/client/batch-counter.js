@@ -16,6 +16,11 @@ export class BatchCounter {
   #received = 0
   #compared = false
 
+  /** Bytes of the current batch that have arrived. */
+  get received() {
+    return this.#received
+  }
+
   /**
    * @param {number} size
    * @param {Uint8Array} bytes

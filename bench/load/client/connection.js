@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { connect as connectSecurely } from 'node:tls'
 import { ACCEPT, KEY } from './handshake.js'
 
 /** All sockets read into this buffer, so a callback must not keep its bytes. */
@@ -12,10 +13,11 @@ const OFFER = 'permessage-deflate; client_no_context_takeover; server_no_context
 export class Connection {
   /**
    * @param {number} port
-   * @param {boolean} compressed whether to offer permessage-deflate and to treat its refusal as an error
+   * @param {{ compressed: boolean, secure: boolean }} how whether to offer permessage-deflate, whose refusal is an
+   *   error, and whether to use TLS
    * @param {Opened} opened
    */
-  constructor(port, compressed, opened) {
+  constructor(port, { compressed, secure }, opened) {
     /** @type {(size: number, bytes: Uint8Array) => void} called with the bytes that arrive */
     this.receive = (size, bytes) => {
       this.#readHead(Buffer.from(bytes.subarray(0, size)).toString('latin1'), compressed, opened)
@@ -31,7 +33,13 @@ export class Connection {
         return true
       },
     }
-    this.socket = connect({ port, host: '127.0.0.1', noDelay: true, onread })
+    // The type of the options lacks `onread`.
+    const secureOptions = { port, host: '127.0.0.1', rejectUnauthorized: false, onread }
+    this.socket = secure
+      ? // The certificate was made for this run and is not checked.
+        connectSecurely(/** @type {import('node:tls').ConnectionOptions} */ (secureOptions))
+      : connect({ port, host: '127.0.0.1', noDelay: true, onread })
+    if (secure) this.socket.setNoDelay()
     this.socket.on('error', (error) => {
       this.lost(error)
     })
@@ -102,17 +110,18 @@ function requestFor(port, compressed) {
  * @param {number} options.port
  * @param {number} options.count
  * @param {boolean} [options.compressed]
+ * @param {boolean} [options.secure]
  * @param {(open: number) => void} [options.progress] called with the number of connections open so far
  * @returns {Promise<Connection[]>}
  */
-export function openConnections({ port, count, compressed = false, progress }) {
+export function openConnections({ port, count, compressed = false, secure = false, progress }) {
   /** @type {Connection[]} */
   const open = []
   let begun = 0
   return new Promise((resolve, reject) => {
     const begin = () => {
       begun++
-      new Connection(port, compressed, (error, connection) => {
+      new Connection(port, { compressed, secure }, (error, connection) => {
         if (error) {
           reject(error)
           return

@@ -11,11 +11,11 @@ export function handshakes(task) {
   const half = Math.floor(task.connections / 2)
   return new Promise((resolve, reject) => {
     const measurement = new Measurement({ pid: task.pid, warmUp: 0, seconds: 0 }, (sample) => {
-      resolve({ ...sample, p50: null, p99: null })
+      resolve({ ...sample, p50: null, p99: null, p999: null })
     })
     const progress = (/** @type {number} */ open) => {
       if (open === half || open === 2 * half) measurement.note(half, 0)
     }
-    openConnections({ port: task.port, count: 2 * half, progress }).catch(reject)
+    openConnections({ ...task, count: 2 * half, progress }).catch(reject)
   })
 }

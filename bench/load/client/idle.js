@@ -9,10 +9,10 @@ import { prepareExchange } from './echo.js'
  * @param {import('./task.js').ConnectionTask} task
  * @returns {Promise<{ open: number }>}
  */
-export async function idle({ port, connections: count, batch: shape }) {
-  if (shape === undefined) return { open: (await openConnections({ port, count })).length }
+export async function idle({ port, connections: count, batch: shape, secure }) {
+  if (shape === undefined) return { open: (await openConnections({ port, count, secure })).length }
   const { batch, answer } = await prepareExchange({ port, ...shape })
-  const connections = await openConnections({ port, count, compressed: shape.compressed })
+  const connections = await openConnections({ port, count, compressed: shape.compressed, secure })
   for (const connection of connections) {
     await new Promise((/** @type {(complete: void) => void} */ resolve) => {
       const counter = new BatchCounter(answer, resolve)

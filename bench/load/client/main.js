@@ -1,8 +1,10 @@
 // The load client: carries out one task (task.js) and writes one line of JSON to the standard output.
+import { delay } from './delay.js'
 import { echo } from './echo.js'
 import { fanOut } from './fan-out.js'
 import { handshakes } from './handshakes.js'
 import { idle } from './idle.js'
+import { paced } from './paced.js'
 import { parseTask } from './task.js'
 
 /** @param {import('./task.js').Task} task */
@@ -16,6 +18,12 @@ function perform(task) {
       return handshakes(task)
     case 'idle':
       return idle(task)
+    case 'paced':
+      return paced(task)
+    case 'churn':
+    case 'flood':
+    case 'stream':
+      return delay(task)
   }
 }
 

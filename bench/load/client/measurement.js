@@ -8,6 +8,7 @@ import { processorTime } from '../processor-time.js'
  * @property {number | null} clientBusy the same of the load client
  * @property {number | null} p50 median round trip of a batch, microseconds
  * @property {number | null} p99
+ * @property {number | null} p999 the 99.9th percentile
  */
 
 /** Counts messages between the end of the warm-up and the end of the measurement. */
@@ -78,6 +79,7 @@ export class Measurement {
       clientBusy: (client.user + client.system) / elapsed,
       p50: quantile(sorted, 0.5),
       p99: quantile(sorted, 0.99),
+      p999: quantile(sorted, 0.999),
     })
   }
 }

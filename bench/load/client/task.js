@@ -3,7 +3,7 @@ import { parseJson } from '../../json.js'
 /**
  * What the load client does: a JSON object, its only argument.
  *
- * @typedef {MessageTask | ConnectionTask} Task
+ * @typedef {MessageTask | ConnectionTask | PacedTask | DelayTask} Task
  */
 
 /**
@@ -16,7 +16,34 @@ import { parseJson } from '../../json.js'
  * @property {number} inFlight messages of one connection that are sent in one write
  * @property {boolean} binary
  * @property {boolean} compressed
+ * @property {boolean} [secure] over `wss:`
  * @property {number} warmUp seconds
+ * @property {number} seconds
+ */
+
+/**
+ * Single messages at a steady rate, whether or not they are answered in time.
+ *
+ * @typedef {object} PacedTask
+ * @property {'paced'} kind
+ * @property {number} port
+ * @property {number} pid
+ * @property {number} connections
+ * @property {number} payload bytes
+ * @property {number} perSecond messages on all connections together
+ * @property {number} warmUp seconds
+ * @property {number} seconds
+ */
+
+/**
+ * A load under which the delay of the server's event loop is measured.
+ *
+ * @typedef {object} DelayTask
+ * @property {'churn' | 'flood' | 'stream'} kind
+ * @property {number} port
+ * @property {number} pid
+ * @property {number} connections
+ * @property {import('./batch.js').BatchShape} batch what each connection sends
  * @property {number} seconds
  */
 
@@ -26,6 +53,8 @@ import { parseJson } from '../../json.js'
  * @property {number} port
  * @property {number} pid
  * @property {number} connections
+ * @property {boolean} [secure] over `wss:`
+ * @property {boolean} [authenticated] handshakes: the server waits for an asynchronous check
  * @property {import('./batch.js').BatchShape} [batch] idle: what each connection sends and gets back before it is idle
  */
 

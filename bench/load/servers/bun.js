@@ -1,4 +1,4 @@
-import { compressed, fanOut, ready } from './control.js'
+import { authenticated, churn, compressed, fanOut, findUser, ready, STREAM, stream, tls } from './control.js'
 
 /**
  * The part of Bun's interface that is used here.
@@ -6,6 +6,7 @@ import { compressed, fanOut, ready } from './control.js'
  * @typedef {object} BunSocket
  * @property {(data: string | Uint8Array, compress: boolean) => number} send
  * @property {(topic: string) => void} subscribe
+ * @property {(topic: string) => void} unsubscribe
  */
 /**
  * @typedef {object} BunServer
@@ -17,7 +18,8 @@ import { compressed, fanOut, ready } from './control.js'
  * @typedef {object} BunOptions
  * @property {string} hostname
  * @property {number} port
- * @property {(request: Request, server: BunServer) => Response | undefined} fetch
+ * @property {{ key: Buffer, cert: Buffer }} [tls]
+ * @property {(request: Request, server: BunServer) => Promise<Response | undefined>} fetch
  * @property {object} websocket
  */
 
@@ -28,21 +30,28 @@ const { Bun } = /** @type {{ Bun: { serve(options: BunOptions): BunServer, gc(fo
 const server = Bun.serve({
   hostname: '127.0.0.1',
   port: 0,
-  fetch(request, self) {
+  ...(tls === undefined ? {} : { tls }),
+  async fetch(request, self) {
+    if (authenticated) await findUser()
     return self.upgrade(request) ? undefined : new Response('not a WebSocket handshake', { status: 400 })
   },
   websocket: {
     perMessageDeflate: compressed,
     /** @param {BunSocket} socket */
     open(socket) {
-      if (fanOut) socket.subscribe('all')
+      if (fanOut || churn) socket.subscribe('all')
     },
     /**
      * @param {BunSocket} socket
      * @param {string | Uint8Array} data
      */
     message(socket, data) {
-      if (fanOut) server.publish('all', data, compressed)
+      if (churn) {
+        socket.unsubscribe('all')
+        socket.subscribe('all')
+      }
+      if (fanOut || churn) server.publish('all', data, compressed)
+      else if (stream) for (const each of STREAM) socket.send(each, false)
       else socket.send(data, compressed)
     },
   },

@@ -1,8 +1,9 @@
 // Shows what Node's sockets cost without any library: it counts bytes and answers whole frames with prepared ones.
 import { createServer } from 'node:net'
+import { createServer as createSecureServer } from 'node:tls'
 import { prepareBatch } from '../client/batch.js'
 import { ACCEPT } from '../client/handshake.js'
-import { compressed, fanOut, ready } from './control.js'
+import { compressed, fanOut, ready, tls } from './control.js'
 
 const [payload, inFlight, type] = process.argv.slice(3)
 const shape = { payload: Number(payload), inFlight: Number(inFlight), binary: type === 'binary', compressed }
@@ -11,7 +12,11 @@ const { answer, answerFrame, requestFrame } = prepareBatch(shape)
 /** @type {Set<import('node:net').Socket>} */
 const members = new Set()
 
-const server = createServer({ noDelay: true }, (socket) => {
+const server = tls === undefined ? createServer({ noDelay: true }, accept) : createSecureServer(tls, accept)
+
+/** @param {import('node:net').Socket} socket */
+function accept(socket) {
+  socket.setNoDelay()
   socket.once('data', (head) => {
     const extension = compressed ? `Sec-WebSocket-Extensions: ${offerIn(head)}\r\n` : ''
     socket.write(
@@ -23,7 +28,7 @@ const server = createServer({ noDelay: true }, (socket) => {
   })
   socket.on('close', () => members.delete(socket))
   socket.on('error', () => {})
-})
+}
 
 /** @param {import('node:net').Socket} socket */
 function answerFrames(socket) {

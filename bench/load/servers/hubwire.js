@@ -1,26 +1,36 @@
-import { compressed, fanOut, ready } from './control.js'
+import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import { authenticated, churn, compressed, fanOut, findUser, ready, STREAM, stream, tls } from './control.js'
 
 // The peer `baseline` is another build of hubwire, given by its URL.
 const { Hub, WebSocketServer } = /** @type {typeof import('hubwire')} */ (
   await import(process.env.HUBWIRE_BENCH_MODULE ?? 'hubwire')
 )
 
-const server = new WebSocketServer({
-  host: '127.0.0.1',
-  port: 0,
+const httpServer = tls === undefined ? createServer() : createSecureServer(tls)
+/** @type {import('hubwire').WebSocketServerOptions} */
+const options = {
+  server: httpServer,
   perMessageDeflate: compressed && { serverNoContextTakeover: true, clientNoContextTakeover: true },
-})
+  ...(authenticated ? { authenticate: findUser } : {}),
+}
+const server = new WebSocketServer(options)
 const all = new Hub().group('all')
 
 server.on('connection', (socket) => {
-  if (fanOut) all.add(socket)
+  if (fanOut || churn) all.add(socket)
   socket.on('message', (data) => {
-    if (fanOut) all.broadcast(data)
+    if (churn) {
+      all.delete(socket)
+      all.add(socket)
+    }
+    if (fanOut || churn) all.broadcast(data)
+    else if (stream) for (const message of STREAM) socket.send(message)
     else socket.send(data)
   })
 })
 
-server.on('listening', () => {
-  const address = server.address()
+httpServer.listen(0, '127.0.0.1', () => {
+  const address = httpServer.address()
   if (address !== null && typeof address === 'object') ready(address.port)
 })

@@ -1,26 +1,46 @@
+import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { WebSocket, WebSocketServer } from 'ws'
-import { compressed, fanOut, ready } from './control.js'
+import { authenticated, churn, compressed, fanOut, findUser, ready, STREAM, stream, tls } from './control.js'
 
+const httpServer = tls === undefined ? createServer() : createSecureServer(tls)
 const server = new WebSocketServer({
-  host: '127.0.0.1',
-  port: 0,
+  ...(authenticated ? { noServer: true } : { server: httpServer }),
   perMessageDeflate: compressed && { serverNoContextTakeover: true, clientNoContextTakeover: true },
 })
+const all = /** @type {Set<import('ws').WebSocket>} */ (new Set())
+
+if (authenticated) {
+  httpServer.on('upgrade', async (request, socket, head) => {
+    await findUser()
+    server.handleUpgrade(request, socket, head, (webSocket) => server.emit('connection', webSocket, request))
+  })
+}
 
 server.on('connection', (socket) => {
+  if (churn) {
+    all.add(socket)
+    socket.on('close', () => all.delete(socket))
+  }
   socket.on('error', console.error)
   socket.on('message', (data, isBinary) => {
-    if (!fanOut) {
+    if (churn) {
+      all.delete(socket)
+      all.add(socket)
+    } else if (stream) {
+      for (const message of STREAM) socket.send(message)
+      return
+    } else if (!fanOut) {
       socket.send(data, { binary: isBinary })
       return
     }
-    for (const client of server.clients) {
+    for (const client of churn ? all : server.clients) {
       if (client.readyState === WebSocket.OPEN) client.send(data, { binary: isBinary })
     }
   })
 })
 
-server.on('listening', () => {
-  const address = server.address()
+httpServer.listen(0, '127.0.0.1', () => {
+  const address = httpServer.address()
   if (address !== null && typeof address === 'object') ready(address.port)
 })
