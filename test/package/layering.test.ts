@@ -14,6 +14,7 @@ const source = fileURLToPath(new URL('../../src/', import.meta.url))
 const below: Record<string, string[]> = {
   browser: [],
   events: [],
+  'not-for-pages.ts': [],
   options: [],
   protocol: ['options'],
   sending: ['protocol', 'options'],

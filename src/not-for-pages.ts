@@ -1,0 +1,28 @@
+// What bundlers put into a page in the place of the main entry, by the `browser` condition in package.json. It has the
+// names of that entry, so that a page builds, and then says on its console what to do.
+
+const absent: undefined = undefined
+
+export {
+  absent as answerPings,
+  absent as bearerToken,
+  absent as connect,
+  absent as ConnectError,
+  absent as ConnectionError,
+  absent as cookieToken,
+  absent as createWebSocketStream,
+  absent as default,
+  absent as Group,
+  absent as HandshakeError,
+  absent as Hub,
+  absent as ProtocolError,
+  absent as queryToken,
+  absent as Refusal,
+  absent as refuse,
+  absent as routes,
+  absent as subprotocolToken,
+  absent as WebSocket,
+  absent as WebSocketServer,
+}
+
+throw new Error("'hubwire' runs on Node.js and not in pages: import from 'hubwire/browser' instead")
