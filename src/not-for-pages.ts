@@ -1,7 +1,7 @@
 // What bundlers put into a page in the place of the main entry, by the `browser` condition in package.json. It has the
 // names of that entry, so that a page builds, and then says on its console what to do.
 
-const absent: undefined = undefined
+const absent = undefined
 
 export {
   absent as answerPings,

@@ -59,7 +59,8 @@ describe.each(browsers)('a page in $name', (options) => {
     /** Lines of ours on the console; those of the browser itself are its own affair. */
     const ours = (tab: Tab): string[] => tab.console.filter((line) => line.startsWith('hubwire'))
     /** Errors that nothing caught. */
-    const uncaught = (tab: Tab): string[] => tab.console.filter((line) => /uncaught|error:/i.test(line))
+    const uncaught = (tab: Tab): string[] =>
+      tab.console.filter((line) => /uncaught|TypeError|SyntaxError/i.test(line))
 
     test('comes back once after its server was killed and started again', async () => {
       const { program, port, url } = await startServer()
@@ -89,7 +90,10 @@ describe.each(browsers)('a page in $name', (options) => {
 
     test('gives up a connection to a process that was stopped, and comes back when it goes on', async () => {
       const { program, url } = await startServer()
-      const tab = await visitOpen(`'${url}/stop'`, PING)
+      const tab = await visitOpen(
+        `'${url}/stop'`,
+        '{ ping: { interval: 200, timeout: 300 }, connectTimeout: 500 }',
+      )
       program.signal('SIGSTOP')
       await tab.until(`names.filter((name) => name === 'waiting').length === 2`)
       program.signal('SIGCONT')

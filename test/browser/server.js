@@ -3,6 +3,7 @@
 import { answerPings, refuse, WebSocketServer } from 'hubwire'
 
 const { PORT = '0' } = process.env
+const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 
 /** The token that is accepted: its number goes up with each that has expired. */
 let valid = 1
@@ -17,7 +18,7 @@ const server = new WebSocketServer({
   },
 })
 server.on('connection', (socket, { url }) => {
-  console.log(`connected ${url}`)
+  say(`connected ${url}`)
   answerPings(socket)
   socket.on('message', (data) => {
     if (data === 'expire') {
@@ -25,11 +26,11 @@ server.on('connection', (socket, { url }) => {
       socket.close(4401, 'expired')
     } else socket.send(data)
   })
-  socket.on('close', (code) => console.log(`closed ${code} ${url}`))
+  socket.on('close', (code) => say(`closed ${code} ${url}`))
 })
 server.on('listening', () => {
   const address = server.address()
-  if (typeof address === 'object') console.log(`listening ${address?.port}`)
+  if (typeof address === 'object') say(`listening ${address?.port}`)
 })
 
 process.once('SIGTERM', () => {

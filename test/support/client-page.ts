@@ -19,7 +19,7 @@ Object.assign(window, {
   states: [], names: [], messages: [], returns: 0, webSocketUrl,
   make: (url, options) => new ReconnectingWebSocket(url, options),
   start(url, options = {}) {
-    window.socket = make(url, { delay: { min: 50, first: 200, max: 500 }, connectTimeout: 500, ...options })
+    window.socket = make(url, { delay: { min: 50, first: 200, max: 500 }, connectTimeout: 5000, ...options })
     states.push(socket.status)
     names.push(socket.status.state)
     socket.addEventListener('state', () => { states.push(socket.status); names.push(socket.status.state) })
