@@ -37,7 +37,7 @@ const chat = serve(/^\/ws\/chat\/(?<room>\w+)\/$/).on('connection', (socket) => 
 })
 const notices = serve('/ws/notices/').on('connection', (socket) => {
   hub.group('notices').add(socket)
-  socket.on('message', (data) => hub.broadcast('notices', `Notice: ${String(data)}`))
+  socket.on('message', (data) => hub.broadcast('notices', `Notice: ${data.toString()}`))
 })
 const echo = serve('/ws/echo').on('connection', (socket) => {
   socket.on('message', (data) => socket.send(data))
