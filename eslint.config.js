@@ -111,7 +111,14 @@ export default defineConfig(
   },
   {
     // Command-line programs print to the console.
-    files: ['scripts/**', 'bench/**', 'autobahn/**', 'examples/**', 'test/support/**'],
+    files: [
+      'scripts/**',
+      'bench/**',
+      'autobahn/**',
+      'examples/**',
+      'test/support/**',
+      'test/server/programs/**',
+    ],
     rules: { 'no-console': 'off' },
   },
 )

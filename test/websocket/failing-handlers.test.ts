@@ -1,10 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { connect, WebSocket, WebSocketServer } from 'hubwire'
+import { connect, type Diagnostics, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { inbox } from '../support/inbox.js'
-import { openPair } from '../support/open-pair.js'
+import { openPair, type OpenPair } from '../support/open-pair.js'
 import { runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 
@@ -241,4 +242,81 @@ test('a subclass of the server inherits the rule', async () => {
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as { port: number }).port}`)
   expect((await closeOf(client)).code).toBe(1011)
   expect(failures).toEqual([failure])
+})
+
+/** Handlers besides the listeners of {@link events}, and how each comes to fail. */
+const others: Record<string, (ends: OpenPair, handler: () => unknown) => void> = {
+  "a listener of 'close'": ({ client, socket }, handler) => {
+    socket.on('close', handler)
+    client.close()
+  },
+  "the web's listener of 'message'": ({ client, socket }, handler) => {
+    socket.addEventListener('message', handler)
+    client.send('hello')
+  },
+  onmessage: ({ client, socket }, handler) => {
+    socket.onmessage = handler
+    client.send('hello')
+  },
+  'a listener object of the web': ({ client, socket }, handler) => {
+    socket.addEventListener('message', { handleEvent: handler })
+    client.send('hello')
+  },
+  "the web's listener of 'close'": ({ client, socket }, handler) => {
+    socket.addEventListener('close', handler)
+    client.close()
+  },
+  'a send callback': ({ socket }, handler) => {
+    socket.send('hello', handler)
+  },
+}
+
+describe.each(Object.entries(others))('%s', (_name, cause) => {
+  test.each([
+    ['throws', fail],
+    ['rejects', reject],
+  ])(
+    'that %s is told to the server with the socket, counted and published (N2, N4)',
+    async (_how, handler) => {
+      const escaped = uncaught()
+      const ends = await openPair()
+      const { server } = ends.running
+      const published: unknown[] = []
+      const collect = (message: unknown): void => {
+        const { socket, error } = message as Diagnostics['hubwire:error']
+        if (socket === (ends.socket as unknown)) published.push(error)
+      }
+      subscribe('hubwire:error', collect)
+      onTestFinished(() => {
+        unsubscribe('hubwire:error', collect)
+      })
+      const failed = once(server, 'error')
+      const closed = Promise.all([closeOf(ends.client), closeOf(ends.socket)])
+      cause(ends, handler)
+      expect(await failed).toEqual([failure, ends.socket])
+      await closed
+      await settled()
+      expect(server.stats().failedHandlers).toBe(1)
+      expect(published).toEqual([failure])
+      expect(escaped).toEqual([])
+    },
+  )
+})
+
+describe.each(['message', 'ping', 'pong', 'drain'])('at a client a listener of %s', (event) => {
+  test.each([
+    ['throws', fail],
+    ['rejects', reject],
+  ])('that %s closes its connection with 1011 (N2)', async (_how, listener) => {
+    const escaped = uncaught()
+    const { client, socket } = await openPair()
+    const failures: unknown[] = []
+    client.on('error', (error) => failures.push(error))
+    client.on(event as 'message', listener)
+    events[event]!({ client: socket, socket: client as WebSocket<undefined> })
+    expect(await closeOf(socket)).toMatchObject({ code: 1011 })
+    await settled()
+    expect(failures).toEqual([failure])
+    expect(escaped).toEqual([])
+  })
 })
