@@ -81,9 +81,17 @@ function takeSample(peer, { load }, { cores, node, wsload }) {
   const place = { cores, node }
   if (load.kind === 'idle') return measureMemory(peer, load, place)
   if (load.kind === 'paced') return measurePaced(peer, load, place)
-  if (load.kind === 'churn' || load.kind === 'flood' || load.kind === 'stream')
-    return measureDelay(peer, load, place)
-  if (wsload !== undefined && 'payload' in load && !isSecure(load))
-    return measureWithWsload(wsload, peer, load, place)
-  return measure(peer, load, place)
+  switch (load.kind) {
+    case 'churn':
+    case 'flood':
+    case 'stream':
+      return measureDelay(peer, load, place)
+    case 'echo':
+    case 'fan-out':
+      return wsload === undefined || isSecure(load)
+        ? measure(peer, load, place)
+        : measureWithWsload(wsload, peer, load, place)
+    case 'handshakes':
+      return measure(peer, load, place)
+  }
 }

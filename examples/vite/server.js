@@ -37,7 +37,9 @@ const chat = serve(/^\/ws\/chat\/(?<room>\w+)\/$/).on('connection', (socket) => 
 })
 const notices = serve('/ws/notices/').on('connection', (socket) => {
   hub.group('notices').add(socket)
-  socket.on('message', (data) => hub.broadcast('notices', `Notice: ${data.toString()}`))
+  socket.on('message', (data, isBinary) => {
+    if (!isBinary) hub.broadcast('notices', `Notice: ${data}`)
+  })
 })
 const echo = serve('/ws/echo').on('connection', (socket) => {
   socket.on('message', (data) => socket.send(data))

@@ -1,4 +1,4 @@
-import { describe } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import type { Member } from './member.js'

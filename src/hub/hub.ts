@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { TypedEmitter } from '../events/typed-emitter.js'
-import { checkChoice, checkNumber, describe, withoutNulls } from '../options/checks.js'
+import { checkChoice, checkNumber, withoutNulls } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 import { toError } from '../options/thrown.js'
 import type { Gap } from '../relay/gap.js'
 import { checkRelay, type Relay } from '../relay/relay.js'

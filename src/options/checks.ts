@@ -52,11 +52,3 @@ export function checkChoice(name: string, value: string, choices: readonly strin
   if (choices.includes(value)) return
   throw new TypeError(`${name} must be '${choices.join("' or '")}'; it is ${JSON.stringify(value)}`)
 }
-
-/** Names a value of the wrong type, for an error message. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value !== 'object') return `a ${typeof value}`
-  return `an object (${value.constructor?.name ?? 'without a class'})`
-}

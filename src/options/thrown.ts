@@ -1,4 +1,4 @@
-import { describe } from './checks.js'
+import { describe } from './describe.js'
 
 /** What was thrown, or rejected with, as an `Error`: JavaScript throws values of any type. */
 export function toError(failure: unknown): Error {

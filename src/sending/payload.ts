@@ -1,4 +1,4 @@
-import { describe } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 
 /** What can be sent: text, bytes in any of their forms, or (as in `ws`) a number, which is sent as text. */
 export type Payload = string | number | ArrayBuffer | SharedArrayBuffer | ArrayBufferView

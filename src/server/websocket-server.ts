@@ -90,7 +90,11 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
     callback: (() => void) | undefined,
     strictness: Strictness,
   )
-  constructor(options: WebSocketServerOptions<User, Tracking>, callback?: () => void, strictness: Strictness = STRICT) {
+  constructor(
+    options: WebSocketServerOptions<User, Tracking>,
+    callback?: () => void,
+    strictness: Strictness = STRICT,
+  ) {
     super({ captureRejections: true })
     // Without any options the check says what to write.
     const given = withoutNulls(options ?? ({} as WebSocketServerOptions<User>))

@@ -18,6 +18,7 @@ import { bindCallback, runLater, type WriteCallback } from '../sending/send-call
 import { type Payload, toPayload } from '../sending/payload.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
+import { onAbort } from './abort.js'
 import { Attempt, type WebSocketOptions } from './attempt.js'
 import { EarlyMessages } from './early-messages.js'
 import { type MessageData, MessageIterators } from './message-iterator.js'
@@ -340,7 +341,10 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
       this.#connection?.opened()
     })
     this.#attempt = attempt
-    if (options.signal) this.#obey(options.signal)
+    onAbort(this, options.signal, (reason) => {
+      if (this.#connection === undefined) attempt.fail(abortError(reason))
+      else this.#connection.terminate(toError(reason))
+    })
   }
 
   #start(established: Established): void {
@@ -361,21 +365,6 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   #whenStarted(action: (connection: Connection) => void): void {
     if (this.#connection !== undefined) action(this.#connection)
     else (this.#actions ??= new Set()).add(action)
-  }
-
-  #obey(signal: AbortSignal): void {
-    const abort = (): void => {
-      if (this.#connection === undefined) this.#attempt?.fail(abortError(signal.reason))
-      else this.#connection.terminate(toError(signal.reason))
-    }
-    if (signal.aborted) {
-      abort()
-      return
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    this.onceClosed(() => {
-      signal.removeEventListener('abort', abort)
-    })
   }
 
   #handlerFailed(failure: unknown, isErrorListener = false): void {

@@ -89,7 +89,7 @@ describe.each(starts)('with %s, a client that sends FIN behind its upgrade reque
       [opcode.text, 'hello ada'],
     ])
     expect(await closed).toMatchObject({ code: 1006, initiator: 'remote', wasClean: false })
-    expect(server.clients?.size).toBe(0)
+    expect(server.clients.size).toBe(0)
   })
 
   test('is heard: what stands between the request and the FIN is delivered', async () => {

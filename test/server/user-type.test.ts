@@ -128,7 +128,7 @@ describe('what authenticate returns (N1)', () => {
     )
     routed.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<User | undefined>())
     for (const server of [strict, late, all, nobody, never, text, named, routed]) {
-      expect(server.clients?.size).toBe(0)
+      expect(server.clients.size).toBe(0)
       server.close()
     }
   })

@@ -8,7 +8,7 @@ const { Hub, WebSocketServer } = /** @type {typeof import('hubwire')} */ (
 )
 
 const httpServer = tls === undefined ? createServer() : createSecureServer(tls)
-/** @type {import('hubwire').WebSocketServerOptions} */
+/** @type {import('hubwire').WebSocketServerOptions<{ name: string } | undefined>} */
 const options = {
   server: httpServer,
   perMessageDeflate: compressed && { serverNoContextTakeover: true, clientNoContextTakeover: true },
