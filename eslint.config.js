@@ -3,7 +3,15 @@ import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/', '.cache/', 'autobahn/reports/', 'test/types/refused/']),
+  globalIgnores([
+    'dist/',
+    'packages/',
+    'test/consumers/programs/',
+    'test/types/refused/',
+    'coverage/',
+    '.cache/',
+    'autobahn/reports/',
+  ]),
   {
     files: ['**/*.{ts,js,mjs}'],
     extends: [

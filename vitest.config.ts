@@ -21,6 +21,7 @@ const alias = [
   { find: /^hubwire\/protocol$/, replacement: `${code}protocol/index.${extension}` },
   { find: /^hubwire\/redis$/, replacement: `${code}relay/redis/redis.${extension}` },
   { find: /^hubwire\/testing$/, replacement: `${code}testing/testing.${extension}` },
+  { find: /^hubwire\/ws$/, replacement: `${code}ws/index.${extension}` },
   { find: /^#src\/(.*)\.js$/, replacement: `${code}$1.${extension}` },
 ]
 
@@ -43,11 +44,12 @@ export default defineConfig({
       project(
         'unit',
         ['test/**/*.test.ts'],
-        ['test/{conformance,examples,interop,package,proxies,types}/**'],
+        ['test/{conformance,consumers,examples,interop,package,proxies,types}/**'],
       ),
       project('conformance', ['test/conformance/**/*.test.ts']),
       project('examples', ['test/examples/**/*.test.ts']),
       project('interop', ['test/{interop,proxies}/**/*.test.ts']),
+      project('consumers', ['test/consumers/*.test.ts']),
       project('package', ['test/{package,types}/**/*.test.ts'], once),
     ],
     coverage: {

@@ -21,6 +21,9 @@ HUBWIRE_RUNS=50 npx vitest run "${properties[@]}"
 step 'every conformance case with all of its messages'
 npm run --silent conformance -- --full
 
+step 'every package written for ws that is tested, on packages/ws'
+HUBWIRE_CONSUMERS=all npx vitest run --project consumers
+
 step 'the quick benchmarks'
 npm run --silent bench -- --quick
 

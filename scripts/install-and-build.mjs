@@ -1,7 +1,7 @@
 // Prepares a clone in any state: installs the development dependencies if they are missing or older than
 // package-lock.json, then compiles src/ to dist/. Most npm scripts start with it.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -36,6 +36,18 @@ run(process.execPath, [
   '--noCheck',
 ])
 
+// packages/ws is the same code in CommonJS.
+run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.ws.json'])
+
+// The types of hubwire/ws are written by hand.
+const written = new Set()
+for (const file of ['ws/index.d.cts', 'ws/index.d.mts']) {
+  for (const folder of ['dist', 'packages/ws/dist']) {
+    copyFileSync(join(root, 'src', file), join(root, folder, file))
+    written.add(join(root, folder, file))
+  }
+}
+
 // Declarations that no entry point leads to describe internals, which nobody can import.
 const published = new Set()
 /** @param {string} file */
@@ -63,6 +75,7 @@ const dist = join(root, 'dist')
 for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile()) continue
   const output = join(entry.parentPath, entry.name)
+  if (written.has(output)) continue
   const [, module] = /^(.*?)(?:\.d\.ts|\.js)$/.exec(relative(dist, output)) ?? []
   const isStale = module === undefined || !existsSync(join(root, 'src', `${module}.ts`))
   if (isStale || (output.endsWith('.d.ts') && !published.has(output))) rmSync(output)

@@ -25,7 +25,7 @@ import {
   DEFAULT_MAX_REDIRECTS,
   type OpeningOptions,
 } from './opening-options.js'
-import { hasCredentials, isSameOrigin, makeRequest } from './opening-request.js'
+import { hasCredentials, isSameOrigin, makeRequest, userinfoOf } from './opening-request.js'
 import { readBody } from './refusal-body.js'
 
 /** Is told how the handshake goes. */
@@ -33,6 +33,8 @@ export interface OpeningListener {
   onOpen(established: Established): void
   /** The server's 101 answer, before it is checked. */
   onUpgrade(response: IncomingMessage): void
+  /** A request is ready to be sent. */
+  endRequest(request: ClientRequest): void
   /** A redirect that is about to be followed. */
   onRedirect(url: string, request: ClientRequest): void
   /** An answer that does not accept; returns whether the application handles it. */
@@ -57,6 +59,8 @@ export class OpeningHandshake {
   #redirects = 0
   /** Whether no redirect has led to another origin, which headers and credentials were not given for. */
   #isTrusted = true
+  /** The user and password of the first URL that had them. */
+  #userinfo: string | undefined
   #request: ClientRequest | undefined
   /** Whether the application handles an answer that does not accept. */
   #isHandled = false
@@ -90,10 +94,15 @@ export class OpeningHandshake {
 
   /** Ends it; the listener is told the error unless the handshake is over. */
   fail(error: Error): void {
+    // With `ws`, who handles an answer hears of the end that it makes itself.
+    this.#fail(error, this.#isHandled && this.#settings.preset.errorEvents === 'heard')
+  }
+
+  #fail(error: Error, isHandled: boolean): void {
     if (this.#isOver) return
     this.#finish()
     this.#request?.destroy()
-    this.#listener.onFailure(error, this.#isHandled)
+    this.#listener.onFailure(error, isHandled)
   }
 
   #startTimer(timeout: number): void {
@@ -118,7 +127,10 @@ export class OpeningHandshake {
     const headers: OutgoingHttpHeaders = { 'Sec-WebSocket-Key': this.#key }
     if (this.#protocols.size > 0) headers['Sec-WebSocket-Protocol'] = [...this.#protocols].join(', ')
     if (this.#deflate !== undefined) headers['Sec-WebSocket-Extensions'] = formatOffer(this.#deflate)
-    return makeRequest(this.#address, this.#options, this.#isTrusted, headers)
+    headers['Sec-WebSocket-Version'] = this.#settings.preset.opening.protocolVersion
+    // What the user was asked for stays, also where a redirect names another.
+    this.#userinfo ??= userinfoOf(this.#address.url)
+    return makeRequest(this.#address, this.#options, this.#isTrusted, headers, this.#userinfo)
   }
 
   #send(request: ClientRequest, redirect?: string): void {
@@ -133,7 +145,7 @@ export class OpeningHandshake {
       this.#answered(request, response)
     })
     if (redirect !== undefined) this.#listener.onRedirect(redirect, request)
-    if (!this.#isOver) request.end()
+    if (!this.#isOver) this.#listener.endRequest(request)
   }
 
   #upgraded(response: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -191,18 +203,26 @@ export class OpeningHandshake {
       // The application reads the answer in its own time; the attempt is over when it has, or ends the request.
       clearTimeout(this.#timer)
       response.once('close', () => {
-        this.fail(refused(response))
+        this.#fail(refused(response), true)
       })
-    } else if (this.#settings.refusals === 'status-only') {
-      this.fail(refused(response, undefined, `Unexpected server response: ${status}`))
     } else {
-      this.#failWithBody(response, (body) => refused(response, body))
+      const message = this.#isStatusEnough ? `Unexpected server response: ${status}` : undefined
+      this.#failWithBody(response, (body) => refused(response, body, message))
     }
   }
 
+  /** Whether the body of an answer that does not accept is left unread. */
+  get #isStatusEnough(): boolean {
+    return this.#settings.preset.opening.refusals === 'status-only'
+  }
+
   /** Fails once the body of the answer has been read. */
-  #failWithBody(response: IncomingMessage, toError: (body: string) => Error): void {
+  #failWithBody(response: IncomingMessage, toError: (body?: string) => Error): void {
     if (this.#isOver) return
+    if (this.#isStatusEnough) {
+      this.fail(toError())
+      return
+    }
     this.#finishReading = readBody(response, (body) => {
       this.fail(toError(body))
     })
@@ -273,7 +293,7 @@ function refusedRedirect(message: string): NotFollowed {
 }
 
 /** The error for a redirect that is not followed, with the server's answer. */
-function notFollowed(error: Error, answer: IncomingMessage, body: string): ConnectError {
+function notFollowed(error: Error, answer: IncomingMessage, body = ''): ConnectError {
   const response = { status: answer.statusCode ?? 0, headers: fieldsOf(answer), body }
   if (error instanceof NotFollowed) return new ConnectError(error.code, error.message, { response })
   return new ConnectError('WS_ERR_INVALID_REDIRECT', `Invalid redirect: ${error.message}`, {

@@ -43,6 +43,11 @@ export function isSameOrigin(one: URL, other: URL): boolean {
   return one.protocol === other.protocol && one.host === other.host
 }
 
+/** The user and password of a URL, as `http.request` takes them. */
+export function userinfoOf({ username, password }: URL): string | undefined {
+  return username === '' && password === '' ? undefined : `${decode(username)}:${decode(password)}`
+}
+
 /** Whether an agent adds a client certificate by itself, which cannot be taken from it for a single request. */
 export function hasCredentials(agent: RequestOptions['agent']): boolean {
   if (typeof agent !== 'object') return false
@@ -61,6 +66,7 @@ export function makeRequest(
   options: OpeningOptions,
   isTrusted: boolean,
   handshake: OutgoingHttpHeaders,
+  userinfo?: string,
 ): ClientRequest {
   const { url, isSecure, path, socketPath } = address
   const passedOn: RequestOptions = without(
@@ -81,22 +87,21 @@ export function makeRequest(
     headers: {
       ...(isTrusted ? definedOnly(options.headers) : undefined),
       ...handshake,
-      ...fixedHeaders(options),
+      ...fixedHeaders(options, handshake),
     },
     ...(socketPath === undefined ? undefined : { socketPath, host: 'localhost' }),
   }
-  if (isTrusted && (url.username !== '' || url.password !== '')) {
-    request.auth = `${decode(url.username)}:${decode(url.password)}`
-  }
+  if (isTrusted && userinfo !== undefined) request.auth = userinfo
   return isSecure ? httpsRequest(request) : httpRequest(request)
 }
 
-function fixedHeaders({ origin }: OpeningOptions): OutgoingHttpHeaders {
+function fixedHeaders({ origin }: OpeningOptions, handshake: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  // Drafts of RFC 6455 had a header of their own.
+  const name = handshake['Sec-WebSocket-Version'] === VERSION ? 'Origin' : 'Sec-WebSocket-Origin'
   return {
     Connection: 'Upgrade',
     Upgrade: 'websocket',
-    'Sec-WebSocket-Version': VERSION,
-    ...(origin === undefined ? undefined : { Origin: origin }),
+    ...(origin === undefined ? undefined : { [name]: origin }),
   }
 }
 

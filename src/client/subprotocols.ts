@@ -12,10 +12,14 @@ export function isSubprotocols(value: unknown): value is Subprotocols | undefine
   )
 }
 
-/** @throws SyntaxError when one is not a token, or is repeated, whatever its case */
-export function readSubprotocols(protocols: Subprotocols = []): ReadonlySet<string> {
+/**
+ * @param ignoresCase - whether names that differ by case alone are a repetition, as in the web
+ * @throws SyntaxError when one is not a token, or is repeated
+ */
+export function readSubprotocols(protocols: Subprotocols = [], ignoresCase = true): ReadonlySet<string> {
   const list = typeof protocols === 'string' ? [protocols] : Array.from(protocols, String)
-  if (new Set(list.map((name) => name.toLowerCase())).size < list.length || !list.every(isToken)) {
+  const names = new Set(ignoresCase ? list.map((name) => name.toLowerCase()) : list)
+  if (names.size < list.length || !list.every(isToken)) {
     throw new SyntaxError(`Subprotocols must be tokens without repetition; they are ${JSON.stringify(list)}`)
   }
   return new Set(list)

@@ -7,12 +7,11 @@ import { tooManyMessages } from '../protocol/violations.js'
 import { closedError, closeTimeoutError, silentPeerError } from '../sending/connection-error.js'
 import type { MessageOptions } from '../sending/message-writer.js'
 import type { WriteCallback } from '../sending/send-callback.js'
-import { toArrayBuffer } from '../sending/payload.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
 import { Sender, type SenderOwner } from '../sending/sender.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import { ClosingHandshake } from './closing-handshake.js'
-import type { BinaryType, ConnectionEmitter } from './connection-events.js'
+import type { ConnectionEmitter } from './connection-events.js'
 import { Deadline } from './deadline.js'
 import { channels } from './diagnostics.js'
 import { EventScope, later } from './event-scope.js'
@@ -22,8 +21,6 @@ import type { Established } from './settings.js'
 import { listenTo, type SocketListener } from './socket-listeners.js'
 
 // What is called in the context of the connection, from outside it.
-let report: (connection: Connection, error: Error) => void
-let emitDrain: (connection: Connection) => void
 let finish: (connection: Connection) => void
 let endInput: (connection: Connection) => void
 
@@ -47,8 +44,6 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   #isInChunk = false
   silentLooks = 0
 
-  /** What binary messages are delivered as. */
-  binaryType: BinaryType = 'nodebuffer'
   /** Gets each message first, and returns whether that was all. */
   answer: ((data: string | Buffer, isBinary: boolean) => boolean) | undefined
 
@@ -64,6 +59,11 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   get readyState(): 1 | 2 | 3 {
     return this.#closing === undefined ? 1 : this.#closing.isOver ? 3 : 2
+  }
+
+  /** What it runs over. */
+  get socket(): Duplex {
+    return this.#socket
   }
 
   /** The address at the other end of the socket, where it has one. */
@@ -96,14 +96,9 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     return this.#sender.sendMessage(data, options, callback)
   }
 
-  /** Sends a message of which the bytes have to be read first. */
-  sendBlob(blob: Blob, options: MessageOptions, callback?: WriteCallback): boolean {
-    return this.#sender.sendBlob(blob, options, callback)
-  }
-
-  /** Sends a Ping or a Pong. */
-  sendControl(opcode: number, payload: Buffer, callback?: WriteCallback): void {
-    this.#sender.sendControl(opcode, payload, callback)
+  /** To send what is not a message in memory. */
+  get sender(): Pick<Sender, 'sendBlob' | 'sendControl' | 'sendFrames'> {
+    return this.#sender
   }
 
   /** Sends a message that others get too; `false` when it is closing, or the peer is too slow to have it. */
@@ -158,7 +153,8 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
       return
     }
     this.settings.traffic.received++
-    const message = isBinary && this.binaryType === 'arraybuffer' ? toArrayBuffer(data as Buffer) : data
+    const form = isBinary ? this.binaryForm : undefined
+    const message = form === undefined ? data : (form(data as Buffer) as ArrayBuffer)
     if (channels.message.hasSubscribers) {
       channels.message.publish({ ...this.origin, data: message, isBinary })
     }
@@ -169,6 +165,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     } catch (failure) {
       this.handlerFailed(failure)
     }
+    if (!this.settings.preset.allowsSynchronousEvents) this.#inbound.holdForTurn()
     if (!this.#isInChunk) this.#inbound.countCaused(this.#sender.bufferedBytes - before)
   }
 
@@ -176,8 +173,8 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     if (this.#isFlooded()) return
     if (this.settings.autoPong && this.#closing?.isSent !== true) {
       // A peer that does not read our Pongs gets the latest, when it reads again (RFC 6455 section 5.5.3).
-      if (this.#sender.isWaiting || this.#sender.isBusy) this.#duePong = payload
-      else this.#sender.sendControl(Opcode.pong, payload)
+      this.#duePong = payload
+      if (!this.#sender.isWaiting && !this.#sender.isBusy) this.#sendDuePong()
     }
     this.emit('ping', payload)
   }
@@ -198,9 +195,12 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   /** Fails the connection (RFC 6455 section 7.1.7): a Close frame that says why, and nothing more is read. */
   onProtocolError(error: ProtocolError): void {
+    const wasWell = this.#closing?.cause === undefined
     const closing = this.#startClosing('local', error)
+    if (wasWell) this.reportLater(error, 'always')
     if (!closing.isSent) {
-      this.#sendClose(closing, encodeClose(error.closeCode, error.message.slice(0, MAX_REASON_LENGTH)))
+      const reason = this.settings.preset.explainsMistakes ? error.message.slice(0, MAX_REASON_LENGTH) : ''
+      this.#sendClose(closing, encodeClose(error.closeCode, reason))
     }
     this.#sender.end()
   }
@@ -227,7 +227,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   }
 
   onDrain(): void {
-    if (this.readyState !== 3) this.runInAsyncScope(emitDrain, undefined, this)
+    if (this.readyState !== 3) this.emitDrain()
   }
 
   onBackpressure(bufferedAmount: number): void {
@@ -236,8 +236,10 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     }
   }
 
-  onSendingFailed(cause: Error): void {
+  onSendingFailed(cause: Error, isOfSocket: boolean): void {
+    const wasWell = this.#closing?.cause === undefined
     this.terminate(cause)
+    if (wasWell && !isOfSocket) this.reportLater(cause, 'always')
   }
 
   onCallbackFailed(failure: unknown): void {
@@ -307,15 +309,19 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     closing.deadline ??= this.#deadline(timeout)
     if (cause !== undefined && closing.cause === undefined && !closing.isOver) {
       closing.cause = cause
-      later(this, report, cause)
+      this.reportLater(cause, 'heard')
     }
     return closing
   }
 
   #sendDuePong(): void {
-    if (this.#duePong === undefined) return
-    this.#sender.sendControl(Opcode.pong, this.#duePong)
+    const payload = this.#duePong
+    if (payload === undefined) return
     this.#duePong = undefined
+    const { answerPing } = this.settings.preset
+    if (answerPing === undefined || this.#closing !== undefined)
+      this.#sender.sendControl(Opcode.pong, payload)
+    else answerPing(this.emitter, payload)
   }
 
   #sendClose(closing: ClosingHandshake, payload: Buffer): void {
@@ -392,12 +398,6 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   }
 
   static {
-    report = (connection, error) => {
-      connection.report(error)
-    }
-    emitDrain = (connection) => {
-      connection.emit('drain')
-    }
     finish = (connection) => {
       connection.#finish()
     }

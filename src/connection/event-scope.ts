@@ -3,7 +3,11 @@ import { throwLater, toError } from '../options/thrown.js'
 import type { CloseDetails, ConnectionEmitter, ConnectionEvents } from './connection-events.js'
 import { channels } from './diagnostics.js'
 import { warnOfFailure } from './failures.js'
+import type { Preset } from './preset.js'
 import type { ConnectionSettings } from './settings.js'
+
+let emitDrain: (scope: EventScope) => void
+let report: (scope: EventScope, error: Error) => void
 
 /** Called once on the socket of a connection that is closed, before `'close'` is emitted. */
 export type ClosedListener = (code: number, reason: string, details: CloseDetails) => void
@@ -15,6 +19,8 @@ export type ClosedListener = (code: number, reason: string, details: CloseDetail
 export abstract class EventScope extends AsyncResource {
   readonly settings: ConnectionSettings
   protected readonly emitter: ConnectionEmitter
+  /** Makes of its bytes what a binary message is delivered as. */
+  protected binaryForm: ((data: Buffer) => unknown) | undefined
   #closedListeners: Set<ClosedListener> | undefined
 
   constructor(settings: ConnectionSettings, emitter: ConnectionEmitter) {
@@ -26,6 +32,11 @@ export abstract class EventScope extends AsyncResource {
   /** What the messages of the diagnostics channels begin with. */
   protected get origin(): { socket: ConnectionEmitter; server: object | undefined } {
     return { socket: this.emitter, server: this.settings.server }
+  }
+
+  /** What binary messages are delivered as, by the names that the preset has. */
+  set binaryType(type: string) {
+    this.binaryForm = this.settings.preset.binaryForms[type]
   }
 
   abstract get readyState(): 1 | 2 | 3
@@ -46,8 +57,8 @@ export abstract class EventScope extends AsyncResource {
 
   /** A listener or a send callback of the application failed: the connection is closed with 1011. */
   handlerFailed(failure: unknown, isErrorListener = false): void {
-    const { handlerFailure, onHandlerFailed } = this.settings
-    if (handlerFailure === 'throw') {
+    const { preset, onHandlerFailed } = this.settings
+    if (preset.handlerFailure === 'throw') {
       throwLater(failure)
       return
     }
@@ -68,10 +79,23 @@ export abstract class EventScope extends AsyncResource {
     }
   }
 
-  /** Emits `'error'` if it has a listener. */
-  protected report(error: Error): void {
+  /** Emits `'drain'` from outside the scope. */
+  protected emitDrain(): void {
+    this.runInAsyncScope(emitDrain, undefined, this)
+  }
+
+  /** Reports the cause of an end in the next tick, if the preset emits such causes as `'error'`. */
+  protected reportLater(error: Error, causes: Preset['errorEvents']): void {
+    if (this.settings.preset.errorEvents === causes) later(this, report, error)
+  }
+
+  /** Emits `'error'` if it has a listener, or as the preset says. */
+  #report(error: Error): void {
     if (channels.error.hasSubscribers) channels.error.publish({ ...this.origin, error })
-    if (this.emitter.listenerCount('error') > 0) this.emit('error', error)
+    const { errorEvents, toErrorEvent } = this.settings.preset
+    if (errorEvents === 'always' || this.emitter.listenerCount('error') > 0) {
+      this.emit('error', toErrorEvent?.(error) ?? error)
+    }
   }
 
   /** Tells the end: first what keeps books, then the application. */
@@ -87,7 +111,18 @@ export abstract class EventScope extends AsyncResource {
       const [code, reason, details] = values
       channels.close.publish({ ...this.origin, code, reason, details })
     }
-    this.emit('close', ...values)
+    const [code, reason, details] = values
+    const isText = this.settings.preset.closeReason === 'string'
+    this.emit('close', code, isText ? reason : (Buffer.from(reason) as unknown as string), details)
+  }
+
+  static {
+    emitDrain = (scope) => {
+      scope.emit('drain')
+    }
+    report = (scope, error) => {
+      scope.#report(error)
+    }
   }
 }
 

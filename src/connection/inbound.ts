@@ -21,6 +21,8 @@ export const Hold = {
   early: 2,
   /** A `for await` loop is not waiting for a message. */
   iterating: 4,
+  /** A message was delivered in this turn of the event loop, and the next belongs to another. */
+  turn: 8,
 } as const
 
 /**
@@ -115,6 +117,12 @@ export class Inbound implements ShareHolder {
     if ((this.#holds & reason) === 0) return
     this.#holds &= ~reason
     if (this.#holds === 0) process.nextTick(releaseLater, this)
+  }
+
+  /** Holds messages until the next turn of the event loop. */
+  holdForTurn(): void {
+    this.hold(Hold.turn)
+    setImmediate(endTurn, this)
   }
 
   /** Goes on at once and for good, whatever reason there is to hold: messages are no longer delivered. */
@@ -212,6 +220,10 @@ export class Inbound implements ShareHolder {
 
 function releaseLater(inbound: Inbound): void {
   if (!inbound.isHeld()) inbound.goOn()
+}
+
+function endTurn(inbound: Inbound): void {
+  inbound.release(Hold.turn)
 }
 
 function readOn(inbound: Inbound): void {

@@ -27,9 +27,10 @@ import type { SendingSettings } from '../sending/sender.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { Traffic } from '../sending/traffic.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
+import { type Preset, type PresetOptions, presetOf } from './preset.js'
 
 /** What can be chosen for a connection in either role. */
-export interface ConnectionOptions {
+export interface ConnectionOptions extends PresetOptions {
   /** Offers or accepts permessage-deflate (RFC 7692); `false` by default. */
   perMessageDeflate?: boolean | PerMessageDeflateOptions
   /** The longest message accepted, in bytes, before and after decompression; 1 MiB by default, 0 for no limit. */
@@ -74,10 +75,8 @@ export interface ConnectionSettings extends SendingSettings {
   /** How often the peer may send a Ping or a Pong. */
   readonly controlFrameRate?: Rate | undefined
   readonly heartbeat?: Heartbeat | undefined
-  /** What a failing listener does: it closes its connection with 1011, or the process gets the error. */
-  readonly handlerFailure: 'close' | 'throw'
-  /** What the error of a refused client says: with the body of the answer, or its status alone and at once, as `ws`. */
-  readonly refusals: 'with-body' | 'status-only'
+  /** What is different for the other entry of the package. */
+  readonly preset: Preset
   /** The server that accepts the connections, for the messages of `node:diagnostics_channel`. */
   readonly server?: object | undefined
   /** Is told of a failing listener, with the socket that it was called for. */
@@ -135,6 +134,7 @@ export function connectionSettings(
     skipUTF8Validation = false,
     textType = 'string',
   } = withoutNulls(options)
+  const preset = presetOf(options)
   checkNumber('maxPayload', maxPayload, 0)
   checkNumber('maxFragments', maxFragments, 1)
   checkMilliseconds('closeTimeout', closeTimeout)
@@ -147,15 +147,14 @@ export function connectionSettings(
     decoder: { from, maxPayload, maxFragments, skipUTF8Validation, textType },
     closeTimeout,
     maxBufferedAmount,
-    slowPolicy,
+    slowPolicy: preset.limitsSlowPeers ? slowPolicy : 'none',
     autoPong,
     messageRate,
     controlFrameRate: controlFrameRate === false ? undefined : controlFrameRate,
     traffic: new Traffic(),
     heartbeat: heartbeat === false ? undefined : new Heartbeat(heartbeatOptions(heartbeat)),
     maskingKeys,
-    handlerFailure: 'close',
-    refusals: 'with-body',
+    preset,
     onHandlerFailed,
   }
 }

@@ -11,8 +11,9 @@ export const LONGEST_TIMER: number = 2 ** 31 - 1
 
 /** Leaves out options that are `null`: like `undefined`, it asks for the default. */
 export function withoutNulls<Options extends object>(options: Options): Options {
-  const given = Object.entries(options).filter(([, value]) => value !== null)
-  return Object.fromEntries(given) as Options
+  const given = { ...options }
+  for (const [name, value] of Object.entries(given)) if (value === null) Reflect.deleteProperty(given, name)
+  return given
 }
 
 /** @throws RangeError naming the option, its value and what it may be */

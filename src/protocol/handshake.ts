@@ -73,29 +73,53 @@ export interface Opening {
   extensions: Extension[]
 }
 
+/** How strictly a request is read beyond what the exchange of keys needs. */
+export interface RequestRules {
+  /** The values of Sec-WebSocket-Version to accept: 13, or 8 as well, which is a draft with the same frames. */
+  readonly versions: readonly string[]
+  /** The status for any other. */
+  readonly statusOfVersion: number
+  /** Whether HTTP/1.1 and its Host header are required. */
+  readonly requiresHttp11: boolean
+}
+
+/** The rules of RFC 6455 section 4.2.1. @internal */
+export const STRICT_REQUESTS: RequestRules = {
+  versions: [VERSION],
+  statusOfVersion: 426,
+  requiresHttp11: true,
+}
+
 /** Headers that must not be repeated: two servers could read such a request in two ways. */
 const SINGLE = new Set(['host', 'sec-websocket-key', 'sec-websocket-version', 'origin', 'content-length'])
 
 /**
  * Checks a client's opening handshake (RFC 6455 section 4.2.1).
  *
+ * @param rules - those of the RFC by default
  * @throws HandshakeError with the status to answer: 400, 405, 426 or 431
  */
-export function readRequest(request: OpeningRequest): Opening {
+export function readRequest(request: OpeningRequest, rules: RequestRules = STRICT_REQUESTS): Opening {
   if (request.method !== 'GET') throw new HandshakeError(405, 'The method must be GET', { Allow: 'GET' })
-  if (request.httpVersion !== '1.1') throw new HandshakeError(400, 'The request must be HTTP/1.1')
+  if (rules.requiresHttp11 && request.httpVersion !== '1.1') {
+    throw new HandshakeError(400, 'The request must be HTTP/1.1')
+  }
+  // A request that no client sent, as tests inject them, may have none.
   refuseDuplicates(request.rawHeaders)
-  if (!field(request, 'host')) throw new HandshakeError(400, 'The Host header is missing')
+  if (rules.requiresHttp11 && !field(request, 'host')) {
+    throw new HandshakeError(400, 'The Host header is missing')
+  }
   if (!listHas(field(request, 'upgrade'), 'websocket')) {
     throw new HandshakeError(400, 'The Upgrade header must name websocket')
   }
   if (!listHas(field(request, 'connection'), 'upgrade')) {
     throw new HandshakeError(400, 'The Connection header must name Upgrade')
   }
-  if (field(request, 'sec-websocket-version') !== VERSION) {
-    throw new HandshakeError(426, `The Sec-WebSocket-Version header must be ${VERSION}`, {
+  if (!rules.versions.includes(field(request, 'sec-websocket-version') ?? '')) {
+    const versions = rules.versions.join(', ')
+    throw new HandshakeError(rules.statusOfVersion, `The Sec-WebSocket-Version header must be ${versions}`, {
       Upgrade: 'websocket',
-      'Sec-WebSocket-Version': VERSION,
+      'Sec-WebSocket-Version': versions,
     })
   }
   const key = field(request, 'sec-websocket-key')
@@ -117,11 +141,12 @@ export function readRequest(request: OpeningRequest): Opening {
 }
 
 function field(request: OpeningRequest, name: string): string | undefined {
-  const value = request.headers[name]
-  return typeof value === 'string' ? value : undefined
+  const value: unknown = request.headers[name]
+  // A request that no client sent may have the version as a number.
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
 }
 
-function refuseDuplicates(rawHeaders: readonly string[]): void {
+function refuseDuplicates(rawHeaders: readonly string[] = []): void {
   let seen: Set<string> | undefined
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!.toLowerCase()

@@ -1,6 +1,7 @@
 import { toError } from '../options/thrown.js'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import { FIN, Opcode, RSV1 } from '../protocol/opcodes.js'
+import type { FrameSequence } from './frame-sequence.js'
 import { COPIED_BELOW, type Outbox } from './outbox.js'
 import type { PreparedMessage } from './prepared-message.js'
 import { Queue } from './queue.js'
@@ -102,6 +103,16 @@ export class MessageWriter {
       const kept = Buffer.from(payload)
       this.#wait(payload.length, 0, callback, () => {
         this.#outbox.addBytes(first, kept, 0, callback)
+      })
+    }
+  }
+
+  /** Adds bytes that are frames already. */
+  addFrames(frames: FrameSequence, callback?: SendCallback): void {
+    if (this.#running === undefined) this.#outbox.addShared(frames, callback)
+    else {
+      this.#wait(frames.length, frames.payloadLength, callback, () => {
+        this.#outbox.addShared(frames, callback)
       })
     }
   }

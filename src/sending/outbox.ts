@@ -158,15 +158,16 @@ export class Outbox implements Flushable {
   }
 
   /** Adds a frame that other connections send as well. */
-  addShared(frame: FrameSequence): void {
+  addShared(frame: FrameSequence, callback?: SendCallback): void {
     this.beginTurn()
     if (this.#end > this.#start) this.#seal()
     if (frame.length < COPIED_BELOW) {
       this.#shared = this.#shared === undefined ? frame : this.#shared.followedBy(frame)
       this.#payload += frame.payloadLength
+      if (callback !== undefined) (this.#callbacks ??= []).push(callback)
     } else {
       this.#seal()
-      this.#makeFeed().add(frame.join(), frame.payloadLength, undefined)
+      this.#makeFeed().add(frame.join(), frame.payloadLength, callback && [callback])
     }
   }
 

@@ -3,6 +3,7 @@ import { toError } from '../options/thrown.js'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import { FIN, Opcode } from '../protocol/opcodes.js'
 import { slowPeerError } from './connection-error.js'
+import type { FrameSequence } from './frame-sequence.js'
 import type { MaskingKeys } from './masking-keys.js'
 import { type MessageOptions, MessageWriter, type WriterOwner } from './message-writer.js'
 import { Outbox, type OutboxOwner } from './outbox.js'
@@ -15,8 +16,8 @@ import type { Traffic } from './traffic.js'
 export interface SendingSettings {
   /** Bytes, frame headers included, that may wait for a peer before it counts as slow; `Infinity` for no limit. */
   readonly maxBufferedAmount: number
-  /** What becomes of a slow peer: its connection ends, or it misses messages. */
-  readonly slowPolicy: SlowPolicy
+  /** What becomes of a slow peer: its connection ends, it misses messages, or nothing. */
+  readonly slowPolicy: SlowPolicy | 'none'
   /** The source of masking keys, in a client. */
   readonly maskingKeys?: MaskingKeys | undefined
   readonly traffic: Traffic
@@ -30,8 +31,11 @@ export interface SenderOwner {
   onDrain(): void
   /** Sends have begun to return `false`. */
   onBackpressure(bufferedAmount: number): void
-  /** The connection must end: the peer is too slow, a Blob could not be read, or a compression failed. */
-  onSendingFailed(cause: Error): void
+  /**
+   * The connection must end: the socket failed or the peer is too slow, a Blob could not be read, or a compression
+   * failed.
+   */
+  onSendingFailed(cause: Error, isOfSocket: boolean): void
   /** A send callback threw, or returned a promise that rejected. */
   onCallbackFailed(failure: unknown): void
 }
@@ -144,13 +148,25 @@ export class Sender implements OutboxOwner, WriterOwner {
     else this.#writer.addControl(opcode | FIN, payload, bound)
   }
 
+  /** Sends bytes that are frames already, in the order of all that is sent. */
+  sendFrames(frames: FrameSequence, callback?: WriteCallback | null): void {
+    const bound = bindCallback(callback)
+    if (this.#closed !== undefined) {
+      this.#refuse(bound, this.#closed)
+      return
+    }
+    const outbox = this.#beginTurn()
+    if (this.#writer === undefined) outbox.addShared(frames, bound)
+    else this.#writer.addFrames(frames, bound)
+  }
+
   /** Sends a message that others get too. @returns `false` when it was skipped, or the connection is closing */
   sendShared(message: PreparedMessage, limits: SlowLimits): boolean {
     if (this.#closed !== undefined) return false
     const outbox = this.#beginTurn()
     const limit = limits.maxBufferedAmount ?? this.#settings.maxBufferedAmount
-    if (outbox.waitedBefore > limit) {
-      const policy = limits.slowPolicy ?? this.#settings.slowPolicy
+    const policy = limits.slowPolicy ?? this.#settings.slowPolicy
+    if (outbox.waitedBefore > limit && policy !== 'none') {
       if (policy === 'terminate') this.#failSlow(outbox.waitedBefore)
       return false
     }
@@ -211,11 +227,11 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 
   onWriterFailed(cause: Error): void {
-    this.#failAndTell(cause)
+    this.#failAndTell(cause, false)
   }
 
   onWriteFailed(failure: unknown): void {
-    this.#failAndTell(toError(failure))
+    this.#failAndTell(toError(failure), true)
   }
 
   onCallbackFailed(failure: unknown): void {
@@ -269,7 +285,7 @@ export class Sender implements OutboxOwner, WriterOwner {
       if (fin) this.#unfinished = undefined
       return this.#skip(callback, waitedBefore)
     }
-    if (waitedBefore > maxBufferedAmount) {
+    if (waitedBefore > maxBufferedAmount && slowPolicy !== 'none') {
       // A message that has begun goes on, unless it is what waits.
       const isWithin = unfinished !== undefined && unfinished.length <= maxBufferedAmount
       if (slowPolicy === 'terminate' || (unfinished !== undefined && !isWithin)) {
@@ -333,13 +349,13 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 
   #failSlow(waiting: number): void {
-    this.#failAndTell(slowPeerError(waiting))
+    this.#failAndTell(slowPeerError(waiting), true)
   }
 
-  #failAndTell(cause: Error): void {
+  #failAndTell(cause: Error, isOfSocket: boolean): void {
     if (this.#hasFailed) return
     this.fail(cause)
-    this.#owner.onSendingFailed(cause)
+    this.#owner.onSendingFailed(cause, isOfSocket)
   }
 }
 

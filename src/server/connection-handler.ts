@@ -1,4 +1,4 @@
-import { failHandler, holdUntil, type WebSocket } from '../websocket/websocket.js'
+import { connectionOf, failHandler, holdUntil, type WebSocket } from '../websocket/websocket.js'
 
 /**
  * Calls a handler of the application for a new connection. Messages wait while a promise that it returns is pending. If
@@ -14,7 +14,9 @@ export function callHandler<User>(webSocket: WebSocket<User>, handler: () => unk
     failHandler(webSocket, error)
     return false
   }
-  if (isThenable(result)) {
+  // Else the process handles its rejection, as that of any other promise.
+  const isHandled = connectionOf(webSocket)?.settings.preset.handlerFailure === 'close'
+  if (isHandled && isThenable(result)) {
     const settled = Promise.resolve(result)
     holdUntil(webSocket, settled)
     settled.catch((error: unknown) => {

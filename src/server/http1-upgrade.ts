@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { HandshakeError, joinLines, type Opening, readRequest } from '../protocol/handshake.js'
+import {
+  HandshakeError,
+  joinLines,
+  type Opening,
+  readRequest,
+  type RequestRules,
+} from '../protocol/handshake.js'
 import { phraseOf, type Refusal } from './admission/refusal.js'
 
 // All that an opening handshake takes from HTTP/1.1: how the request is read, and how the answer is written.
@@ -10,13 +16,13 @@ import { phraseOf, type Refusal } from './admission/refusal.js'
  *
  * @throws HandshakeError with the status to respond with
  */
-export function readUpgrade(request: IncomingMessage): Opening {
+export function readUpgrade(request: IncomingMessage, rules: RequestRules): Opening {
   // The bytes of a body would be taken for frames, or the frames for a body (RFC 9110 section 7.8).
   const { 'transfer-encoding': encoding, 'content-length': length } = request.headers
   if (encoding !== undefined || (length !== undefined && Number(length) !== 0)) {
     throw new HandshakeError(400, 'The request must not have a body')
   }
-  return readRequest(request)
+  return readRequest(request, rules)
 }
 
 /** The bytes of a 101 response. @throws TypeError if a line is not valid in a header */

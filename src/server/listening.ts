@@ -6,6 +6,7 @@ import {
   type ServerOptions,
 } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
+import type { AcceptingRules } from '../connection/preset.js'
 import { withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { listHas } from '../protocol/header-grammar.js'
@@ -30,8 +31,13 @@ export interface ListenOptions {
   takeover?: boolean
 }
 
-/** Creates an HTTP server that only upgrades to WebSocket: all other requests get a 426. */
-export function createOwnServer(handshakeTimeout: number): Server {
+/**
+ * Creates an HTTP server that only upgrades to WebSocket: all other requests get a 426.
+ *
+ * @param rules - whether the times of Node.js apply in place of `handshakeTimeout`, and all upgrades are taken
+ */
+export function createOwnServer(handshakeTimeout: number, rules: AcceptingRules): Server {
+  if (rules.keepsHttpTimeouts) return createServer(answerUpgradeRequired)
   // Node.js takes 0 for no limit.
   const timeout = handshakeTimeout === Infinity ? 0 : handshakeTimeout
   return createServer(

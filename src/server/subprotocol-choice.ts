@@ -11,12 +11,14 @@ export type HandleProtocols = (protocols: Set<string>, request: IncomingMessage)
 /**
  * The subprotocol to respond with, or `''`; the client's first unless the application chooses.
  *
+ * @param takesAny - whether any choice of the application is sent, as `ws` does
  * @throws TypeError if the application chooses one that the client did not offer, or answers with a promise
  */
 export function chooseSubprotocol(
   protocols: Set<string>,
   request: IncomingMessage,
   handleProtocols: HandleProtocols | undefined,
+  takesAny: boolean,
 ): string {
   const offered = withoutSecrets(protocols, request)
   if (offered.size === 0) return ''
@@ -24,7 +26,7 @@ export function chooseSubprotocol(
   // A function in JavaScript may return anything.
   const chosen: unknown = handleProtocols(offered, request)
   if (chosen === false || chosen === undefined || chosen === null) return ''
-  if (typeof chosen === 'string' && offered.has(chosen)) return chosen
+  if (typeof chosen === 'string' && (takesAny || offered.has(chosen))) return chosen
   if (typeof chosen === 'object' && 'then' in chosen) {
     // The promise is not awaited, so its rejection must not become an unhandled one.
     Promise.resolve(chosen).catch(() => undefined)

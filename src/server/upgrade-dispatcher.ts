@@ -10,6 +10,8 @@ import { writeRefusal } from './http1-upgrade.js'
 export interface UpgradeOwner {
   /** Milliseconds for a refusal to be read. */
   readonly closeTimeout: number
+  /** Whether it refuses upgrades to other protocols that have no other listener. */
+  readonly refusesOtherProtocols: boolean
   /** Whether the upgrade is for this server. Must not throw. */
   owns(request: IncomingMessage): boolean
   /** Accepts or refuses the upgrade. */
@@ -106,7 +108,8 @@ export class UpgradeDispatcher {
     // Another listener may respond at any time, and nothing in a socket tells that none will.
     if (this.#server.listenerCount('upgrade') > 1) return
     const [owner] = this.#owners
-    if (!isToWebSocket(request)) giveBack(this.#server, request, socket, head)
+    const isRefused = owner?.refusesOtherProtocols === true
+    if (!isToWebSocket(request) && !isRefused) giveBack(this.#server, request, socket, head)
     else if (this.#owners.size === 1) owner?.take(request, socket, head)
     else this.#refuse(request, socket)
   }

@@ -7,7 +7,12 @@ import {
   type Established,
 } from '../connection/settings.js'
 import { acceptanceLines, HandshakeError, type Opening } from '../protocol/handshake.js'
-import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
+import type { Extension } from '../protocol/header-grammar.js'
+import {
+  acceptOffer,
+  PERMESSAGE_DEFLATE,
+  type PerMessageDeflateOptions,
+} from '../protocol/permessage-deflate.js'
 import { startAccepted, type WebSocket } from '../websocket/websocket.js'
 import type { Admission, Admitted } from './admission/admission.js'
 import { GONE } from './admission/authentication.js'
@@ -90,21 +95,21 @@ export class Upgrade<User> {
   #check(): void {
     let opening: Opening
     try {
-      opening = readUpgrade(this.#request)
+      opening = readUpgrade(this.#request, this.#server.settings.preset.accepting.requests)
     } catch (error) {
-      if (!(error instanceof HandshakeError)) throw error
-      this.#refuseMalformed(error)
+      this.#fail(error)
       return
     }
     const params = this.#server.match(this.#request)
-    if (params === undefined) this.#refuse(notFound())
+    const { statusOfPath } = this.#server.settings.preset.accepting
+    if (params === undefined) this.#refuse(notFound(statusOfPath))
     else if (!this.#server.isAccepting()) this.#refuse(shuttingDown())
     else this.#admit(opening, params)
   }
 
   #admit(opening: Opening, params: Params): void {
     const decided = (decision: Admitted<User> | Refusal | typeof GONE): void => {
-      if (decision === GONE || this.#socket.destroyed) this.#socket.destroy()
+      if (decision === GONE || !this.#socket.readable) this.#socket.destroy()
       else if (!this.#server.isAccepting()) this.#refuse(shuttingDown())
       else if (decision instanceof Refusal && decision.closeCode === undefined) this.#refuse(decision)
       else this.#accept(opening, params, decision)
@@ -126,6 +131,9 @@ export class Upgrade<User> {
 
   #accept(opening: Opening, params: Params, decision: Admitted<User> | Refusal): void {
     // All that the application takes part in comes before the first byte of the response.
+    const { deflate, settings } = this.#server
+    if (deflate !== undefined && settings.preset.accepting.refusesBadOffers)
+      checkOffers(opening.extensions, deflate)
     const { established, response } = this.#establish(opening)
     const webSocket = this.#server.createSocket()
     if (this.#socket.destroyed) return
@@ -144,7 +152,8 @@ export class Upgrade<User> {
   /** Chooses the subprotocol and the extensions. @throws what the application throws, or what it may not answer */
   #establish(opening: Opening): { established: Established; response: Buffer } {
     const { settings, deflate, handleProtocols } = this.#server
-    const protocol = chooseSubprotocol(opening.protocols, this.#request, handleProtocols)
+    const { takesTruthyAnswers } = settings.preset.accepting
+    const protocol = chooseSubprotocol(opening.protocols, this.#request, handleProtocols, takesTruthyAnswers)
     const accepted = deflate && acceptOffer(opening.extensions, deflate)
     const lines = acceptanceLines({ key: opening.key, protocol, extensions: accepted?.answer ?? '' })
     this.#server.onHeaders(lines, this.#request)
@@ -180,6 +189,10 @@ export class Upgrade<User> {
 
   /** A check of the application failed: the client learns no more than that. */
   #fail(failure: unknown): void {
+    if (failure instanceof HandshakeError) {
+      this.#refuseMalformed(failure)
+      return
+    }
     this.#server.onFailure(failure)
     this.#refuse(refusalFor('error', 500, { body: 'The server failed to answer the handshake\n' }))
   }
@@ -204,8 +217,15 @@ export class Upgrade<User> {
 const NOTHING = Buffer.alloc(0)
 const NOBODY = { user: undefined, forwardedAddress: undefined }
 
-function notFound(): Refusal {
-  return refusalFor('path', 404, { body: 'No websocket is served at this path\n' })
+/** @throws HandshakeError if there are offers of permessage-deflate, and none that can be accepted */
+function checkOffers(extensions: readonly Extension[], deflate: PerMessageDeflateOptions): void {
+  const isOffered = extensions.some(({ name }) => name === PERMESSAGE_DEFLATE)
+  if (!isOffered || acceptOffer(extensions, deflate) !== undefined) return
+  throw new HandshakeError(400, 'No offer of permessage-deflate can be accepted')
+}
+
+function notFound(status: number): Refusal {
+  return refusalFor('path', status, { body: 'No websocket is served at this path\n' })
 }
 
 function shuttingDown(): Refusal {

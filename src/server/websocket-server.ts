@@ -6,10 +6,11 @@ import type { ConnectionSettings } from '../connection/settings.js'
 import { channels } from '../connection/diagnostics.js'
 import { warnOfFailure } from '../connection/failures.js'
 import { TypedEmitter } from '../events/typed-emitter.js'
+import { presetOf } from '../connection/preset.js'
 import { connectionSettings, deflateOptions } from '../connection/settings.js'
 import { withoutNulls } from '../options/checks.js'
-import { toError } from '../options/thrown.js'
-import { STRICT, type Strictness } from '../options/strictness.js'
+import { throwLater, toError } from '../options/thrown.js'
+import type { WebSocketOptions } from '../websocket/attempt.js'
 import { WebSocket } from '../websocket/websocket.js'
 import { Admission, DEFAULT_HANDSHAKE_TIMEOUT } from './admission/admission.js'
 import type { SocketUser } from './admission/authentication.js'
@@ -36,6 +37,9 @@ import { type ServerStats, Statistics } from './statistics.js'
 import { unixPathOf } from './unix-socket.js'
 import { Upgrade, type UpgradeCallback, type UpgradeServer } from './upgrade.js'
 import { UpgradeDispatcher, type UpgradeOwner } from './upgrade-dispatcher.js'
+
+/** The HTTP server that a server listens to, if any. @internal */
+export let httpServerOf: (server: WebSocketServer) => Server | undefined
 
 /** Whether an upgrade is a server's, or why the application could not tell. */
 type Claim = { readonly params: Params | undefined } | { readonly failure: unknown }
@@ -83,22 +87,12 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
    * @throws TypeError if the options contradict each other
    * @throws RangeError if a number is out of range
    */
-  constructor(options: WebSocketServerOptions<User, Tracking>, callback?: () => void)
-  /** @param strictness - the package's entry chooses it @internal */
-  constructor(
-    options: WebSocketServerOptions<User, Tracking>,
-    callback: (() => void) | undefined,
-    strictness: Strictness,
-  )
-  constructor(
-    options: WebSocketServerOptions<User, Tracking>,
-    callback?: () => void,
-    strictness: Strictness = STRICT,
-  ) {
-    super({ captureRejections: true })
+  constructor(options: WebSocketServerOptions<User, Tracking>, callback?: () => void) {
+    const preset = presetOf(options)
+    super({ captureRejections: preset.handlerFailure === 'close' })
     // Without any options the check says what to write.
     const given = withoutNulls(options ?? ({} as WebSocketServerOptions<User>))
-    if (strictness.options === 'checked') checkServerOptions(given)
+    if (preset.checksOptions) checkServerOptions(given)
     else checkPlace(given)
     checkSocketClass(given.WebSocket)
     this.options = given
@@ -110,7 +104,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
       },
     }
     this.#statistics = new Statistics(this.#settings.traffic)
-    this.#admission = new Admission(given, () => this.#listensOnUnixSocket(), strictness)
+    this.#admission = new Admission(given, () => this.#listensOnUnixSocket())
     this.#path = new PathMatcher(given.path)
     this.#connections.onClosed((socket, details) => {
       this.#statistics.closed(socket, details)
@@ -171,6 +165,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
   ): boolean {
     const [socket] = values as unknown[]
     if (name !== 'connection' || !(socket instanceof WebSocket)) return super.emit(name, ...values)
+    if (this.#settings.preset.handlerFailure === 'throw') return super.emit(name, ...values)
     const listeners = this.rawListeners('connection') as ((...values: unknown[]) => unknown)[]
     listeners.every((listener) => callHandler(socket, () => Reflect.apply(listener, this, values)))
     return listeners.length > 0
@@ -235,7 +230,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
       handleProtocols,
       isAccepting: () => this.#isAccepting,
       match: (request) => this.#match(request),
-      createSocket: () => new SocketClass(null),
+      createSocket: () => new SocketClass(null, undefined, this.options as WebSocketOptions),
       onHeaders: (lines, request) => {
         this.emit('headers', lines, request)
       },
@@ -258,6 +253,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
   #upgradeOwner(): UpgradeOwner {
     return {
       closeTimeout: this.#settings.closeTimeout,
+      refusesOtherProtocols: this.#settings.preset.accepting.refusesOtherProtocols,
       owns: (request) => {
         const claim = this.#claim(request)
         // The handshake finds the same claim, and tells the client of a failure.
@@ -278,12 +274,17 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
 
   #claim(request: IncomingMessage): Claim {
     try {
-      if (readAnswer('shouldHandle', this.shouldHandle(request)) === undefined) return { params: undefined }
+      if (!this.#isYes(this.shouldHandle(request))) return { params: undefined }
       // An override may handle what the path does not match.
       return { params: this.#path.match(request) ?? NO_PARAMS }
     } catch (failure) {
       return { failure }
     }
+  }
+
+  #isYes(answer: unknown): boolean {
+    const { takesTruthyAnswers } = this.#settings.preset.accepting
+    return takesTruthyAnswers ? Boolean(answer) : readAnswer('shouldHandle', answer) !== undefined
   }
 
   #match(request: IncomingMessage): Params | undefined {
@@ -307,7 +308,8 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
 
   /** Reports a failure of the application's own code: it is never lost, and never thrown at the caller. */
   #report(error: Error, socket?: WebSocket<User>): void {
-    if (!this.#emitError(error, socket)) warnOfFailure(error)
+    if (this.#settings.preset.handlerFailure === 'throw') throwLater(error)
+    else if (!this.#emitError(error, socket)) warnOfFailure(error)
   }
 
   /** Emits `'error'` if it has a listener. */
@@ -323,7 +325,8 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
   }
 
   #listen(options: WebSocketServerOptions<User, boolean>, callback: (() => void) | undefined): Server {
-    const server = createOwnServer(options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT)
+    const timeout = options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT
+    const server = createOwnServer(timeout, this.#settings.preset.accepting)
     if (callback) this.once('listening', callback)
     startOwnServer(server, options)
     return server
@@ -355,6 +358,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
   }
 
   static {
+    httpServerOf = (server) => server.#server
     // Node.js calls this when an async listener rejects. Those of 'connection' are handled in `emit`.
     Object.defineProperty(WebSocketServer.prototype, EventEmitter.captureRejectionSymbol, {
       value(this: WebSocketServer, failure: unknown, event: string): void {

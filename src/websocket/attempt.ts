@@ -6,12 +6,12 @@ import { OpeningHandshake, type OpeningListener } from '../client/opening-handsh
 import type { OpeningOptions } from '../client/opening-options.js'
 import { CLIENT_OPTIONS } from '../connection/option-names.js'
 import { withoutNulls } from '../options/checks.js'
-import { toError } from '../options/thrown.js'
+import { throwLater, toError } from '../options/thrown.js'
 import { checkNames } from '../options/spelling.js'
-import { STRICT, type Strictness } from '../options/strictness.js'
 import type { ClosedListener } from '../connection/event-scope.js'
 import { channels } from '../connection/diagnostics.js'
 import { warnOfFailure } from '../connection/failures.js'
+import { type Preset, presetOf } from '../connection/preset.js'
 import {
   type ConnectionOptions,
   connectionSettings,
@@ -44,6 +44,7 @@ export class Attempt extends AsyncResource implements OpeningListener {
   readonly #onEstablished: (established: Established) => void
   readonly #handshake: OpeningHandshake
   readonly #closedListeners = new Set<ClosedListener>()
+  readonly #preset: Preset
 
   /**
    * @throws SyntaxError when the URL is not valid
@@ -55,16 +56,16 @@ export class Attempt extends AsyncResource implements OpeningListener {
     protocols: ReadonlySet<string>,
     given: WebSocketOptions,
     onEstablished: (established: Established) => void,
-    strictness: Strictness = STRICT,
   ) {
     super('HubwireHandshake')
     this.#emitter = emitter
     this.#onEstablished = onEstablished
     const options = withoutNulls(given)
-    if (strictness.options === 'checked') checkNames(options, CLIENT_OPTIONS)
+    if (presetOf(options).checksOptions) checkNames(options, CLIENT_OPTIONS)
     const deflate = deflateOptions(options.perMessageDeflate)
     const keys = options.generateMask === undefined ? randomMaskingKey : maskingKeysFrom(options.generateMask)
     const settings = connectionSettings(options, 'server', keys)
+    this.#preset = settings.preset
     const target = parseAddress(address)
     this.url = target.url.href
     this.#handshake = new OpeningHandshake(target, protocols, deflate, settings, options, this)
@@ -107,6 +108,12 @@ export class Attempt extends AsyncResource implements OpeningListener {
     return this.#emit('unexpected-response', request, response)
   }
 
+  endRequest(request: ClientRequest): void {
+    const { finishRequest } = this.#preset.opening
+    if (finishRequest === undefined) request.end()
+    else this.runInAsyncScope(finishRequest, undefined, request, this.#emitter)
+  }
+
   onFailure(error: Error, isHandled: boolean): void {
     if (this.readyState !== 0) return
     this.readyState = 2
@@ -116,14 +123,18 @@ export class Attempt extends AsyncResource implements OpeningListener {
   }
 
   #close(error: Error, isHandled: boolean): void {
-    this.readyState = 3
+    // On the web an attempt is over when its failure is told; `ws` tells it before that.
+    if (this.#preset.errorEvents === 'heard') this.readyState = 3
     if (!isHandled && channels.error.hasSubscribers) channels.error.publish({ socket: this.#emitter, error })
-    if (!isHandled && this.#emitter.listenerCount('error') > 0) this.#emit('error', error)
+    const isEmitted = this.#preset.errorEvents === 'always' || this.#emitter.listenerCount('error') > 0
+    if (!isHandled && isEmitted) this.#emit('error', this.#preset.toErrorEvent?.(error) ?? error)
+    this.readyState = 3
     const details = { wasClean: false, initiator: 'local', cause: error, dropped: 0 } as const
     for (const listener of this.#closedListeners) {
       Reflect.apply(listener, this.#emitter, [CloseCode.abnormal, '', details])
     }
-    this.#emit('close', CloseCode.abnormal, '', details)
+    const isText = this.#preset.closeReason === 'string'
+    this.#emit('close', CloseCode.abnormal, isText ? '' : (Buffer.alloc(0) as unknown as string), details)
   }
 
   /** Emits an event in its context. A listener that fails ends the attempt; one of its end is reported. */
@@ -138,6 +149,10 @@ export class Attempt extends AsyncResource implements OpeningListener {
 
   /** A listener failed before there was a connection. */
   handlerFailed(failure: unknown): void {
+    if (this.#preset.handlerFailure === 'throw') {
+      throwLater(failure)
+      return
+    }
     if (this.readyState !== 0 || this.#emitter.listenerCount('error') === 0) warnOfFailure(failure)
     this.fail(toError(failure))
   }

@@ -7,10 +7,10 @@ import type { BinaryType, CloseDetails } from '../connection/connection-events.j
 import { channels } from '../connection/diagnostics.js'
 import { warnOfFailure } from '../connection/failures.js'
 import { Hold } from '../connection/inbound.js'
+import { type Preset, presetOf } from '../connection/preset.js'
 import type { Established } from '../connection/settings.js'
 import { toError } from '../options/thrown.js'
 import type { Member } from '../hub/member.js'
-import { asDOMException, type ErrorForm } from '../options/error-form.js'
 import { encodeClose } from '../protocol/close-codes.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { PERMESSAGE_DEFLATE } from '../protocol/permessage-deflate.js'
@@ -72,8 +72,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   /** The named groups of the server's `path`. */
   params: Readonly<Record<string, string>> = NO_PARAMS
 
-  /** How misuse of WHATWG's members is thrown. */
-  readonly #errorForm: ErrorForm = asDOMException
+  readonly #preset: Preset
   #connection: Connection | undefined
   /** A client's, until it is open. */
   #attempt: Attempt | undefined
@@ -103,14 +102,17 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     protocols: Subprotocols | WebSocketOptions | null = [],
     options: WebSocketOptions | null = null,
   ) {
-    super()
+    const preset = presetOf(options ?? protocols)
+    super(preset.handlerFailure === 'close')
+    this.#preset = preset
     if (address === null) return
     if (address === undefined) throw new TypeError('new WebSocket(address) needs the URL of a server')
     try {
-      if (isSubprotocols(protocols)) this.#connect(address, readSubprotocols(protocols), options ?? {})
-      else this.#connect(address, new Set(), options ?? protocols ?? {})
+      const isOffer = isSubprotocols(protocols)
+      const offered = readSubprotocols(isOffer ? protocols : [], preset.opening.ignoresCase)
+      this.#connect(address, offered, options ?? (isOffer ? {} : (protocols ?? {})))
     } catch (error) {
-      throw error instanceof SyntaxError ? this.#errorForm(error, 'SyntaxError') : error
+      throw error instanceof SyntaxError ? this.#preset.errorForm(error, 'SyntaxError') : error
     }
   }
 
@@ -159,7 +161,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     return this.#binaryType
   }
   set binaryType(type: BinaryType) {
-    if (type !== 'nodebuffer' && type !== 'arraybuffer' && type !== 'blob') return
+    if (!Object.hasOwn(this.#preset.binaryForms, type)) return
     this.#binaryType = type
     if (this.#connection !== undefined) this.#connection.binaryType = type
   }
@@ -189,7 +191,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
     if (connection === undefined) return false
     const how = messageOptions(data, options)
     return payload instanceof Blob
-      ? connection.sendBlob(payload, how, callback)
+      ? connection.sender.sendBlob(payload, how, callback)
       : connection.sendMessage(payload, how, callback)
   }
 
@@ -375,6 +377,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
 
   #holdUntil(promise: Promise<unknown> | undefined): void {
     if (this.#connection === undefined || this.listenerCount('message') > 0) return
+    if (this.#connection.settings.preset.earlyMessages === 'drop') return
     if (this.#early === undefined) {
       this.#early = new EarlyMessages(this, this.#connection.inbound, promise !== undefined)
       this.onceClosed(this.#early.release)
@@ -394,7 +397,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   #refuse(callback: WriteCallback | null | undefined): void {
     const { readyState } = this
     const error = notOpenError(readyState)
-    if (readyState === WebSocket.CONNECTING) throw this.#errorForm(error, 'InvalidStateError')
+    if (readyState === WebSocket.CONNECTING) throw this.#preset.errorForm(error, 'InvalidStateError')
     const bound = bindCallback(callback)
     if (bound !== undefined)
       runLater([bound], error, { onCallbackFailed: (failure) => this.#handlerFailed(failure) })
@@ -405,14 +408,13 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
       encodeClose(code, reason)
     } catch (error) {
       const name = error instanceof RangeError ? 'SyntaxError' : 'InvalidAccessError'
-      throw this.#errorForm(toError(error), name)
+      throw this.#preset.errorForm(toError(error), name)
     }
   }
 
   #control(opcode: number, values: unknown[]): void {
     const callback = values.find((value) => typeof value === 'function') as WriteCallback | undefined
-    const payload = controlPayload(values[0])
-    this.#open(callback)?.sendControl(opcode, payload, callback)
+    this.#open(callback)?.sender.sendControl(opcode, controlPayload(values[0]), callback)
   }
 }
 

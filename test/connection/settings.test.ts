@@ -1,5 +1,6 @@
 import { Hub, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, test } from 'vitest'
+import { HUBWIRE_PRESET } from '#src/connection/preset.js'
 import { randomMaskingKey } from '#src/sending/masking-keys.js'
 import {
   compressionFor,
@@ -29,8 +30,7 @@ describe('the settings of a connection', () => {
       autoPong: true,
       traffic: { received: 0, sent: 0 },
       maskingKeys: undefined,
-      handlerFailure: 'close',
-      refusals: 'with-body',
+      preset: HUBWIRE_PRESET,
       onHandlerFailed: undefined,
     })
   })
@@ -77,8 +77,7 @@ describe('the settings of a connection', () => {
       traffic: { received: 0, sent: 0 },
       heartbeat: undefined,
       maskingKeys: randomMaskingKey,
-      handlerFailure: 'close',
-      refusals: 'with-body',
+      preset: HUBWIRE_PRESET,
       onHandlerFailed: undefined,
     })
   })

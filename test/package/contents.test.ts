@@ -86,6 +86,9 @@ describe('the packed package', () => {
         'LICENSE',
         'README.md',
         'package.json',
+        // Written by hand, and not compiled.
+        'dist/ws/index.d.cts',
+        'dist/ws/index.d.mts',
         ...modules.map((name) => `dist/${name}.js`),
       ].sort(),
     )

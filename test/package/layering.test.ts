@@ -25,6 +25,7 @@ const below: Record<string, string[]> = {
   hub: ['relay', 'sending', 'protocol', 'options', 'events'],
   websocket: ['hub', 'client', 'connection', 'sending', 'protocol', 'options', 'events'],
   server: ['websocket', 'hub', 'connection', 'sending', 'protocol', 'options', 'events'],
+  ws: ['server', 'websocket', 'client', 'connection', 'sending', 'protocol', 'options'],
   'index.ts': [
     'server',
     'websocket',

@@ -23,7 +23,7 @@ function recordingOwner() {
     onTaken: vi.fn(),
     onDrain: vi.fn(),
     onBackpressure: vi.fn(),
-    onSendingFailed: vi.fn<(cause: Error) => void>(),
+    onSendingFailed: vi.fn<(cause: Error, isOfSocket: boolean) => void>(),
     onCallbackFailed: vi.fn(),
   } satisfies SenderOwner
 }
@@ -276,7 +276,7 @@ describe('messages', () => {
     sender.sendMessage('of the same turn', whole)
     await settled()
     expect(sender.sendMessage('later', whole)).toBe(false)
-    expect(owner.onSendingFailed.mock.calls).toMatchObject([[{ code: 'WS_ERR_SLOW_PEER' }]])
+    expect(owner.onSendingFailed.mock.calls).toMatchObject([[{ code: 'WS_ERR_SLOW_PEER' }, true]])
   })
 
   test('shorter than 16 KiB may be changed as soon as send has returned (F6)', async () => {
@@ -375,6 +375,6 @@ test('a write that throws fails the connection', async () => {
   const callback = vi.fn()
   sender.sendMessage('x', whole, callback)
   await settled()
-  expect(owner.onSendingFailed.mock.calls).toEqual([[cause]])
+  expect(owner.onSendingFailed.mock.calls).toEqual([[cause, true]])
   expect(callback.mock.calls).toEqual([[cause]])
 })

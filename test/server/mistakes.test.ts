@@ -9,7 +9,7 @@ import {
   WebSocketServer,
   type WebSocketServerOptions,
 } from 'hubwire'
-import { LENIENT } from '#src/options/strictness.js'
+import { WebSocketServer as WsServer } from '#src/ws/websocket-server.js'
 import { describe, expect, test } from 'vitest'
 import { openAsClient } from '../support/raw-handshake.js'
 import { refused } from '../support/refused.js'
@@ -98,7 +98,7 @@ describe('what is no mistake works (N7)', () => {
 
   test('anything with the rules of ws', async () => {
     const options = { port: 0, host: '127.0.0.1', maxPayLoad: 1, path: 'chat' } as { port: 0 }
-    const server = new WebSocketServer(options, undefined, LENIENT)
+    const server = new WsServer(options)
     endWithTest(server)
     await once(server, 'listening')
     expect((server.address() as AddressInfo).port).toBeGreaterThan(0)

@@ -16,6 +16,7 @@ import { uncaught } from '../support/uncaught.js'
 
 function ownerOf(path: string, upgrades: string[]): UpgradeOwner {
   return {
+    refusesOtherProtocols: false,
     closeTimeout: 30_000,
     owns: (request) => request.url === path,
     take: (_request, socket) => {

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { type Preset, presetOf } from '../../connection/preset.js'
 import { checkMilliseconds, checkNumber } from '../../options/checks.js'
-import { STRICT, type Strictness } from '../../options/strictness.js'
 import { AnswerWarnings } from './answers.js'
 import { type Authenticate, type GONE, readUser, runCheck } from './authentication.js'
 import { isAllowedOrigin, type Origins, readOrigins } from './origins.js'
 import { Refusal, refusalFor } from './refusal.js'
 import { type Client, normalAddress, TrustedProxies, type TrustProxy } from './trusted-proxies.js'
-import { verify, type VerifyClient } from './verify-client.js'
+import { verify, verifyAtOnce, type VerifyClient } from './verify-client.js'
 
 /** Who may connect. */
 export interface AdmissionOptions<User> {
@@ -47,7 +47,7 @@ export class Admission<User> {
   readonly #origins: Origins
   readonly #proxies: TrustedProxies
   readonly #timeout: number
-  readonly #strictness: Strictness
+  readonly #preset: Preset
   readonly #warnings = new AnswerWarnings()
   readonly #perAddress = new Map<string, number>()
   readonly #pending = new Set<Duplex>()
@@ -57,11 +57,7 @@ export class Admission<User> {
    * @param isUnixSocket - whether the server listens on a unix socket
    * @throws RangeError if a number is out of range
    */
-  constructor(
-    options: AdmissionOptions<User>,
-    isUnixSocket?: () => boolean,
-    strictness: Strictness = STRICT,
-  ) {
+  constructor(options: AdmissionOptions<User>, isUnixSocket?: () => boolean) {
     const { handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT, origins = 'same-origin' } = options
     checkMilliseconds('handshakeTimeout', handshakeTimeout)
     if (options.maxConnections !== undefined) checkNumber('maxConnections', options.maxConnections, 1)
@@ -69,10 +65,10 @@ export class Admission<User> {
       checkNumber('maxConnectionsPerAddress', options.maxConnectionsPerAddress, 1)
     }
     this.#options = options
-    this.#origins = strictness.options === 'checked' ? readOrigins(origins) : origins
+    this.#preset = presetOf(options)
+    this.#origins = this.#preset.checksOptions ? readOrigins(origins) : origins
     this.#proxies = new TrustedProxies(options.trustProxy, isUnixSocket)
     this.#timeout = handshakeTimeout
-    this.#strictness = strictness
   }
 
   /**
@@ -99,6 +95,13 @@ export class Admission<User> {
     if (isAllowed === true && verifyClient === undefined && authenticate === undefined) {
       return { user: undefined as User, forwardedAddress: client.forwardedAddress }
     }
+    if (
+      this.#preset.accepting.takesTruthyAnswers &&
+      verifyClient !== undefined &&
+      authenticate === undefined
+    ) {
+      return this.#verify(verifyClient, request, client)
+    }
     this.#pending.add(socket)
     return runCheck(
       (signal) => this.#check(request, client, isAllowed, signal),
@@ -107,6 +110,17 @@ export class Admission<User> {
     ).finally(() => {
       this.#pending.delete(socket)
     })
+  }
+
+  /** The check of `ws`, in its way. */
+  #verify(
+    verifyClient: VerifyClient,
+    request: IncomingMessage,
+    client: Client,
+  ): Admitted<User> | Refusal | Promise<Admitted<User> | Refusal> {
+    const admitted = { user: undefined as User, forwardedAddress: client.forwardedAddress }
+    const refusal = verifyAtOnce(verifyClient, request, client.isSecure)
+    return refusal instanceof Promise ? refusal.then((late) => late ?? admitted) : (refusal ?? admitted)
   }
 
   /** Ends the handshakes whose checks have not finished. */
@@ -122,7 +136,8 @@ export class Admission<User> {
   ): Promise<Admitted<User> | Refusal> {
     const { verifyClient, authenticate } = this.#options
     const { forwardedAddress, isSecure: secure } = client
-    const context = { secure, strictness: this.#strictness, warnings: this.#warnings }
+    const { takesTruthyAnswers } = this.#preset.accepting
+    const context = { secure, takesTruthyAnswers, warnings: this.#warnings }
     // A function in JavaScript may return anything: only `true` is a yes.
     const verdict: unknown = await isAllowed
     if (typeof verdict !== 'boolean') {

@@ -47,7 +47,8 @@ export class TrustedProxies {
     const own: Client = {
       forwardedAddress: undefined,
       host: headers.host,
-      isSecure: 'encrypted' in socket,
+      // A request that no client sent may have none.
+      isSecure: Boolean((socket as { encrypted?: boolean } | undefined)?.encrypted),
     }
     if (this.#hops === 0) return own
     const address = normalAddress(socket.remoteAddress) ?? socket.remoteAddress

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { Strictness } from '../../options/strictness.js'
 import type { AnswerWarnings } from './answers.js'
-import { type Refusal, refuse } from './refusal.js'
+import { type Refusal, refusalFor, refuse } from './refusal.js'
 
 /** What `verifyClient` is called with, as in `ws`. */
 export interface ClientInfo {
@@ -26,11 +25,46 @@ export type VerifyCallback = (
  */
 export type VerifyClient = (info: ClientInfo, callback: VerifyCallback) => unknown
 
+/**
+ * Runs the check as `ws` does: synchronously where it can be, any value that is truthy is a yes, and a callback may have
+ * any status.
+ */
+export function verifyAtOnce(
+  verifyClient: VerifyClient,
+  request: IncomingMessage,
+  secure: boolean,
+): Refusal | undefined | Promise<Refusal | undefined> {
+  const { headers } = request
+  const origin = headers['sec-websocket-version'] === '8' ? headers['sec-websocket-origin'] : headers.origin
+  // Without the header `ws` has `undefined` here, against its types.
+  const info = { origin: origin as string, secure, req: request }
+  if (verifyClient.length !== 2) {
+    return verifyClient(info, ignore) ? undefined : refusalFor('application', 401, {})
+  }
+  let answer: Refusal | 'verified' | undefined
+  let settle: ((refusal: Refusal | undefined) => void) | undefined
+  verifyClient(info, (verified, status, body, fields) => {
+    if (answer !== undefined) return
+    const options = { ...(body ? { body } : {}), ...(fields ? { headers: fields } : {}) }
+    answer = verified ? 'verified' : refusalFor('application', status || 401, options)
+    settle?.(answer === 'verified' ? undefined : answer)
+  })
+  if (answer !== undefined) return answer === 'verified' ? undefined : answer
+  return new Promise((resolve) => {
+    settle = resolve
+  })
+}
+
+function ignore(): void {
+  // A check of one parameter answers with what it returns.
+}
+
 /** What a check needs beside the request. */
 interface VerifyContext {
   /** Whether the client used TLS. */
   readonly secure: boolean
-  readonly strictness: Strictness
+  /** Whether any truthy value is a yes. */
+  readonly takesTruthyAnswers: boolean
   readonly warnings: AnswerWarnings
 }
 
@@ -38,11 +72,11 @@ interface VerifyContext {
 export async function verify(
   verifyClient: VerifyClient,
   request: IncomingMessage,
-  { secure, strictness, warnings }: VerifyContext,
+  { secure, takesTruthyAnswers, warnings }: VerifyContext,
 ): Promise<Refusal | undefined> {
   const info: ClientInfo = { origin: request.headers.origin ?? '', secure, req: request }
   const isYes = (answer: unknown): boolean => {
-    if (strictness.verifyClient === 'truthy') return Boolean(answer)
+    if (takesTruthyAnswers) return Boolean(answer)
     if (typeof answer !== 'boolean') {
       warnings.warn('verifyClient', answer, 'Answer true to accept a client, and false to refuse it.')
     }

@@ -1,5 +1,5 @@
 import { anonymous, connect, type VerifyCallback, type VerifyClient, WebSocketServer } from 'hubwire'
-import { LENIENT } from '#src/options/strictness.js'
+import { WebSocketServer as WsServer } from '#src/ws/websocket-server.js'
 import { describe, expect, test } from 'vitest'
 import { settled } from '../../support/event-loop.js'
 import { openAsClient } from '../../support/raw-handshake.js'
@@ -188,7 +188,7 @@ test('the warning comes once for each server (N1)', async () => {
 test('a server with the rules of ws takes any truthy answer of verifyClient', async () => {
   const answers: unknown[] = [1, 'yes', {}, 0, '', undefined]
   const options: AnyOptions = { port: 0, host: '127.0.0.1', verifyClient: () => answers.shift() }
-  const server = new WebSocketServer(options, undefined, LENIENT)
+  const server = new WsServer(options)
   endWithTest(server)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -1,0 +1,93 @@
+import { HUBWIRE_PRESET, type Preset, PRESET, type PresetOptions } from '../connection/preset.js'
+import type { PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
+import { withoutNulls } from '../options/checks.js'
+import { toErrorEvent } from './errors.js'
+
+/** Options as programs for `ws` give them. */
+export interface GivenOptions extends PresetOptions {
+  readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | null | undefined
+  readonly allowSynchronousEvents?: boolean | null | undefined
+  readonly autoPong?: boolean | null | undefined
+}
+
+/** How `ws` behaves. */
+const WS_PRESET: Preset = {
+  ...HUBWIRE_PRESET,
+  checksOptions: false,
+  errorForm: (error) => error,
+  handlerFailure: 'throw',
+  errorEvents: 'always',
+  toErrorEvent,
+  explainsMistakes: false,
+  earlyMessages: 'drop',
+  closeReason: 'buffer',
+  binaryForms: {
+    ...HUBWIRE_PRESET.binaryForms,
+    blob: (data) => new Blob([data]),
+    fragments: (data) => [data],
+  },
+  answerPing: (socket, payload) => {
+    ;(socket as PongSender).pong(payload, undefined, ignore)
+  },
+  limitsSlowPeers: false,
+  accepting: {
+    requests: { versions: ['13', '8'], statusOfVersion: 400, requiresHttp11: false },
+    statusOfPath: 400,
+    refusesOtherProtocols: true,
+    refusesBadOffers: true,
+    takesTruthyAnswers: true,
+    keepsHttpTimeouts: true,
+  },
+  opening: { protocolVersion: '13', ignoresCase: false, refusals: 'status-only' },
+}
+
+interface PongSender {
+  pong(data: Buffer, mask: undefined, callback: () => void): void
+}
+
+function ignore(): void {
+  // The peer that is to get a Pong may have gone.
+}
+
+const DEFAULTS = {
+  maxPayload: 100 * 1024 * 1024,
+  heartbeat: false,
+  controlFrameRate: false,
+  textType: 'buffer',
+  handshakeTimeout: 0,
+} as const
+
+/** What both ends of `ws` have in common: its defaults, and the preset. */
+function commonOptions(given: GivenOptions, changes: Partial<Preset>): GivenOptions {
+  const options = withoutNulls(given)
+  const allowsSynchronousEvents = options.allowSynchronousEvents !== false
+  const preset = { ...WS_PRESET, ...changes, allowsSynchronousEvents }
+  return { ...DEFAULTS, ...options, [PRESET]: preset }
+}
+
+/** Completes the options of a client. */
+export function clientOptions(given: GivenOptions, opening: Partial<Preset['opening']>): GivenOptions {
+  const options = commonOptions(given, { opening: { ...WS_PRESET.opening, ...opening } })
+  return { ...options, perMessageDeflate: deflate(given.perMessageDeflate ?? true) }
+}
+
+/** Completes the options of a server. */
+export function serverOptions(given: GivenOptions): GivenOptions {
+  const options = commonOptions(given, {})
+  const anyOrigin = { origins: '*' }
+  return { ...anyOrigin, ...options, perMessageDeflate: deflate(given.perMessageDeflate ?? false) }
+}
+
+/** In `ws` a window is kept from message to message unless that is turned off. */
+function deflate(given: boolean | PerMessageDeflateOptions): false | PerMessageDeflateOptions {
+  if (given === false) return false
+  const options = given === true ? {} : withoutNulls(given)
+  const { clientMaxWindowBits: bits } = options
+  return {
+    ...options,
+    // zlib cannot compress with a window of 8 bits, and its window of 9 needs one of 9 to be inflated.
+    ...(typeof bits === 'number' ? { clientMaxWindowBits: Math.max(9, bits) } : {}),
+    serverNoContextTakeover: options.serverNoContextTakeover === true,
+    clientNoContextTakeover: options.clientNoContextTakeover === true,
+  }
+}

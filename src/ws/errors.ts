@@ -1,0 +1,23 @@
+import { constants } from 'node:zlib'
+import { ConnectError } from '../client/connect-error.js'
+import { ProtocolError } from '../protocol/errors.js'
+
+/** The mistakes of a peer that `ws` reports as a plain `Error`. */
+const PLAIN = new Set<string>(['WS_ERR_INVALID_UTF8'])
+
+const { Z_DATA_ERROR } = constants
+
+/**
+ * A mistake of the peer's as the class of error that `ws` has for it, with the same code and our words as its message; a
+ * redirect to no URL as the error that the URL causes.
+ */
+export function toErrorEvent(cause: Error): Error {
+  if (cause instanceof ConnectError && cause.cause instanceof SyntaxError) return cause.cause
+  if (!(cause instanceof ProtocolError)) return cause
+  // There it is an error of zlib's.
+  const isOfZlib = cause.code === 'WS_ERR_INVALID_DEFLATE_DATA'
+  if (isOfZlib)
+    return Object.assign(new Error(cause.message, { cause }), { code: 'Z_DATA_ERROR', errno: Z_DATA_ERROR })
+  const ErrorClass = PLAIN.has(cause.code) ? Error : RangeError
+  return Object.assign(new ErrorClass(cause.message, { cause }), { code: cause.code })
+}

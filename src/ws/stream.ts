@@ -1,0 +1,84 @@
+import { Duplex, type DuplexOptions } from 'node:stream'
+import type { WebSocket } from './websocket.js'
+
+/**
+ * A Node stream over a socket, as that of `ws`: each chunk written is a message, each message arrives as a chunk. What goes
+ * wrong with the socket destroys the stream with that error.
+ *
+ * @param options - of the `Duplex`; with `readableObjectMode` text arrives as strings
+ */
+export function createWebSocketStream(socket: WebSocket, options: DuplexOptions = {}): Duplex {
+  /** Whether destroying the stream ends the connection: a socket that failed sends its Close frame by itself. */
+  let mayTerminate = true
+  const duplex: Duplex = new Duplex({
+    ...options,
+    objectMode: false,
+    writableObjectMode: false,
+    read() {
+      if (socket.isPaused) socket.resume()
+    },
+    write(chunk: Buffer, _encoding, callback) {
+      whenOpen(socket, () => {
+        socket.send(chunk, callback)
+      })
+    },
+    final(callback) {
+      whenOpen(socket, () => {
+        finish(socket, callback)
+      })
+    },
+    destroy(error, callback) {
+      afterClose(socket, error, callback)
+      if (mayTerminate && socket.readyState !== socket.CLOSED) socket.terminate()
+    },
+  })
+  socket.on('message', (data, isBinary) => {
+    const chunk = !isBinary && duplex.readableObjectMode ? (data as unknown as Buffer).toString() : data
+    if (!duplex.push(chunk)) socket.pause()
+  })
+  socket.once('error', (error) => {
+    if (duplex.destroyed) return
+    mayTerminate = false
+    duplex.destroy(error)
+  })
+  socket.once('close', () => {
+    if (!duplex.destroyed) duplex.push(null)
+  })
+  // At once, and not a tick later: programs look at it in their own listener.
+  duplex.on('end', () => {
+    if (duplex.writableFinished) duplex.destroy()
+  })
+  return duplex
+}
+
+/** Closes the socket, and waits until all has been handed to the operating system. */
+function finish(socket: WebSocket, callback: () => void): void {
+  const transport = socket._socket
+  // An attempt that failed has none: its `'error'` destroys the stream.
+  if (transport === null) return
+  if (transport.writableFinished) {
+    callback()
+    return
+  }
+  transport.once('finish', callback)
+  socket.close()
+}
+
+function afterClose(socket: WebSocket, cause: Error | null, callback: (error: Error | null) => void): void {
+  if (socket.readyState === socket.CLOSED) {
+    callback(cause)
+    return
+  }
+  let error = cause
+  socket.once('error', (failure) => {
+    error = failure
+  })
+  socket.once('close', () => {
+    callback(error)
+  })
+}
+
+function whenOpen(socket: WebSocket, action: () => void): void {
+  if (socket.readyState === socket.CONNECTING) socket.once('open', action)
+  else action()
+}

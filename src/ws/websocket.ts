@@ -1,0 +1,182 @@
+import type { ClientRequest } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ConnectionOptions, connectionSettings } from '../connection/settings.js'
+import { Opcode } from '../protocol/opcodes.js'
+import { toPayload, type Payload } from '../sending/payload.js'
+import { randomMaskingKey } from '../sending/masking-keys.js'
+import type { WriteCallback } from '../sending/send-callback.js'
+import type { WebSocketOptions } from '../websocket/attempt.js'
+import type { SendOptions } from '../websocket/send-options.js'
+import { connectionOf, startAccepted, WebSocket as CoreWebSocket } from '../websocket/websocket.js'
+import { clientOptions, type GivenOptions, serverOptions } from './defaults.js'
+import { defineEventTarget } from './event-target.js'
+import { Sender } from './sender.js'
+
+/** What is given to a client. */
+interface ClientOptions extends GivenOptions {
+  readonly protocolVersion?: number | null
+  readonly finishRequest?: ((request: ClientRequest, socket: unknown) => void) | null
+}
+
+const ATTRIBUTES = ['binaryType', 'bufferedAmount', 'extensions', 'isPaused', 'protocol', 'readyState', 'url']
+const EMPTY = Buffer.alloc(0)
+
+/** The `WebSocket` of the package `ws`, over the same connections as that of `hubwire`. */
+export class WebSocket extends CoreWebSocket {
+  #sender: Sender | undefined
+  /** The bytes of what was to be sent when it was not open any more. */
+  #unsent = 0
+
+  /** @param address - `null` makes the socket of a server, with that server's options */
+  constructor(address: string | URL | null, protocols?: unknown, options?: ClientOptions | null) {
+    if (address === null) super(null, undefined, options as WebSocketOptions)
+    else {
+      const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols)
+      const given = (isOptions ? protocols : (options ?? {})) as ClientOptions
+      super(address, isOptions ? [] : readProtocols(protocols), completed(given))
+    }
+  }
+
+  /** What it runs over once it is open. */
+  get _socket(): Duplex | null {
+    return connectionOf(this)?.socket ?? null
+  }
+
+  /** Sends frames that are made already; `null` until it is open. */
+  get _sender(): Sender | null {
+    if (connectionOf(this) === undefined) return null
+    return (this.#sender ??= new Sender(() =>
+      this.readyState === this.OPEN ? connectionOf(this)?.sender : undefined,
+    ))
+  }
+
+  /** Whether {@link setSocket} makes the end of a server. */
+  _isServer = true
+
+  /** Opens what was made with `null` over a stream: for tests that have no HTTP server. */
+  setSocket(socket: Duplex, head: Buffer, options: GivenOptions = {}): void {
+    const from = this._isServer ? 'client' : 'server'
+    const keys = this._isServer ? undefined : randomMaskingKey
+    const settings = connectionSettings(serverOptions(options) as ConnectionOptions, from, keys)
+    const established = { socket, head, protocol: '', compression: undefined, settings }
+    startAccepted(this, established, { params: {}, user: undefined, forwardedAddress: undefined })
+    this.emit('open')
+  }
+
+  override get bufferedAmount(): number {
+    return super.bufferedAmount + this.#unsent
+  }
+
+  override send(
+    data: Payload | Blob,
+    options?: SendOptions | null | WriteCallback,
+    callback?: WriteCallback,
+  ): boolean {
+    if (typeof options === 'function') return this.send(data, undefined, options)
+    if (this.readyState > this.OPEN) this.#unsent += lengthOf(data)
+    else if ((options as { mask?: boolean } | undefined)?.mask === false)
+      return this.#sendPlain(data, options, callback)
+    if (typeof data === 'string' || Buffer.isBuffer(data)) return super.send(data, options, callback)
+    return super.send(data instanceof Blob ? data : readPayload(data), options, callback)
+  }
+
+  override ping(...values: unknown[]): void {
+    if (this.readyState > this.OPEN) this.#unsent += lengthOf(values[0])
+    withControl(values, (read) => {
+      super.ping(...(read as []))
+    })
+  }
+
+  override pong(...values: unknown[]): void {
+    if (this.readyState > this.OPEN) this.#unsent += lengthOf(values[0])
+    withControl(values, (read) => {
+      super.pong(...(read as []))
+    })
+  }
+
+  override close(code?: number, reason?: string | Uint8Array): void {
+    if (this.readyState === this.CONNECTING) super.terminate()
+    else if (this.readyState === this.OPEN) super.close(code, code === undefined ? undefined : reason)
+  }
+
+  override pause(): void {
+    if (this.readyState === this.OPEN || this.readyState === this.CLOSING) super.pause()
+  }
+
+  override resume(): void {
+    if (this.readyState === this.OPEN || this.readyState === this.CLOSING) super.resume()
+  }
+
+  /** Without a mask, which the peer of a client must refuse: for tests of servers. */
+  #sendPlain(data: unknown, options: SendOptions | null | undefined, callback?: WriteCallback): boolean {
+    const isText = typeof data === 'string' || typeof data === 'number'
+    const { binary = !isText, fin = true } = options ?? {}
+    const payload = Buffer.from(readPayload(data) as string)
+    const opcode = binary ? Opcode.binary : Opcode.text
+    this._sender?.sendFrame(Sender.frame(payload, { opcode, fin }), callback)
+    return true
+  }
+}
+
+// In `ws` the constants are on both, and the attributes on the prototype, for programs that list or copy them.
+for (const [value, name] of ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'].entries()) {
+  for (const owner of [WebSocket, WebSocket.prototype])
+    Object.defineProperty(owner, name, { value, enumerable: true })
+}
+for (const name of ATTRIBUTES) {
+  const own = Object.getOwnPropertyDescriptor(WebSocket.prototype, name)
+  const inherited = Object.getOwnPropertyDescriptor(CoreWebSocket.prototype, name)
+  Object.defineProperty(WebSocket.prototype, name, {
+    configurable: true,
+    ...inherited,
+    ...own,
+    enumerable: true,
+  })
+}
+
+defineEventTarget(WebSocket.prototype)
+
+function completed(given: ClientOptions): WebSocketOptions {
+  const version = given.protocolVersion ?? 13
+  if (version !== 13 && version !== 8) {
+    throw new RangeError(`The option protocolVersion must be 13 or 8; it is ${version}`)
+  }
+  const opening = {
+    protocolVersion: String(version),
+    finishRequest: typeof given.finishRequest === 'function' ? given.finishRequest : undefined,
+  }
+  return clientOptions(given, opening) as WebSocketOptions
+}
+
+/** `ws` sends nothing for `null`, and arrays as the bytes that they list. */
+function readPayload(data: unknown): Payload {
+  if (typeof data === 'number') return String(data)
+  if (data === null || data === undefined || data === false) return EMPTY
+  return Array.isArray(data) ? Buffer.from(data as number[]) : toPayload(data)
+}
+
+function readProtocols(protocols: unknown = []): string[] {
+  const list = (Array.isArray(protocols) ? protocols : [protocols]) as unknown[]
+  if (list.every((protocol) => typeof protocol === 'string')) return list
+  throw new SyntaxError(`Subprotocols must be strings; they are ${JSON.stringify(list)}`)
+}
+
+function lengthOf(data: unknown): number {
+  if (typeof data === 'function') return 0
+  return data instanceof Blob ? data.size : Buffer.byteLength(readPayload(data) as string)
+}
+
+/** Reads the arguments of a Ping or Pong; those of a Blob are read first, and what has no open socket then is gone. */
+function withControl(values: readonly unknown[], send: (values: readonly unknown[]) => void): void {
+  const [data, ...rest] = values
+  if (data instanceof Blob) {
+    data.arrayBuffer().then((bytes) => {
+      send([bytes, ...rest])
+    }, ignore)
+  } else if (typeof data === 'function' || data === undefined) send(values)
+  else send([readPayload(data), ...rest])
+}
+
+function ignore(): void {
+  // A control frame of bytes that cannot be read is not sent.
+}
