@@ -4,6 +4,7 @@
 const absent = undefined
 
 export {
+  absent as anonymous,
   absent as answerPings,
   absent as bearerToken,
   absent as connect,
@@ -15,6 +16,7 @@ export {
   absent as Group,
   absent as HandshakeError,
   absent as Hub,
+  absent as listen,
   absent as ProtocolError,
   absent as queryToken,
   absent as Refusal,
