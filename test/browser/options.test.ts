@@ -1,6 +1,12 @@
 import { WebSocket } from 'hubwire'
 import { type ReconnectingOptions, ReconnectingWebSocket, webSocketUrl } from 'hubwire/browser'
-import { expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { FakeWebSocket } from '../support/fake-web-socket.js'
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+  vi.restoreAllMocks()
+})
 
 const make =
   (options: ReconnectingOptions, url = 'ws://127.0.0.1:1') =>
@@ -33,4 +39,54 @@ test('webSocketUrl() takes the variable, or the fallback where there is no page'
   expect(webSocketUrl('https://a.example/b//', 'ws://fallback')).toBe('wss://a.example/b')
   expect(webSocketUrl('', 'http://fallback/')).toBe('ws://fallback')
   expect(() => webSocketUrl(null, 'fallback:8000')).toThrow(TypeError)
+})
+
+test('throws where there is no class that connects, and names the option', () => {
+  vi.stubGlobal('WebSocket', undefined)
+  expect(() => new ReconnectingWebSocket('ws://127.0.0.1:1')).toThrow(
+    new TypeError('There is no global WebSocket here: give a class as the option WebSocket'),
+  )
+})
+
+test.each([undefined, null])('takes the defaults for %s, and the global class', async (nothing) => {
+  vi.stubGlobal('WebSocket', FakeWebSocket)
+  FakeWebSocket.made = []
+  const lines = vi.spyOn(console, 'warn').mockReturnValue()
+  const socket = new ReconnectingWebSocket('ws://server', {
+    delay: nothing,
+    log: nothing,
+    ping: nothing,
+    protocols: nothing,
+    queue: nothing,
+    shouldReconnect: nothing,
+  } as ReconnectingOptions)
+  await vi.waitFor(() => {
+    FakeWebSocket.last.lose()
+  })
+  expect(lines.mock.calls).toEqual([['hubwire: no connection: 1006 failed; trying again']])
+  socket.close()
+})
+
+describe('in a page', () => {
+  test.each([
+    ['http://host:8080/app/', '/ws', 'ws://host:8080/ws'],
+    ['https://host/app/', 'ws?a=b#c', 'wss://host/app/ws?a=b'],
+    ['blob:https://host/0b1c', '/ws', 'wss://host/ws'],
+  ])('at %s the URL %s is %s', async (href, given, url) => {
+    vi.stubGlobal('location', { href, origin: new URL(href).origin })
+    FakeWebSocket.made = []
+    const socket = new ReconnectingWebSocket(given, { WebSocket: FakeWebSocket })
+    await vi.waitFor(() => {
+      expect(FakeWebSocket.last.url).toBe(url)
+    })
+    socket.close()
+  })
+
+  test.each([
+    ['https://host/app/', 'wss://host'],
+    ['file:///index.html', 'ws://fallback'],
+  ])('at %s webSocketUrl() returns %s', (href, url) => {
+    vi.stubGlobal('location', { href, origin: new URL(href).origin })
+    expect(webSocketUrl(undefined, 'ws://fallback')).toBe(url)
+  })
 })

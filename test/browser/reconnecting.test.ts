@@ -266,7 +266,7 @@ describe('an attempt', () => {
 
   test('whose class throws has failed', async () => {
     const { errors, states } = reconnecting('ws://127.0.0.1:1', { protocols: ['not a token'] })
-    expect(await errors.next()).toBeInstanceOf(SyntaxError)
+    expect(await errors.next()).toMatchObject({ name: 'SyntaxError' })
     await stateOf(states, 'waiting')
   })
 
