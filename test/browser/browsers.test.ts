@@ -28,13 +28,16 @@ const course = (names: string[]): string => names.join(' ').replaceAll(/(waiting
 const PING = '{ ping: { interval: 200, timeout: 300 } }'
 const IS_BACK = `names.at(-1) === 'open' && names.filter((name) => name === 'open').length === 2`
 
+// Browsers take their time on a machine that is busy. Each wait is for an event, and no test sleeps this long.
+const TIMEOUT = 90_000
+
 describe.each(browsers)('a page in $name', (options) => {
-  describe('with a server', requires(options.requirement), () => {
+  describe('with a server', { ...requires(options.requirement), timeout: TIMEOUT }, () => {
     let browser: TestBrowser
     let page: Awaited<ReturnType<typeof servePage>>
     beforeAll(async () => {
       ;[browser, page] = await Promise.all([launchBrowser(options), servePage()])
-    })
+    }, TIMEOUT)
     afterAll(async () => {
       await browser.close()
       page.server.close()

@@ -51,7 +51,15 @@ export const browsers: readonly { name: string; requirement: Requirement; option
       ],
     },
   },
-  { name: 'Firefox', requirement: 'firefox-esr', options: { browser: 'firefox' } },
+  {
+    name: 'Firefox',
+    requirement: 'firefox-esr',
+    options: {
+      browser: 'firefox',
+      // Firefox itself delays attempts at a host that has just failed, up to a minute: docs/browser.md names the preference.
+      extraPrefsFirefox: { 'network.websocket.delay-failed-reconnects': false },
+    },
+  },
 ]
 
 export async function launchBrowser({
