@@ -1,12 +1,17 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+
+const page = new URL('page/', import.meta.url)
+/** The modules of the client for pages, which a page without a bundler loads as they are. */
+const client = new URL('.', import.meta.resolve('hubwire/browser'))
+const modules = readdirSync(client).filter((name) => name.endsWith('.js'))
 
 const files = new Map([
-  ['/', file('index.html', 'text/html')],
-  ['/chat.css', file('chat.css', 'text/css')],
-  ['/chat.js', file('chat.js', 'text/javascript')],
-  ['/reconnecting-socket.js', file('reconnecting-socket.js', 'text/javascript')],
-  ['/icon.svg', file('icon.svg', 'image/svg+xml')],
+  ['/', file(new URL('index.html', page), 'text/html')],
+  ['/chat.css', file(new URL('chat.css', page), 'text/css')],
+  ['/chat.js', file(new URL('chat.js', page), 'text/javascript')],
+  ['/icon.svg', file(new URL('icon.svg', page), 'image/svg+xml')],
 ])
+for (const name of modules) files.set(`/hubwire/${name}`, file(new URL(name, client), 'text/javascript'))
 const notFound = {
   status: 404,
   type: 'text/plain; charset=utf-8',
@@ -38,10 +43,10 @@ export function servePage({ method = '', url = '' }, response) {
 }
 
 /**
- * @param {string} name
+ * @param {URL} url
  * @param {string} type
  */
-function file(name, type) {
-  const body = readFileSync(new URL(`page/${name}`, import.meta.url))
+function file(url, type) {
+  const body = readFileSync(url)
   return { status: 200, type: `${type}; charset=utf-8`, body }
 }

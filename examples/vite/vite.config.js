@@ -8,6 +8,8 @@ const { PORT = '8080', BACKEND = 'ws://127.0.0.1:8000' } = process.env
 
 export default defineConfig({
   root: fileURLToPath(new URL('../chat/page', import.meta.url)),
+  // The chat server serves the client at this path; vite takes it from the package.
+  resolve: { alias: { '/hubwire/index.js': 'hubwire/browser' } },
   server: {
     host: '127.0.0.1',
     port: Number(PORT),

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { ChatClient } from '../support/chat-client.js'
 import { ChatDemo } from '../support/chat-demo.js'
+import { importsOf } from '../support/imports.js'
 
 let demo: ChatDemo
 beforeAll(async () => {
@@ -67,7 +68,6 @@ describe('over plain HTTP', () => {
       '/chat.css': 'text/css; charset=utf-8',
       '/chat.js': 'text/javascript; charset=utf-8',
       '/icon.svg': 'image/svg+xml; charset=utf-8',
-      '/reconnecting-socket.js': 'text/javascript; charset=utf-8',
     }
     const names = await readdir(new URL('page/', folder))
     const served = names.filter((name) => name !== 'index.html' && name !== 'tsconfig.json')
@@ -83,6 +83,21 @@ describe('over plain HTTP', () => {
       '/chat.js',
       '/icon.svg',
     ])
+  })
+
+  test('the client for pages is served with every module that it imports (N13)', async () => {
+    const pending = ['/hubwire/index.js']
+    for (const path of pending) {
+      const { status, headers, body } = await ask(path)
+      const type = headers['content-type']
+      expect({ path, status, type }).toEqual({ path, status: 200, type: 'text/javascript; charset=utf-8' })
+      for (const name of importsOf(body)) {
+        const { pathname } = new URL(name, `http://host${path}`)
+        if (!pending.includes(pathname)) pending.push(pathname)
+      }
+    }
+    expect(pending).toContain('/hubwire/reconnecting-websocket.js')
+    expect(pending).toContain('/hubwire/watchdog.js')
   })
 
   test('a query changes nothing', async () => {

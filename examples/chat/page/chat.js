@@ -1,8 +1,7 @@
 // The chat page. Everything from other members is shown with textContent, so that it is never parsed as markup.
-import { ReconnectingSocket } from './reconnecting-socket.js'
+import { ReconnectingWebSocket } from '/hubwire/index.js'
 
-/** @typedef {import('./reconnecting-socket.js').ChatEvent} ChatEvent */
-/** @typedef {import('./reconnecting-socket.js').State} State */
+/** @typedef {{ type: string, [key: string]: unknown }} ChatEvent a message from the server */
 
 const MOST_LINES = 500
 
@@ -14,7 +13,7 @@ const room = element('room', HTMLInputElement)
 const draft = element('text', HTMLInputElement)
 const send = element('send', HTMLButtonElement)
 
-/** @type {ReconnectingSocket | undefined} */
+/** @type {ReconnectingWebSocket | undefined} */
 let socket
 
 /** The room is the fragment of the URL, so that a link opens it. The name is kept for this tab. */
@@ -23,10 +22,12 @@ function join() {
   name.value ||= history.state?.name ?? `Guest ${100 + Math.floor(Math.random() * 900)}`
   history.replaceState({ name: name.value }, '')
   document.title = `${room.value} · hubwire chat`
-  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:'
-  const url = `${scheme}//${location.host}/ws/chat/${room.value}/?name=${encodeURIComponent(name.value)}`
   socket?.close()
-  socket = new ReconnectingSocket(url, receive, showState)
+  const url = `/ws/chat/${room.value}/?name=${encodeURIComponent(name.value)}`
+  socket = new ReconnectingWebSocket(url, { ping: { interval: 15_000 } })
+  socket.addEventListener('state', showState)
+  socket.addEventListener('message', ({ data }) => receive(JSON.parse(String(data))))
+  showState(socket.status)
 }
 
 /** @param {ChatEvent} event */
@@ -64,20 +65,27 @@ function words(value) {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/**
- * @param {State} now
- * @param {number} delay in ms
- */
-function showState(now, delay) {
-  const sentences = {
-    connecting: 'Connecting…',
-    open: 'Connected',
-    waiting: `Connection lost, next attempt in ${Math.max(1, Math.round(delay / 1000))} s`,
+/** @param {import('/hubwire/index.js').Status} status */
+function showState(status) {
+  state.dataset.state = status.state
+  state.textContent = sentence(status)
+  send.disabled = status.state !== 'open'
+  if (status.state !== 'open') members.replaceChildren()
+}
+
+/** @param {import('/hubwire/index.js').Status} status */
+function sentence(status) {
+  switch (status.state) {
+    case 'connecting':
+      return 'Connecting…'
+    case 'open':
+      return 'Connected'
+    case 'waiting':
+      if (status.reason === 'offline') return 'Offline'
+      return `Connection lost, next attempt in ${Math.max(1, Math.round(status.delay / 1000))} s`
+    case 'closed':
+      return `Closed: ${status.reason || status.code}`
   }
-  state.dataset.state = now
-  state.textContent = sentences[now]
-  send.disabled = now !== 'open'
-  if (now !== 'open') members.replaceChildren()
 }
 
 /** @param {string} text */
@@ -143,7 +151,7 @@ element('join', HTMLFormElement).addEventListener('submit', (event) => {
 
 element('say', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault()
-  if (!socket?.send({ action: 'say', text: draft.value })) return
+  if (socket?.send(JSON.stringify({ action: 'say', text: draft.value })) !== 'sent') return
   say(name.value, draft.value, 'mine')
   draft.value = ''
 })
@@ -152,6 +160,5 @@ addEventListener('hashchange', () => {
   lines.replaceChildren()
   join()
 })
-addEventListener('online', () => socket?.connect())
 
 join()
