@@ -31,13 +31,23 @@ describe('an installed package', () => {
       'import.mjs',
       `import WebSocket, * as hubwire from 'hubwire'
        import * as protocol from 'hubwire/protocol'
+       import * as redis from 'hubwire/redis'
+       import * as testing from 'hubwire/testing'
        console.log(JSON.stringify({
          same: WebSocket === hubwire.WebSocket,
          hubwire: typeof hubwire.WebSocketServer,
          protocol: Object.keys(protocol).length > 0,
+         redis: Object.keys(redis),
+         testing: Object.keys(testing),
        }))`,
     )
-    expect(JSON.parse(stdout)).toEqual({ same: true, hubwire: 'function', protocol: true })
+    expect(JSON.parse(stdout)).toEqual({
+      same: true,
+      hubwire: 'function',
+      protocol: true,
+      redis: ['redisRelay'],
+      testing: ['relayChecks'],
+    })
     expect(stderr).toBe('')
   })
 
@@ -53,20 +63,48 @@ describe('an installed package', () => {
            port: server.address().port > 0,
            same: imported.WebSocket === WebSocket && imported.Hub === Hub,
            protocol: protocol === await import('hubwire/protocol'),
+           redis: require('hubwire/redis') === await import('hubwire/redis'),
+           testing: require('hubwire/testing') === await import('hubwire/testing'),
          }))
          server.close()
        })`,
     )
-    expect(JSON.parse(stdout)).toEqual({ port: true, same: true, protocol: true })
+    expect(JSON.parse(stdout)).toEqual({
+      port: true,
+      same: true,
+      protocol: true,
+      redis: true,
+      testing: true,
+    })
     expect(stderr).toBe('')
   })
 
   test('does not keep the process running when it is loaded', async () => {
-    const output = await runProgram('load.mjs', `import 'hubwire'; import 'hubwire/protocol'`)
+    const entries = ['hubwire', 'hubwire/protocol', 'hubwire/redis', 'hubwire/testing']
+    const output = await runProgram('load.mjs', entries.map((entry) => `import '${entry}'`).join('\n'))
     expect(output).toEqual({ stdout: '', stderr: '' })
   })
 
-  test.each(['hubwire/dist/index.js', 'hubwire/src/index.ts', 'hubwire/hub'])(
+  test('runs the checks of hubwire/testing on a relay that is wrong, without a test runner', async () => {
+    const { stdout } = await runProgram(
+      'checks.mjs',
+      `import { relayChecks } from 'hubwire/testing'
+       const refuse = () => Promise.reject(new Error('not open'))
+       const relay = () => ({
+         open: (events) => events.misconfigured(new Error('a wrong password')),
+         publish: refuse,
+         subscribe: refuse,
+         unsubscribe: refuse,
+         close: () => Promise.resolve(),
+       })
+       const results = await Promise.allSettled(relayChecks(relay).map(({ run }) => run()))
+       console.log(JSON.stringify(results.map(({ reason }) => reason?.message)))`,
+    )
+    const messages = JSON.parse(stdout) as unknown[]
+    expect(messages.filter((message) => message === 'a wrong password').length).toBe(messages.length - 1)
+  })
+
+  test.each(['hubwire/dist/index.js', 'hubwire/src/index.ts', 'hubwire/hub', 'hubwire/relay'])(
     'does not export %s',
     async (name) => {
       const { stdout } = await runProgram(
@@ -85,12 +123,15 @@ describe('an installed package', () => {
 
 describe('in the repository', () => {
   test('hubwire resolves to dist/', async () => {
-    const program = `console.log(import.meta.resolve('hubwire'), import.meta.resolve('hubwire/protocol'))`
+    const names = ['hubwire', 'hubwire/protocol', 'hubwire/redis', 'hubwire/testing']
+    const program = `console.log(...${JSON.stringify(names)}.map((name) => import.meta.resolve(name)))`
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: root })
     const dist = new URL('../../dist/', import.meta.url)
     expect(stdout.trim().split(' ')).toEqual([
       new URL('index.js', dist).href,
       new URL('protocol/index.js', dist).href,
+      new URL('relay/redis/redis.js', dist).href,
+      new URL('testing/testing.js', dist).href,
     ])
   })
 })

@@ -32,7 +32,32 @@ afterAll(() => {
 // The errors are expected, so that types that allow everything (an import that resolved to `any`) fail the test.
 const program = `
 import WebSocket, { Hub, WebSocketServer } from 'hubwire'
+import type { Gap, Relay, RelayOptions } from 'hubwire'
 import * as protocol from 'hubwire/protocol'
+import { redisRelay, type RedisClient } from 'hubwire/redis'
+import { relayChecks } from 'hubwire/testing'
+
+declare const client: RedisClient
+const options: RelayOptions = { prefix: 'chat:', plain: true, maxPayload: null }
+const relay: Relay = redisRelay(client, options)
+const relayed = new Hub({ relay })
+relayed.on('gap', (gap: Gap) => {
+  const missed: number | undefined = gap.missed
+  // @ts-expect-error there is no such cause
+  if (gap.cause === 'nothing') String(missed)
+})
+relayed.publish('room', 'text').then(({ relayed, delivered }) => {
+  const both: [boolean, number] = [relayed, delivered]
+  return both
+})
+for (const { name, run } of relayChecks(() => relay)) {
+  const check: () => Promise<void> = run
+  String([name, check])
+}
+// @ts-expect-error there is no such option
+redisRelay(client, { prefx: 'chat:' })
+// @ts-expect-error a URL is no client
+redisRelay('redis://127.0.0.1')
 
 const hub = new Hub()
 const server = new WebSocketServer({ port: 0 })
