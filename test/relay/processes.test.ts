@@ -1,48 +1,28 @@
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { Hub } from 'hubwire'
 import { redisRelay } from 'hubwire/redis'
 import { createClient } from 'redis'
 import { expect, onTestFinished, test } from 'vitest'
 import { RedisServer } from '../support/redis-server.js'
+import { RelayWorker } from '../support/relay-worker.js'
 import { requires } from '../support/requirements.js'
 import { runs } from '../support/runs.js'
 
 const MEMBERS = 100
+const MOVERS = 20
 const GROUPS = 200
 const MESSAGES = runs(2000)
 const BATCH = 200
 
-interface Report {
-  gaps: number
-  count: number
-  received: [group: string, texts: string[]][][]
-}
-
-function workerAt(path: string): ChildProcess {
-  const program = fileURLToPath(new URL('worker.js', import.meta.url))
-  const worker = fork(program, [path, String(MEMBERS), String(GROUPS)])
-  onTestFinished(async () => {
-    if (worker.exitCode !== null || worker.signalCode !== null) return
-    worker.kill('SIGKILL')
-    await once(worker, 'exit')
-  })
-  return worker
-}
-
-async function messageOf(worker: ChildProcess): Promise<unknown> {
-  const [message] = (await once(worker, 'message')) as [unknown]
-  return message
-}
-
 test(
-  'three processes: each member gets each message of its groups exactly once and in order',
-  requires('redis-server'),
+  'three processes: each member gets each message of its groups exactly once and in order, those that move too',
+  { timeout: runs(60_000), ...requires('redis-server') },
   async () => {
     const { path } = await RedisServer.start()
-    const workers = [workerAt(path), workerAt(path), workerAt(path)]
-    expect(await Promise.all(workers.map(messageOf))).toEqual(workers.map(() => ({ ready: true })))
+    const settings = { members: MEMBERS, groups: GROUPS, movers: MOVERS }
+    const workers = [1, 2, 3].map(() => new RelayWorker(path, settings))
+    expect(await Promise.all(workers.map((worker) => worker.message()))).toEqual(
+      workers.map(() => ({ ready: true })),
+    )
     const hub = new Hub({ relay: redisRelay(createClient({ socket: { path, tls: false } })) })
     onTestFinished(() => hub.close())
     await hub.ready
@@ -56,15 +36,21 @@ test(
       })
       expect((await Promise.all(results)).every(({ relayed }) => relayed)).toBe(true)
     }
-    const perGroup = MESSAGES / GROUPS
-    const reports = workers.map(messageOf)
-    for (const worker of workers) worker.send({ expected: 2 * MEMBERS * perGroup })
-    for (const report of (await Promise.all(reports)) as Report[]) {
-      expect({ gaps: report.gaps, count: report.count }).toEqual({ gaps: 0, count: 2 * MEMBERS * perGroup })
-      for (const member of report.received) {
+    const expected = (2 * MEMBERS * MESSAGES) / GROUPS
+    const reports = await Promise.all(workers.map((worker) => worker.report(expected)))
+    for (const { gaps, count, received, stays } of reports) {
+      expect({ gaps, count }).toEqual({ gaps: [], count: expected })
+      for (const member of received) {
         for (const [group, texts] of member) expect(texts).toEqual(published.get(group))
       }
+      // From its first message in a group to its last one there, a member that moves misses none.
+      for (const { group, texts } of stays) {
+        const all = published.get(group) ?? []
+        const from = texts.length === 0 ? 0 : all.indexOf(texts[0]!)
+        expect(texts).toEqual(all.slice(from, from + texts.length))
+      }
+      expect(stays.filter(({ texts }) => texts.length > 0).length).toBeGreaterThan(MOVERS)
     }
-    await Promise.all(workers.map(async (worker) => worker.exitCode ?? (await once(worker, 'exit'))))
+    await Promise.all(workers.map((worker) => worker.end()))
   },
 )

@@ -3,48 +3,98 @@ import { Hub } from 'hubwire'
 import { redisRelay } from 'hubwire/redis'
 import { createClient } from 'redis'
 
-const [path = '', members = '0', groups = '1'] = process.argv.slice(2)
+const [path = '', members = '0', groups = '1', movers = '0'] = process.argv.slice(2)
+const GROUPS = Number(groups)
+/** Messages that a member gets in a group before it moves to the next. */
+const STAY = 3
 const client = createClient({ socket: { path, tls: false } })
-const hub = new Hub({ relay: redisRelay(client, { heartbeatInterval: 200 }) })
+const hub = new Hub({ relay: redisRelay(client, { heartbeatInterval: 200, unsubscribeDelay: 20 }) })
 /** @type {Map<string, string[]>[]} */
 const received = []
+/** What those that move got: an entry for each stay in a group. @type {{ group: string, texts: string[] }[]} */
+const stays = []
+/** @type {import('hubwire').Gap[]} */
+const gaps = []
 let count = 0
-let gaps = 0
-hub.on('gap', () => gaps++)
+hub.on('gap', (gap) => {
+  gaps.push(gap)
+})
+
+/**
+ * @param {(text: string) => void} take
+ * @returns {import('hubwire').Member}
+ */
+function memberThat(take) {
+  return {
+    readyState: 1,
+    deliver(message) {
+      take(message.payload.toString())
+      return true
+    },
+    close() {
+      // Nothing to close.
+    },
+    onceClosed() {
+      // It stays.
+    },
+  }
+}
 
 for (let index = 0; index < Number(members); index++) {
   /** @type {Map<string, string[]>} */
   const mine = new Map()
   received.push(mine)
-  for (const name of [`group ${index % Number(groups)}`, `group ${(7 * index + 1) % Number(groups)}`]) {
-    mine.set(name, [])
-    hub.group(name).add({
-      readyState: 1,
-      deliver(message) {
-        mine.get(name)?.push(message.payload.toString())
-        count++
-        return true
-      },
-      close() {
-        // Nothing to close.
-      },
-      onceClosed() {
-        // It stays.
-      },
+  for (const name of [`group ${index % GROUPS}`, `group ${(7 * index + 1) % GROUPS}`]) {
+    /** @type {string[]} */
+    const texts = []
+    mine.set(name, texts)
+    const member = memberThat((text) => {
+      texts.push(text)
+      count++
     })
+    hub.group(name).add(member)
   }
 }
+
+/** A member that goes from group to group, in the middle of the messages. @param {number} at */
+function move(at) {
+  const group = `group ${at % GROUPS}`
+  /** @type {string[]} */
+  const texts = []
+  stays.push({ group, texts })
+  const member = memberThat((text) => {
+    texts.push(text)
+    if (texts.length < STAY) return
+    hub.group(group).delete(member)
+    move(at + 61)
+  })
+  hub.group(group).add(member)
+}
+for (let index = 0; index < Number(movers); index++) move(index)
+
 await Promise.all([hub.ready, ...Array.from(hub.groups(), (group) => group.ready)])
 process.send?.({ ready: true })
 
-/** @param {number} expected */
+/** Reports when as much has come, or a gap has told that it will not. @param {number} expected */
 async function report(expected) {
-  while (count < expected && gaps === 0) await new Promise((resolve) => setImmediate(resolve))
+  while (count < expected && gaps.length === 0) await new Promise((resolve) => setImmediate(resolve))
   // Whatever is too much has come behind the answers of the others.
   await hub.nodes()
-  process.send?.({ gaps, count, received: received.map((mine) => [...mine]) })
-  await hub.close()
-  process.disconnect()
+  process.send?.({ gaps, count, received: received.map((mine) => [...mine]), stays })
 }
 
-process.on('message', (/** @type {{ expected: number }} */ { expected }) => void report(expected))
+/** Does nothing else for some time. @param {number} milliseconds */
+function block(milliseconds) {
+  process.send?.({ blocking: true })
+  // Not before the message has gone.
+  setTimeout(() => {
+    const end = performance.now() + milliseconds
+    while (performance.now() < end);
+  }, 50)
+}
+
+process.on('message', (/** @type {{ expected?: number, block?: number, end?: true }} */ message) => {
+  if (message.expected !== undefined) void report(message.expected)
+  else if (message.block !== undefined) block(message.block)
+  else void hub.close().then(() => process.disconnect())
+})
