@@ -1,0 +1,78 @@
+import { Hub } from 'hubwire'
+import { redisRelay } from 'hubwire/redis'
+import { createClient } from 'redis'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { turn } from '../support/event-loop.js'
+import { FakeMember } from '../support/fake-member.js'
+import { RedisServer } from '../support/redis-server.js'
+import { RelayWorker } from '../support/relay-worker.js'
+import { requires } from '../support/requirements.js'
+
+/** One group, of which each worker has this many members, twice. */
+const MEMBERS = 5
+
+async function workersAt(path: string, count: number): Promise<RelayWorker[]> {
+  const workers = Array.from({ length: count }, () => new RelayWorker(path, { members: MEMBERS, groups: 1 }))
+  await Promise.all(workers.map((worker) => worker.message()))
+  return workers
+}
+
+async function hubAt(path: string): Promise<Hub> {
+  const client = createClient({ socket: { path, tls: false } })
+  const hub = new Hub({ relay: redisRelay(client, { heartbeatInterval: 100 }) })
+  onTestFinished(() => hub.close())
+  await hub.ready
+  return hub
+}
+
+/** The id of the node that is this process. */
+async function idOf(hub: Hub, { pid }: RelayWorker): Promise<string> {
+  const { nodes } = await hub.nodes()
+  return nodes.find((node) => node.pid === pid)!.id
+}
+
+describe('a process', { timeout: 120_000, ...requires('redis-server') }, () => {
+  test('that is killed is missing at once, and forgotten with its members later; the others go on', async () => {
+    const { path } = await RedisServer.start()
+    const [killed, other] = (await workersAt(path, 2)) as [RelayWorker, RelayWorker]
+    const hub = await hubAt(path)
+    const group = hub.group('group 0')
+    const [killedId, otherId] = [await idOf(hub, killed), await idOf(hub, other)]
+    expect(await group.count()).toMatchObject({ total: 4 * MEMBERS, missing: [] })
+    await killed.kill()
+    expect(await group.count()).toMatchObject({
+      total: 2 * MEMBERS,
+      byNode: { [otherId]: 2 * MEMBERS },
+      missing: [killedId],
+    })
+    const { nodes, missing } = await hub.nodes()
+    expect(nodes.map(({ pid }) => pid)).toEqual([process.pid, other.pid])
+    expect(missing).toEqual([killedId])
+    expect(await group.publish('still here')).toMatchObject({ relayed: true })
+    expect(await other.report(2 * MEMBERS)).toMatchObject({ gaps: [], count: 2 * MEMBERS })
+    while (hub.stats().relay!.nodes > 1) await turn()
+    expect(await group.count()).toMatchObject({ total: 2 * MEMBERS, missing: [] })
+  })
+
+  test('that is stopped is missing; it gets everything, without a gap, when it goes on', async () => {
+    const { path } = await RedisServer.start()
+    const [stopped] = (await workersAt(path, 1)) as [RelayWorker]
+    const hub = await hubAt(path)
+    const here = new FakeMember()
+    const group = hub.group('group 0').add(here)
+    await group.ready
+    const id = await idOf(hub, stopped)
+    stopped.signal('SIGSTOP')
+    expect(await group.count()).toMatchObject({ total: 1, missing: [id] })
+    const texts = Array.from({ length: 50 }, (_, index) => `meanwhile ${index}`)
+    const results = await Promise.all(texts.map((text) => group.publish(text)))
+    expect(results.every(({ relayed, delivered }) => relayed && delivered === 1)).toBe(true)
+    expect(here.delivered).toEqual(texts)
+    stopped.signal('SIGCONT')
+    const { gaps, received } = await stopped.report(2 * MEMBERS * texts.length)
+    expect(gaps).toEqual([])
+    // Each of them has two members in the group, and reports the second.
+    for (const member of received) for (const [, got] of member) expect(got).toEqual(texts)
+    expect(await group.count()).toMatchObject({ total: 1 + 2 * MEMBERS, missing: [] })
+  })
+})
