@@ -75,4 +75,37 @@ describe('a process', { timeout: 120_000, ...requires('redis-server') }, () => {
     for (const member of received) for (const [, got] of member) expect(got).toEqual(texts)
     expect(await group.count()).toMatchObject({ total: 1 + 2 * MEMBERS, missing: [] })
   })
+
+  test('that Redis cuts off because it does not read is told of a gap, and recovers by itself', async () => {
+    // 4 MiB may wait for a subscriber; 64 KiB messages for 2.5 s are far more.
+    const limits = ['--client-output-buffer-limit', 'pubsub', '4mb', '4mb', '60']
+    const { path } = await RedisServer.start(...limits)
+    const [blocked] = (await workersAt(path, 1)) as [RelayWorker]
+    const hub = await hubAt(path)
+    const here = new FakeMember()
+    const group = hub.group('group 0').add(here)
+    await group.ready
+    await blocked.block(2500)
+    const text = 'x'.repeat(64 * 1024)
+    const count = 400
+    for (let sent = 0; sent < count; sent += 20) {
+      await Promise.all(Array.from({ length: 20 }, (_, index) => group.publish(`${sent + index} ${text}`)))
+    }
+    expect(here.delivered).toHaveLength(count)
+    let lost = 0
+    let numbers: number[] = []
+    while (numbers.length + lost < count) {
+      const { gaps, received } = await blocked.report(2 * MEMBERS * count)
+      lost = gaps.reduce((sum, { missed }) => sum + missed!, 0)
+      numbers = received[0]![0]![1].map((message) => Number(message.split(' ')[0]))
+      for (const { groups } of gaps) expect(groups).toEqual(['group 0'])
+    }
+    expect(lost).toBeGreaterThan(0)
+    expect(numbers.length + lost).toBe(count)
+    // None twice, and in order.
+    expect(numbers).toEqual([...new Set(numbers)].sort((one, other) => one - other))
+    expect(await group.publish('and on')).toMatchObject({ relayed: true })
+    let last: string | undefined
+    while (last !== 'and on') last = (await blocked.report(0)).received[0]![0]![1].at(-1)
+  })
 })

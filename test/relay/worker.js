@@ -8,7 +8,9 @@ const GROUPS = Number(groups)
 /** Messages that a member gets in a group before it moves to the next. */
 const STAY = 3
 const client = createClient({ socket: { path, tls: false } })
-const hub = new Hub({ relay: redisRelay(client, { heartbeatInterval: 200, unsubscribeDelay: 20 }) })
+const hub = new Hub({
+  relay: redisRelay(client, { heartbeatInterval: 200, recoveryTimeout: 60_000, unsubscribeDelay: 20 }),
+})
 /** @type {Map<string, string[]>[]} */
 const received = []
 /** What those that move got: an entry for each stay in a group. @type {{ group: string, texts: string[] }[]} */
