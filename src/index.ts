@@ -4,9 +4,10 @@
  *
  * @packageDocumentation
  */
-export { ConnectError, type ConnectErrorCode } from './client/connect-error.js'
+export { ConnectError, type ConnectErrorCode, type ConnectErrorDetails } from './client/connect-error.js'
 export type { Subprotocols } from './client/subprotocols.js'
 export { answerPings, type AnswerPingsOptions } from './websocket/answer-pings.js'
+export type { Params } from './websocket/admission.js'
 export type { WebSocketOptions } from './websocket/attempt.js'
 export { connect } from './websocket/connect.js'
 export type { BinaryType, CloseDetails } from './connection/connection-events.js'
@@ -48,10 +49,10 @@ export type { Authenticate, AuthenticateAnswer, SocketUser } from './server/admi
 export { bearerToken, cookieToken, queryToken, subprotocolToken } from './server/admission/credentials.js'
 export { listen, type ListenOptions } from './server/listening.js'
 export type { Origins } from './server/admission/origins.js'
-export type { Path } from './server/path.js'
+export type { ParamsOf, Path } from './server/path.js'
 export { Refusal, type RefusalOptions, refuse } from './server/admission/refusal.js'
 export type { Diagnostics } from './server/diagnostics.js'
-export { type RouteHandler, routes } from './server/routes.js'
+export { type RouteHandler, routes, type RouteTable } from './server/routes.js'
 export type { ShutdownOptions, ShutdownResult } from './server/shutdown.js'
 export type { TrustProxy } from './server/admission/trusted-proxies.js'
 export type { ClientInfo, VerifyCallback, VerifyClient } from './server/admission/verify-client.js'

@@ -14,6 +14,7 @@ import {
   type PerMessageDeflateOptions,
 } from '../protocol/permessage-deflate.js'
 import {
+  checkBoolean,
   checkChoice,
   checkMilliseconds,
   checkNumber,
@@ -157,6 +158,13 @@ export function connectionSettings(
     preset,
     onHandlerFailed,
   }
+}
+
+/** @throws TypeError naming an option that must be `true` or `false`, and its value @internal */
+export function checkConnectionFlags(options: ConnectionOptions): void {
+  for (const name of ['autoPong', 'skipUTF8Validation'] as const) checkBoolean(name, options[name])
+  if (typeof options.perMessageDeflate !== 'object')
+    checkBoolean('perMessageDeflate', options.perMessageDeflate)
 }
 
 /** @throws TypeError naming the option, its value and what it may be */

@@ -1,3 +1,5 @@
+import { describe } from './describe.js'
+
 /** How often a peer may do something. */
 export interface Rate {
   /** How often in a second, over time. */
@@ -14,6 +16,17 @@ export function withoutNulls<Options extends object>(options: Options): Options 
   const given = { ...options }
   for (const [name, value] of Object.entries(given)) if (value === null) Reflect.deleteProperty(given, name)
   return given
+}
+
+/**
+ * Checks an option that is on or off. Text is refused, because `'false'` would count as true.
+ *
+ * @throws TypeError naming the option, its value and what to write
+ */
+export function checkBoolean(name: string, value: unknown): void {
+  if (value === undefined || value === null || typeof value === 'boolean') return
+  const remedy = value === 'false' || value === 0 || value === '' ? 'false' : 'true'
+  throw new TypeError(`${name} must be true or false; it is ${describe(value)}: write ${name}: ${remedy}`)
 }
 
 /** @throws RangeError naming the option, its value and what it may be */

@@ -1,8 +1,23 @@
 import type { IncomingMessage } from 'node:http'
 import { describe } from '../options/describe.js'
+import { NO_PARAMS, type Params } from '../websocket/admission.js'
 
-/** The named parts of a path, as `socket.params` has them. */
-export type Params = Readonly<Record<string, string>>
+/** The params of a path that is written as a literal: `{ room: string }` for `'/chat/:room'`. */
+export type ParamsOf<Pattern extends string> = Pattern extends string
+  ? string extends Pattern
+    ? Params
+    : { readonly [Name in NamesIn<Pattern>]: Params[Name] }
+  : never
+
+type NamesIn<Path extends string> = Path extends `${infer Segment}/${infer Rest}`
+  ? NameOf<Segment> | NamesIn<Rest>
+  : NameOf<Path>
+
+type NameOf<Segment extends string> = string extends Segment
+  ? string
+  : Segment extends `:${infer Name}`
+    ? Name
+    : never
 
 /**
  * The requests that a server handles: the pathname of the request's URL, in which a segment `:name` matches any segment
@@ -10,10 +25,8 @@ export type Params = Readonly<Record<string, string>>
  * groups become `socket.params`; or a function that returns `true` or the params for a match, and `false`, `null` or
  * `undefined` for no match. The function is synchronous: what takes time belongs in `authenticate`.
  */
-export type Path =
-  string | RegExp | ((pathname: string, request: IncomingMessage) => boolean | null | undefined | Params)
-
-export const NO_PARAMS: Params = Object.freeze({})
+export type Path<Pattern extends string = string> =
+  Pattern | RegExp | ((pathname: string, request: IncomingMessage) => boolean | null | undefined | Params)
 
 /** Matches requests with a path, and calls a path function once per request however often the result is needed. */
 export class PathMatcher {

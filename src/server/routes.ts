@@ -1,40 +1,52 @@
 import type { IncomingMessage } from 'node:http'
 import { withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
+import type { Params } from '../websocket/admission.js'
 import type { WebSocket } from '../websocket/websocket.js'
 import type { SocketUser } from './admission/authentication.js'
-import { compilePattern, matchPattern, normalPath } from './path.js'
+import { compilePattern, matchPattern, normalPath, type ParamsOf } from './path.js'
 import type { WebSocketServerOptions } from './server-options.js'
 import { WebSocketServer } from './websocket-server.js'
 
 /** Handles the connections of a route. If it throws or rejects, its connection closes with 1011. */
-export type RouteHandler<User = undefined> = (
-  socket: WebSocket<SocketUser<User>>,
+export type RouteHandler<User = undefined, RouteParams extends Params = Params> = (
+  socket: WebSocket<SocketUser<User>, RouteParams>,
   request: IncomingMessage,
 ) => unknown
+
+/** Handlers by pattern: `socket.params` of each has the names in its own pattern. */
+export type RouteTable<User = undefined, Pattern extends string = string> = {
+  readonly [Each in Pattern]: RouteHandler<User, ParamsOf<Each>>
+}
 
 /**
  * Creates one server for several paths, each with its handler:
  * `routes({ '/ws/chat/:room/': (socket) => … }, { port: 8000 })`. A segment `:name` matches any segment, which becomes
- * `socket.params.name`. If several patterns match, the first one handles the connection. To give a path other options,
+ * `socket.params.name`, typed from a literal. If several patterns match, the first one handles the connection. To give a path other options,
  * create a {@link WebSocketServer} for it.
  *
  * @param table - handlers by pattern
  * @param options - as for a {@link WebSocketServer}
- * @throws TypeError if a pattern is not valid, and what the server throws
+ * @throws TypeError if the table is none or a pattern is not valid, and what the server throws
  */
-export function routes<User = undefined>(
-  table: Readonly<Record<string, RouteHandler<User>>>,
+export function routes<User = undefined, Pattern extends string = string>(
+  table: RouteTable<User, Pattern>,
   options: Omit<WebSocketServerOptions<User>, 'path'>,
 ): WebSocketServer<User> {
-  const entries = Object.entries(table).map(([pattern, handler]) => {
+  if (typeof table !== 'object' || (table as unknown) === null || Array.isArray(table)) {
+    throw new TypeError(
+      `routes(table, options) needs an object of handlers by path; it is given ${describe(table)}: ` +
+        "write routes({ '/chat/:room': (socket) => { … } }, { port: 8000 })",
+    )
+  }
+  const entries = Object.entries<unknown>(table).map(([pattern, handler]) => {
     if (typeof handler !== 'function') {
       throw new TypeError(
         `The handler of the route ${describe(pattern)} must be a function; it is ${describe(handler)}: ` +
           `write { ${describe(pattern)}: (socket, request) => { … } }`,
       )
     }
-    return { pattern: compilePattern('A route', pattern), handler }
+    return { pattern: compilePattern('A route', pattern), handler: handler as RouteHandler<User> }
   })
   const found = new WeakMap<IncomingMessage, RouteHandler<User>>()
   const server = new WebSocketServer<User>({

@@ -1,25 +1,26 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import type { ConnectionOptions } from '../connection/settings.js'
+import { checkConnectionFlags, type ConnectionOptions } from '../connection/settings.js'
 import { SERVER_OPTIONS } from '../connection/option-names.js'
-import { checkInteger } from '../options/checks.js'
+import { checkBoolean, checkInteger } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
 import { WebSocket } from '../websocket/websocket.js'
 import type { AdmissionOptions } from './admission/admission.js'
 import type { Authenticate, SocketUser } from './admission/authentication.js'
 import type { ListenOptions } from './listening.js'
-import { compilePattern, type Path } from './path.js'
+import { compilePattern, type ParamsOf, type Path } from './path.js'
 import type { HandleProtocols } from './subprotocol-choice.js'
 
-interface ServerOptions<User, Tracking> extends ConnectionOptions, ListenOptions, AdmissionOptions<User> {
+interface ServerOptions<User, Tracking, Pattern extends string>
+  extends ConnectionOptions, ListenOptions, AdmissionOptions<User> {
   /** An HTTP server to share: this server handles the upgrades that match its `path`, and leaves the rest alone. */
   server?: Server | SecureServer
   /** The application passes the upgrades to {@link WebSocketServer.handleUpgrade}. */
   noServer?: boolean
   /** The requests to handle; all by default. */
-  path?: Path
+  path?: Path<Pattern>
   /** Chooses a subprotocol; the first that the client offers by default. */
   handleProtocols?: HandleProtocols
   /** Provides {@link WebSocketServer.clients}; `true` by default. */
@@ -32,19 +33,20 @@ interface ServerOptions<User, Tracking> extends ConnectionOptions, ListenOptions
  * The options of a {@link WebSocketServer}. Exactly one of `port`, `unixPath`, `server` and `noServer` must be given.
  * `null` means the default, as `undefined` does. With a `User` that is never `undefined`, `authenticate` is required.
  */
-export type WebSocketServerOptions<User = undefined, Tracking extends boolean = true> = ServerOptions<
-  User,
-  Tracking
-> &
+export type WebSocketServerOptions<
+  User = undefined,
+  Tracking extends boolean = true,
+  Pattern extends string = string,
+> = ServerOptions<User, Tracking, Pattern> &
   (undefined extends User ? unknown : { authenticate: Authenticate<User> })
 
 /** The events of a {@link WebSocketServer}. */
-export interface WebSocketServerEvents<User> {
-  connection: [socket: WebSocket<SocketUser<User>>, request: IncomingMessage]
+export interface WebSocketServerEvents<User, Pattern extends string = string> {
+  connection: [socket: WebSocket<SocketUser<User>, ParamsOf<Pattern>>, request: IncomingMessage]
   listening: []
   close: []
   /** A check, a listener or a handler of the application failed, with the socket that it was for, or listening did. */
-  error: [error: Error, socket?: WebSocket<SocketUser<User>>]
+  error: [error: Error, socket?: WebSocket<SocketUser<User>, ParamsOf<Pattern>>]
   headers: [headers: string[], request: IncomingMessage]
   wsClientError: [error: Error, socket: Duplex, request: IncomingMessage]
 }
@@ -53,6 +55,8 @@ export interface WebSocketServerEvents<User> {
 export function checkServerOptions<User>(options: WebSocketServerOptions<User, boolean>): void {
   checkNames(options, SERVER_OPTIONS)
   const { port, unixPath, server, path } = options
+  for (const name of ['noServer', 'takeover', 'clientTracking'] as const) checkBoolean(name, options[name])
+  checkConnectionFlags(options)
   checkPlace(options)
   // As Node.js does, it takes the text of an environment variable.
   const given: unknown = port

@@ -13,13 +13,14 @@ import {
   PERMESSAGE_DEFLATE,
   type PerMessageDeflateOptions,
 } from '../protocol/permessage-deflate.js'
+import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
+import type { Params } from '../websocket/admission.js'
 import { startAccepted, type WebSocket } from '../websocket/websocket.js'
 import type { Admission, Admitted } from './admission/admission.js'
 import { GONE } from './admission/authentication.js'
 import { Refusal, refusalFor } from './admission/refusal.js'
 import { callHandler } from './connection-handler.js'
 import { acceptanceBytes, readUpgrade, writeRefusal } from './http1-upgrade.js'
-import type { Params } from './path.js'
 import { chooseSubprotocol, type HandleProtocols } from './subprotocol-choice.js'
 
 /** What a server decides on its opening handshakes, and what it is told of them. */

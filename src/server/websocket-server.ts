@@ -11,6 +11,7 @@ import { connectionSettings, deflateOptions } from '../connection/settings.js'
 import { withoutNulls } from '../options/checks.js'
 import { throwLater, toError } from '../options/thrown.js'
 import type { WebSocketOptions } from '../websocket/attempt.js'
+import { NO_PARAMS, type Params } from '../websocket/admission.js'
 import { WebSocket } from '../websocket/websocket.js'
 import { Admission, DEFAULT_HANDSHAKE_TIMEOUT } from './admission/admission.js'
 import type { SocketUser } from './admission/authentication.js'
@@ -18,7 +19,7 @@ import { publishRefused, type Refusal } from './admission/refusal.js'
 import { Clients } from './clients.js'
 import { callHandler } from './connection-handler.js'
 import { createOwnServer, startOwnServer } from './listening.js'
-import { NO_PARAMS, type Params, PathMatcher, readAnswer } from './path.js'
+import { type ParamsOf, PathMatcher, readAnswer } from './path.js'
 import {
   checkPlace,
   checkServerOptions,
@@ -45,7 +46,9 @@ export let httpServerOf: (server: WebSocketServer) => Server | undefined
 type Claim = { readonly params: Params | undefined } | { readonly failure: unknown }
 
 /** The type of {@link WebSocketServer.clients}, which `clientTracking` decides. */
-type ClientsOf<User, Tracking> = Tracking extends false ? undefined : Set<WebSocket<User>>
+type ClientsOf<User, Tracking, Pattern extends string> = Tracking extends false
+  ? undefined
+  : Set<WebSocket<User, ParamsOf<Pattern>>>
 
 /**
  * Accepts WebSocket connections on a port of its own, on an `http.Server` beside other things, or from upgrades that
@@ -56,14 +59,17 @@ type ClientsOf<User, Tracking> = Tracking extends false ? undefined : Set<WebSoc
  *
  * @typeParam User - the type of `socket.user`: what `authenticate` returns
  * @typeParam Tracking - `false` with `clientTracking: false`; `WebSocketServer<unknown, boolean>` is any server
+ * @typeParam Pattern - the literal of `path`, from which `socket.params` gets its type
  */
-export class WebSocketServer<User = undefined, Tracking extends boolean = true> extends TypedEmitter<
-  WebSocketServerEvents<User>
-> {
+export class WebSocketServer<
+  User = undefined,
+  Tracking extends boolean = true,
+  Pattern extends string = string,
+> extends TypedEmitter<WebSocketServerEvents<User, Pattern>> {
   /** The sockets that are not closed yet; `undefined` with `clientTracking: false`. */
-  readonly clients: ClientsOf<User, Tracking>
+  readonly clients: ClientsOf<User, Tracking, Pattern>
   /** The options as they were given, without those that are `null`. */
-  readonly options: Readonly<WebSocketServerOptions<User, boolean>>
+  readonly options: Readonly<WebSocketServerOptions<User, boolean, Pattern>>
 
   readonly #settings: ConnectionSettings
   readonly #statistics: Statistics
@@ -87,11 +93,11 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
    * @throws TypeError if the options contradict each other
    * @throws RangeError if a number is out of range
    */
-  constructor(options: WebSocketServerOptions<User, Tracking>, callback?: () => void) {
+  constructor(options: WebSocketServerOptions<User, Tracking, Pattern>, callback?: () => void) {
     const preset = presetOf(options)
     super({ captureRejections: preset.handlerFailure === 'close' })
     // Without any options the check says what to write.
-    const given = withoutNulls(options ?? ({} as WebSocketServerOptions<User>))
+    const given = withoutNulls(options ?? ({} as WebSocketServerOptions<User, Tracking, Pattern>))
     if (preset.checksOptions) checkServerOptions(given)
     else checkPlace(given)
     checkSocketClass(given.WebSocket)
@@ -111,7 +117,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
       this.#closeWhenEmpty()
     })
     const clients = given.clientTracking === false ? undefined : this.#connections.sockets
-    this.clients = clients as ClientsOf<User, Tracking>
+    this.clients = clients as ClientsOf<User, Tracking, Pattern>
     this.#upgrades = this.#upgradeServer()
     this.#owner = this.#upgradeOwner()
     this.#server = given.server ?? (given.noServer === true ? undefined : this.#listen(given, callback))
@@ -150,7 +156,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    callback: (socket: WebSocket<SocketUser<User>>, request: IncomingMessage) => unknown,
+    callback: (socket: WebSocket<SocketUser<User>, ParamsOf<Pattern>>, request: IncomingMessage) => unknown,
   ): void {
     new Upgrade(this.#upgrades, request, socket, head, callback as UpgradeCallback<User>).start()
   }
@@ -159,15 +165,17 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
    * Emits an event. The listeners of `'connection'` are handlers of their connection: messages wait for those that are
    * asynchronous, and the first one that throws or rejects closes it with 1011.
    */
-  override emit<Name extends keyof WebSocketServerEvents<User>>(
+  override emit<Name extends keyof WebSocketServerEvents<User, Pattern>>(
     name: Name,
-    ...values: WebSocketServerEvents<User>[Name]
+    ...values: WebSocketServerEvents<User, Pattern>[Name]
   ): boolean {
     const [socket] = values as unknown[]
     if (name !== 'connection' || !(socket instanceof WebSocket)) return super.emit(name, ...values)
     if (this.#settings.preset.handlerFailure === 'throw') return super.emit(name, ...values)
     const listeners = this.rawListeners('connection') as ((...values: unknown[]) => unknown)[]
-    listeners.every((listener) => callHandler(socket, () => Reflect.apply(listener, this, values)))
+    listeners.every((listener) =>
+      callHandler(socket as WebSocket, () => Reflect.apply(listener, this, values)),
+    )
     return listeners.length > 0
   }
 
@@ -317,7 +325,7 @@ export class WebSocketServer<User = undefined, Tracking extends boolean = true> 
     if (this.listenerCount('error') === 0) return false
     try {
       if (socket === undefined) this.emit('error', error)
-      else this.emit('error', error, socket as WebSocket<SocketUser<User>>)
+      else this.emit('error', error, socket as WebSocket<SocketUser<User>, ParamsOf<Pattern>>)
     } catch (failure) {
       warnOfFailure(failure)
     }

@@ -5,14 +5,15 @@ import { parseAddress } from '../client/address.js'
 import { OpeningHandshake, type OpeningListener } from '../client/opening-handshake.js'
 import type { OpeningOptions } from '../client/opening-options.js'
 import { CLIENT_OPTIONS } from '../connection/option-names.js'
-import { withoutNulls } from '../options/checks.js'
 import { throwLater, toError } from '../options/thrown.js'
+import { checkBoolean, withoutNulls } from '../options/checks.js'
 import { checkNames } from '../options/spelling.js'
 import type { ClosedListener } from '../connection/event-scope.js'
 import { channels } from '../connection/diagnostics.js'
 import { warnOfFailure } from '../connection/failures.js'
 import { type Preset, presetOf } from '../connection/preset.js'
 import {
+  checkConnectionFlags,
   type ConnectionOptions,
   connectionSettings,
   deflateOptions,
@@ -28,6 +29,13 @@ export interface WebSocketOptions extends ConnectionOptions, Omit<OpeningOptions
   signal?: AbortSignal
   /** Fills the masking key of each frame, for tests; the system's random source by default. */
   generateMask?: (bytes: Buffer) => void
+}
+
+/** @throws TypeError naming the option, its value and what to write */
+function checkClientOptions(options: WebSocketOptions): void {
+  checkNames(options, CLIENT_OPTIONS)
+  checkConnectionFlags(options)
+  checkBoolean('followRedirects', options.followRedirects)
 }
 
 /**
@@ -61,7 +69,7 @@ export class Attempt extends AsyncResource implements OpeningListener {
     this.#emitter = emitter
     this.#onEstablished = onEstablished
     const options = withoutNulls(given)
-    if (presetOf(options).checksOptions) checkNames(options, CLIENT_OPTIONS)
+    if (presetOf(options).checksOptions) checkClientOptions(options)
     const deflate = deflateOptions(options.perMessageDeflate)
     const keys = options.generateMask === undefined ? randomMaskingKey : maskingKeysFrom(options.generateMask)
     const settings = connectionSettings(options, 'server', keys)

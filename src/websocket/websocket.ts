@@ -19,19 +19,13 @@ import { type Payload, toPayload } from '../sending/payload.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import { onAbort } from './abort.js'
+import { type Admission, NO_PARAMS, type Params } from './admission.js'
 import { Attempt, type WebSocketOptions } from './attempt.js'
 import { EarlyMessages } from './early-messages.js'
 import { type MessageData, MessageIterators } from './message-iterator.js'
 import { controlPayload, messageOptions, type SendOptions } from './send-options.js'
 import { SocketEventTarget } from './socket-event-target.js'
 import { describeInterface, notOpenError } from './web-interface.js'
-
-/** What a server knows of a connection beyond the handshake. @internal */
-export interface Admission<User> {
-  readonly params: Readonly<Record<string, string>>
-  readonly user: User
-  readonly forwardedAddress: string | undefined
-}
 
 /** Opens a server's end: `webSocket` was made with `null` for an address. @internal */
 export let startAccepted: <User>(
@@ -48,16 +42,20 @@ export let answerFirst: (webSocket: WebSocket, answer: NonNullable<Connection['a
 /** Holds what the peer sends until the promise settles, or until a consumer is attached. @internal */
 export let holdUntil: (webSocket: WebSocket, promise?: Promise<unknown>) => void
 
-const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
-
 /**
  * One connection in either role: a server's sockets come with its `'connection'` event, a client makes its own with
  * `new WebSocket(url)`. It has WHATWG's interface ({@link https://websockets.spec.whatwg.org}) and that of `ws`.
  *
  * Errors of the network and of the peer never throw: they are the cause in `'close'`, and are emitted as `'error'` only
  * if that has a listener. A listener that throws or rejects closes its connection with 1011.
+ *
+ * @typeParam User - the type of `socket.user`
+ * @typeParam PathParams - the type of `socket.params`: `{ room: string }` for the path `'/chat/:room'`
  */
-export class WebSocket<User = unknown> extends SocketEventTarget implements Member {
+export class WebSocket<User = unknown, PathParams extends Params = Params>
+  extends SocketEventTarget
+  implements Member
+{
   declare static readonly CONNECTING: 0
   declare static readonly OPEN: 1
   declare static readonly CLOSING: 2
@@ -70,7 +68,7 @@ export class WebSocket<User = unknown> extends SocketEventTarget implements Memb
   /** What the server's `authenticate` returned. */
   declare user: User
   /** The named groups of the server's `path`. */
-  params: Readonly<Record<string, string>> = NO_PARAMS
+  params: PathParams = NO_PARAMS as PathParams
 
   readonly #preset: Preset
   #connection: Connection | undefined

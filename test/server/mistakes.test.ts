@@ -25,6 +25,14 @@ describe('a mistake in the options throws at once, and says what to write (N7)',
     ['origins with a path', { origins: 'https://x.example/chat' }, /write 'https:\/\/x\.example'$/],
     ['origins with a default port', { origins: ['https://x.example:443'] }, /write 'https:\/\/x\.example'$/],
     ['origins in capitals', { origins: ['https://X.example'] }, /write 'https:\/\/x\.example'$/],
+    ['origins that are empty', { origins: [] }, /origins is an empty array.*origins: \(\) => false/],
+    ['autoPong as text', { autoPong: 'false' }, /autoPong must be .* it is "false": write autoPong: false$/],
+    ['clientTracking as 0', { clientTracking: 0 }, /clientTracking .* it is 0: write clientTracking: false$/],
+    [
+      'perMessageDeflate as text',
+      { perMessageDeflate: 'on' },
+      /perMessageDeflate .* it is "on": write perM.*: true$/,
+    ],
     ['origins that are true', { origins: true }, /origins .* has true/],
     ['a path without a slash', { path: 'chat' }, /path must begin with a slash: "chat"\. Write "\/chat"/],
     ['a parameter without a name', { path: '/chat/:' }, /parameter .* must be a colon and a name/],
@@ -48,11 +56,25 @@ describe('a mistake in the options throws at once, and says what to write (N7)',
     ['no options', undefined, /none is: write \{ port: 8000 \}/],
     ['an application', { server: () => {} }, /server must be an http\.Server.*createServer\(app\)/],
     ['a server and a port', { server: {}, port: 1 }, /given are port: 1, server: an object/],
+    [
+      'noServer as text',
+      { noServer: 'true' },
+      /noServer must be true or false; it is "true": write noServer: true$/,
+    ],
     ['a port that is none', { port: 'http' }, /port must be an integer from 0 to 65535/],
     ['an empty unixPath', { unixPath: '' }, /unixPath must be a path such as/],
   ])('%s', (_name, options, message) => {
     expect(() => construct(options)).toThrow(message)
   })
+
+  test.each([[undefined], [null], [[['/chat', () => {}]]], ['/chat'], [() => {}]])(
+    'a table of routes that is none: %s',
+    (table) => {
+      expect(() => routes(table as unknown as Record<string, () => void>, { noServer: true })).toThrow(
+        /^routes\(table, options\) needs an object of handlers by path; it is given .*: write routes\(\{ '\/chat/,
+      )
+    },
+  )
 
   test('a route without a handler', () => {
     const table = { '/chat': undefined } as unknown as Record<string, () => void>
@@ -65,6 +87,8 @@ describe('a mistake in the options throws at once, and says what to write (N7)',
     const url = 'ws://127.0.0.1:1'
     await expect(connect(url, { maxPayLoad: 1 } as object)).rejects.toThrow(/write maxPayload$/)
     expect(() => new WebSocket(url, { followRedirect: true } as object)).toThrow(/write followRedirects$/)
+    expect(() => new WebSocket(url, { followRedirects: 'yes' } as object)).toThrow(/followRedirects: true$/)
+    expect(() => new WebSocket(url, { autoPong: 'no' } as object)).toThrow(/autoPong must be true or false/)
     expect(() => new Hub({ slowpolicy: 'skip' } as object)).toThrow(/write slowPolicy$/)
     const server = construct({ noServer: true })
     await expect(server.shutdown({ timeOut: 5 } as object)).rejects.toThrow(/write timeout$/)

@@ -22,6 +22,12 @@ export type Origins =
 export function readOrigins(origins: Origins): Exclude<Origins, RegExp> {
   if (origins === 'same-origin' || origins === '*' || typeof origins === 'function') return origins
   const list: readonly unknown[] = Array.isArray(origins) ? origins : [origins]
+  if (list.length === 0) {
+    throw new TypeError(
+      "origins is an empty array, with which no browser could connect: write origins: ['https://app.example'], or " +
+        'origins: () => false to refuse every browser',
+    )
+  }
   for (const entry of list) {
     if (entry instanceof RegExp) continue
     const right = typeof entry === 'string' ? originOf(entry) : undefined

@@ -11,7 +11,7 @@ socket.once('mesage', (data: string) => data)
 socket.off('disconnect', () => undefined)
 // error: Argument of type '"conection"' is not assignable to parameter of type '… "connection" …'.
 server.on('conection', () => undefined)
-// error: Argument of type '"eror"' is not assignable to parameter of type '"error"'
+// error: Argument of type '"eror"' is not assignable to parameter of type '…"error"…'
 new Hub().on('eror', () => undefined)
 // error: Argument of type '"custom"' is not assignable to parameter of type
 socket.emit('custom')
@@ -21,5 +21,3 @@ socket.on('message', (data: Buffer) => data.length)
 socket.on('close', (code: string) => code)
 // error: Target signature provides too few arguments
 server.on('listening', (port: number) => port)
-// error: Argument of type '"mesage"' is not assignable to parameter of type
-socket.addEventListener('mesage', () => undefined)
