@@ -1,13 +1,15 @@
 import { once } from 'node:events'
-import { connect, createWebSocketStream, type WebSocket } from 'hubwire'
+import type { AddressInfo } from 'node:net'
+import { connect, createWebSocketStream, routes, type WebSocket } from 'hubwire'
 import { describe, expect, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { clientFrame } from '../support/frame-bytes.js'
 import { inbox, take } from '../support/inbox.js'
 import { pausedClient } from '../support/paused-client.js'
+import { Queue } from '../support/queue.js'
 import { opcode } from '../support/raw-frame.js'
-import { runningServer } from '../support/running-server.js'
+import { endWithTest, runningServer } from '../support/running-server.js'
 
 const text = (payload: string): Buffer => clientFrame({ opcode: opcode.text, payload })
 
@@ -53,6 +55,25 @@ describe.each(Object.entries(consumers))('%s', (_name, consume) => {
     peer.write(text('early'))
     expect(await received).toBe('early')
     peer.destroy()
+  })
+
+  test('gets the message that came while an async route handler was at work (N3)', async () => {
+    const received = new Queue<unknown>()
+    const server = routes(
+      {
+        '/chat/:room': async (socket) => {
+          await settled()
+          received.push(await consume(socket as WebSocket<never>))
+        },
+      },
+      { port: 0, host: '127.0.0.1' },
+    )
+    endWithTest(server)
+    await once(server, 'listening')
+    const client = await connect(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/chat/lobby`)
+    client.send('early')
+    expect(await received.next()).toBe('early')
+    client.terminate()
   })
 
   test('gets what the server sent at once, well after await connect()', async () => {
