@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { Example } from '../support/example.js'
+
+async function status(example: Example, path: string): Promise<number> {
+  const response = await fetch(example.http(path), { headers: { connection: 'close' } })
+  await response.text()
+  return response.status
+}
+
+test('is ready until SIGTERM, stays alive while it drains, and then ends (N14)', async () => {
+  const example = await Example.forTest('readiness', { DRAIN: '3000' })
+  const client = await example.connect('/ws')
+  expect([await status(example, '/healthz'), await status(example, '/readyz')]).toEqual([200, 200])
+
+  const stopped = example.expectToStop(client)
+  await example.program.line(/^Draining$/)
+  expect([await status(example, '/healthz'), await status(example, '/readyz')]).toEqual([200, 503])
+  // Who comes before the load balancer has noticed is still served.
+  const late = await example.connect('/ws')
+  late.socket.send('hello')
+  expect(await late.received.next()).toBe('hello')
+  await stopped
+  expect(await late.closed).toMatchObject({ code: 1001, wasClean: true })
+})
