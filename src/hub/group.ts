@@ -49,7 +49,7 @@ export class Group<Socket extends Member = Member> {
 
   /** The number of members. */
   get size(): number {
-    return this.#members?.size ?? 0
+    return this.#members()?.size ?? 0
   }
 
   /**
@@ -70,12 +70,12 @@ export class Group<Socket extends Member = Member> {
 
   /** Whether it is a member. */
   has(member: Member): boolean {
-    return this.#members?.has(member) ?? false
+    return this.#members()?.has(member) ?? false
   }
 
   /** The members in the order in which they were added. */
   *[Symbol.iterator](): IterableIterator<Socket> {
-    yield* (this.#members ?? []) as Iterable<Socket>
+    yield* (this.#members() ?? []) as Iterable<Socket>
   }
 
   /**
@@ -142,7 +142,7 @@ export class Group<Socket extends Member = Member> {
     const payload = toPayload(data)
     const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
     const except = toException(options?.except)
-    const members = this.#members
+    const members = this.#members()
     let result: BroadcastResult = { delivered: 0, skipped: 0 }
     if (members !== undefined || cluster !== undefined) {
       const message = new PreparedMessage(payload, isBinary, options?.compress ?? true)
@@ -160,7 +160,7 @@ export class Group<Socket extends Member = Member> {
     for (const member of this) member.close(code, reason)
   }
 
-  get #members(): ReadonlySet<Member> | undefined {
+  #members(): ReadonlySet<Member> | undefined {
     return this.#context.memberships.membersOf(this.name)
   }
 }

@@ -103,7 +103,7 @@ export class SocketFeed {
 
   /** Adds bytes, and hands over all that the socket takes. */
   send(bytes: Buffer, payload: number, callbacks: SendCallback[] | undefined): void {
-    const isNext = !this.#isWriting && this.#flight === undefined && this.#isEmpty
+    const isNext = !this.#isWriting && this.#flight === undefined && this.#isEmpty()
     if (isNext && bytes.length <= SLICE && this.isOpen) {
       // The usual case, one write that is taken at once, without a queue.
       this.length += bytes.length
@@ -123,9 +123,9 @@ export class SocketFeed {
   pump(): void {
     if (this.#isWriting) return
     this.#isWriting = true
-    while (this.#flight === undefined && !this.#isEmpty && this.isOpen) this.#handOver()
+    while (this.#flight === undefined && !this.#isEmpty() && this.isOpen) this.#handOver()
     this.#isWriting = false
-    if (this.#isEnding && this.#flight === undefined && this.#isEmpty && this.isOpen) this.#socket.end()
+    if (this.#isEnding && this.#flight === undefined && this.#isEmpty() && this.isOpen) this.#socket.end()
   }
 
   /** Sends FIN behind everything. */
@@ -150,7 +150,7 @@ export class SocketFeed {
     if (callbacks.length > 0) runLater(callbacks, cause, this.#owner)
   }
 
-  get #isEmpty(): boolean {
+  #isEmpty(): boolean {
     return this.#waiting === undefined || this.#waiting.length === 0
   }
 
@@ -179,7 +179,7 @@ export class SocketFeed {
       }
       length += bytes.length
       payload += taken
-      this.#write(bytes, length >= slice || this.#isEmpty ? flight : undefined)
+      this.#write(bytes, length >= slice || this.#isEmpty() ? flight : undefined)
     }
     if (isCorked) this.#socket.uncork()
     this.#conclude(length, payload, callbacks.length > 0 ? callbacks : undefined, flight)
