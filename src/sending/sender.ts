@@ -121,7 +121,7 @@ export class Sender implements OutboxOwner, WriterOwner {
     const first = wholeMessage(options.isBinary)
     if (typeof data === 'string') outbox.addText(first, data, bound)
     else outbox.addBytes(first, data, data.length, bound)
-    if (outbox.length < this.#socket.writableHighWaterMark) return true
+    if (outbox.length < outbox.highWaterMark) return true
     this.#oweDrain()
     return false
   }
@@ -164,22 +164,17 @@ export class Sender implements OutboxOwner, WriterOwner {
   sendShared(message: PreparedMessage, limits: SlowLimits): boolean {
     if (this.#closed !== undefined) return false
     const outbox = this.#beginTurn()
-    const limit = limits.maxBufferedAmount ?? this.#settings.maxBufferedAmount
-    const policy = limits.slowPolicy ?? this.#settings.slowPolicy
-    if (outbox.waitedBefore > limit && policy !== 'none') {
-      if (policy === 'terminate') this.#failSlow(outbox.waitedBefore)
-      return false
+    // The usual member is short, because V8 inlines a limited amount of code into one function.
+    if (
+      outbox.waitedBefore > 0 ||
+      outbox.isMasked ||
+      this.#writer !== undefined ||
+      this.#deflater !== undefined
+    ) {
+      return this.#shareOther(outbox, message, limits)
     }
-    const writer = this.#writer
-    // What waits for the application's own last fragment is no fault of the peer's.
-    if (writer !== undefined && writer.held > limit) return false
     this.#settings.traffic.sent++
-    if (writer !== undefined || this.#deflater !== undefined) this.#makeWriter().addShared(message)
-    else if (outbox.isMasked) {
-      outbox.addBytes(wholeMessage(message.isBinary), message.payload, message.payload.length)
-    } else {
-      outbox.addShared(message.plain)
-    }
+    outbox.addShared(message.plain)
     return true
   }
 
@@ -246,6 +241,26 @@ export class Sender implements OutboxOwner, WriterOwner {
       this.#closed === undefined &&
       this.#unfinished === undefined
     )
+  }
+
+  #shareOther(outbox: Outbox, message: PreparedMessage, limits: SlowLimits): boolean {
+    const limit = limits.maxBufferedAmount ?? this.#settings.maxBufferedAmount
+    const policy = limits.slowPolicy ?? this.#settings.slowPolicy
+    if (outbox.waitedBefore > limit && policy !== 'none') {
+      if (policy === 'terminate') this.#failSlow(outbox.waitedBefore)
+      return false
+    }
+    const writer = this.#writer
+    // What waits for the application's own last fragment is no fault of the peer's.
+    if (writer !== undefined && writer.held > limit) return false
+    this.#settings.traffic.sent++
+    if (writer !== undefined || this.#deflater !== undefined) this.#makeWriter().addShared(message)
+    else if (outbox.isMasked) {
+      outbox.addBytes(wholeMessage(message.isBinary), message.payload, message.payload.length)
+    } else {
+      outbox.addShared(message.plain)
+    }
+    return true
   }
 
   #sendOther(data: string | Buffer, options: MessageOptions, callback: SendCallback | undefined): boolean {
