@@ -11,9 +11,9 @@ import {
 import { describe, expect, test, vi } from 'vitest'
 import { settled } from '../support/event-loop.js'
 import { failedAttempt } from '../support/failed-attempt.js'
-import type { HttpHead } from '../support/raw-handshake.js'
+import type { HttpHead } from '../support/http-exchange.js'
 import { acceptance, scriptedServer } from '../support/scripted-server.js'
-import { encodeFrame, opcode } from '../support/raw-frame.js'
+import { frameBytes, opcode } from '../support/raw-frame.js'
 import { noise } from '../support/sample-messages.js'
 import { uncaught } from '../support/uncaught.js'
 import { DeflatingPeer } from '../support/zlib-peer.js'
@@ -122,7 +122,7 @@ describe('the answer', () => {
   test('delivers frames that follow in the same packet', async () => {
     const { url } = await scriptedServer((request, socket) => {
       const frame = { opcode: opcode.text, payload: Buffer.from('at once'), fin: true, rsv: 0 }
-      socket.write(Buffer.concat([Buffer.from(acceptance(request)), encodeFrame(frame, false)]))
+      socket.write(Buffer.concat([Buffer.from(acceptance(request)), frameBytes(frame)]))
     })
     const client = new WebSocket(url)
     expect(await once(client, 'message')).toEqual(['at once', false])
@@ -314,7 +314,7 @@ describe('a server that ignores part of the compression offer (F35, F50)', () =>
     for (let count = 0; count < 3; count++) {
       if (isAlone) peer = new DeflatingPeer(15)
       const payload = await peer.compress(Buffer.from(TEXT))
-      socket.write(encodeFrame({ opcode: opcode.text, payload, fin: true, rsv: 4 }, false))
+      socket.write(frameBytes({ opcode: opcode.text, payload, rsv: 4 }))
     }
   }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { encodeFrame, opcode, type RawFrame, type ReceivedFrame } from '../support/raw-frame.js'
+import { clientFrame, opcode, type RawFrame, type ReceivedFrame } from '../support/raw-frame.js'
 import { answerAsServer } from '../support/raw-handshake.js'
 import type { RawPeer } from '../support/raw-peer.js'
 import { sections } from './cases/index.js'
@@ -120,7 +120,7 @@ describe('verdicts on the messages', () => {
 
   test('FAILED for a frame which is masked, too long in its header, reserved or after Close', async () => {
     const masked = echoBut(opcode.text, ({ payload }, peer) => {
-      peer.write(encodeFrame({ opcode: opcode.text, payload, fin: true, rsv: 0 }, true))
+      peer.write(clientFrame({ opcode: opcode.text, payload }))
     })
     const longHeader = echoBut(opcode.text, ({ payload }, peer) => {
       peer.write(Buffer.concat([Buffer.of(0x81, 126, 0, payload.length), payload]))

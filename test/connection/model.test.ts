@@ -5,10 +5,9 @@ import type { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { type CloseDetails, Hub, type WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { clientFrame } from '../support/frame-bytes.js'
+import { clientFrame, FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
 import { turn } from '../support/event-loop.js'
 import { MemoryDuplex } from '../support/memory-duplex.js'
-import { FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
 import { runs } from '../support/runs.js'
 
 /** What has to be true of a connection, whatever happened to it: counted from outside, and knowing nothing of it. */

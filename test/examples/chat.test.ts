@@ -4,9 +4,9 @@ import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { ChatClient } from '../support/chat-client.js'
 import { ChatDemo } from '../support/chat-demo.js'
 import { importsOf } from '../support/imports.js'
+import { ChatClient } from './chat-client.js'
 
 let demo: ChatDemo
 beforeAll(async () => {

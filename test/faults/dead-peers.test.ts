@@ -1,12 +1,47 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { connect, type WebSocket } from 'hubwire'
 import { expect, onTestFinished, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
-import { inNetworkNamespace, noNetworkNamespace } from '../support/network-namespace.js'
 import { Program } from '../support/program.js'
+import { DENIED } from '../support/requirements-reporter.js'
 import { runningServer } from '../support/running-server.js'
 import { startForwarder } from '../support/stopped-forwarder.js'
+
+/** How a process gets a network of its own, of which it may change the rules: as root, as anybody, by sudo. */
+const WAYS: readonly [string, ...string[]][] = [
+  ['unshare', '--net'],
+  ['unshare', '--user', '--map-root-user', '--net'],
+  ['sudo', '-n', 'unshare', '--net'],
+]
+
+/** Brings up the loopback and shows that there is a firewall, by a rule that concerns nobody. */
+const PROBE = 'ip link set lo up && iptables -A INPUT -p tcp --dport 9 -j DROP'
+
+let found: readonly [string, ...string[]] | false | undefined
+
+/** Why nothing can be run in a network namespace with a firewall, if so. */
+function noNetworkNamespace(): string | undefined {
+  found ??=
+    WAYS.find(
+      ([program, ...args]) =>
+        spawnSync(program, [...args, 'sh', '-c', PROBE], { stdio: 'ignore' }).status === 0,
+    ) ?? false
+  return found === false ? `${DENIED} a network namespace with ip and iptables` : undefined
+}
+
+/** Runs a script of this repository in a network of its own, until the test ends. */
+function inNetworkNamespace(script: URL, ...args: string[]): Program {
+  const reason = noNetworkNamespace()
+  if (found === undefined || found === false) throw new Error(reason)
+  const [program, ...way] = found
+  const run = new Program(program, [...way, process.execPath, fileURLToPath(script), ...args])
+  onTestFinished(async () => {
+    await run.stop('SIGKILL')
+  })
+  return run
+}
 
 const heartbeat = { interval: 200, timeout: 200 }
 /** A Ping of the heartbeat has 4 random bytes. */
@@ -47,7 +82,7 @@ test('a process that is stopped is sent one Ping more, and is gone: 1006, and th
   const { server, url, next } = await runningServer({ heartbeat })
   const other = await witness(url)
   await next()
-  const script = fileURLToPath(new URL('../support/peer-process.js', import.meta.url))
+  const script = fileURLToPath(new URL('peer-process.js', import.meta.url))
   const peer = new Program(process.execPath, [script, url])
   onTestFinished(async () => {
     await peer.stop('SIGKILL')
@@ -73,7 +108,7 @@ test('a process that is stopped and goes on in time is kept', async () => {
   const { url, next } = await runningServer({ heartbeat: { interval: 100, timeout: 20_000 } })
   const other = await witness(url)
   await next()
-  const script = fileURLToPath(new URL('../support/peer-process.js', import.meta.url))
+  const script = fileURLToPath(new URL('peer-process.js', import.meta.url))
   const peer = new Program(process.execPath, [script, url])
   onTestFinished(async () => {
     await peer.stop('SIGKILL')

@@ -2,10 +2,9 @@ import { deflateRawSync } from 'node:zlib'
 import { connect } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { turn } from '../support/event-loop.js'
-import { clientFrame } from '../support/frame-bytes.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { pausedClient } from '../support/paused-client.js'
-import { opcode } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
 
 const MIB = 1024 * 1024

@@ -18,11 +18,27 @@ import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { inbox, take } from '../support/inbox.js'
 import { openAsClient } from '../support/raw-handshake.js'
-import { activeResources, newResources } from '../support/resources.js'
 import { runningServer, type RunningServer } from '../support/running-server.js'
 import { scriptedServer } from '../support/scripted-server.js'
 
 type Running = RunningServer<undefined>
+
+/** Counts of what keeps the process alive, by kind: timers, sockets, jobs of the thread pool. */
+type Resources = ReadonlyMap<string, number>
+
+function activeResources(): Resources {
+  const counts = new Map<string, number>()
+  for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return counts
+}
+
+/** What is there beyond what was there before, when all that has ended has had its turns to go. */
+async function newResources(before: Resources): Promise<[name: string, count: number][]> {
+  for (let round = 0; round < 5; round++) await settled()
+  return [...activeResources()]
+    .map(([name, count]): [string, number] => [name, count - (before.get(name) ?? 0)])
+    .filter(([, count]) => count > 0)
+}
 
 /** Ways in which a connection can live and end; each returns weak references to what must be gone. */
 const lives: [string, WebSocketServerOptions, (running: Running) => Promise<WeakRef<object>[]>][] = [

@@ -6,10 +6,9 @@ import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { collectGarbage } from '../support/garbage-collection.js'
-import { handshakeText } from '../support/http-exchange.js'
+import { handshakeText, readHead } from '../support/http-exchange.js'
 import { clientFrame, pausedClient } from '../support/paused-client.js'
-import { encodeFrame, opcode } from '../support/raw-frame.js'
-import { readHead } from '../support/raw-handshake.js'
+import { clientFrame as rawClientFrame, opcode } from '../support/raw-frame.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { runningServer } from '../support/running-server.js'
 
@@ -22,7 +21,7 @@ function bomb(length: number): Buffer {
     0,
     -4,
   )
-  return encodeFrame({ opcode: opcode.binary, payload, fin: true, rsv: 4 }, true)
+  return rawClientFrame({ opcode: opcode.binary, payload, rsv: 4 })
 }
 
 async function openRaw(port: number): Promise<RawPeer> {

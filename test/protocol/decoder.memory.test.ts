@@ -1,7 +1,7 @@
 import { Decoder, type DecoderOptions, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, frameBytes } from '../support/frame-bytes.js'
+import { clientFrame, frameBytes } from '../support/raw-frame.js'
 import { collectGarbage, isCollected } from '../support/garbage-collection.js'
 import { RecordingSink } from '../support/recording-sink.js'
 import { noise } from '../support/sample-messages.js'

@@ -2,6 +2,11 @@ import { constants, deflateRawSync } from 'node:zlib'
 import { Decoder, type DecoderOptions, encodeFrame, MessageInflater } from 'hubwire/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { inChunks } from '../support/chunks.js'
+import type { FrameParts } from '../support/raw-frame.js'
+import { describe as describeFound, type Found, RecordingSink } from '../support/recording-sink.js'
+import { DeflatingPeer } from '../support/zlib-peer.js'
+import { runs } from '../support/runs.js'
 import {
   arbitrarySizes,
   arbitraryTraffic,
@@ -9,12 +14,7 @@ import {
   framesOf,
   bytesOf,
   type Traffic,
-} from '../support/arbitrary-traffic.js'
-import { inChunks } from '../support/chunks.js'
-import type { FrameParts } from '../support/frame-bytes.js'
-import { describe as describeFound, type Found, RecordingSink } from '../support/recording-sink.js'
-import { DeflatingPeer } from '../support/zlib-peer.js'
-import { runs } from '../support/runs.js'
+} from './arbitrary-traffic.js'
 
 const role = fc.constantFrom('client' as const, 'server' as const)
 

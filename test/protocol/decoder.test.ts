@@ -2,7 +2,7 @@ import { constants } from 'node:buffer'
 import { Decoder, type DecoderOptions, encodeFrame, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, type FrameParts, frameBytes } from '../support/frame-bytes.js'
+import { clientFrame, type FrameParts, frameBytes } from '../support/raw-frame.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 import { noise } from '../support/sample-messages.js'
 

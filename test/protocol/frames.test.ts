@@ -2,7 +2,7 @@ import { encodeFrame, headerLength, Opcode, writeHeader } from 'hubwire/protocol
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MAX_HEADER_LENGTH, payloadStart, writeMaskingKey } from '#src/protocol/frames.js'
-import { frameBytes } from '../support/frame-bytes.js'
+import { frameBytes } from '../support/raw-frame.js'
 
 const KEY = [0x37, 0xfa, 0x21, 0x3d]
 

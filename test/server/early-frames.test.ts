@@ -9,11 +9,15 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeCertificate } from '../support/certificate.js'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
-import { handshakeText, readAnswer } from '../support/http-exchange.js'
+import { handshakeText, readAnswer, readHead } from '../support/http-exchange.js'
 import { clientFrame } from '../support/paused-client.js'
 import { Queue } from '../support/queue.js'
-import { encodeFrame, FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
-import { readHead } from '../support/raw-handshake.js'
+import {
+  clientFrame as rawClientFrame,
+  FrameReader,
+  opcode,
+  type ReceivedFrame,
+} from '../support/raw-frame.js'
 import { endWithTest } from '../support/running-server.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 import { uncaught } from '../support/uncaught.js'
@@ -56,14 +60,11 @@ class Watched {
   }
 }
 
-const CLOSE = encodeFrame(
-  { opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]), fin: true, rsv: 0 },
-  true,
-)
+const CLOSE = rawClientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe8) })
 
 function compressed(text: string): Buffer {
   const payload = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
-  return encodeFrame({ opcode: opcode.text, payload, fin: true, rsv: 4 }, true)
+  return rawClientFrame({ opcode: opcode.text, payload, rsv: 4 })
 }
 
 /** What a client may send before it is let in, and what of it arrives. */
@@ -183,9 +184,7 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
     await settled()
     decide(refuse.close(4401, 'who?'))
     const frames = framesOf(socket)
-    socket.write(
-      encodeFrame({ opcode: opcode.close, payload: Buffer.of(0x11, 0x31), fin: true, rsv: 0 }, true),
-    )
+    socket.write(rawClientFrame({ opcode: opcode.close, payload: Buffer.of(0x11, 0x31) }))
     expect(await frames).toMatchObject([
       { opcode: opcode.close, payload: Buffer.concat([Buffer.of(0x11, 0x31), Buffer.from('who?')]) },
     ])

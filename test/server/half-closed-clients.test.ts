@@ -3,12 +3,11 @@ import { connect as connectSocket } from 'node:net'
 import { refuse, type WebSocket, WebSocketServer, type WebSocketServerOptions } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Closed, closeOf } from '../support/close-of.js'
-import { handshakeText, readAnswer } from '../support/http-exchange.js'
+import { handshakeText, readAnswer, readHead } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { inbox } from '../support/inbox.js'
 import { clientFrame } from '../support/paused-client.js'
 import { FrameReader, opcode } from '../support/raw-frame.js'
-import { readHead } from '../support/raw-handshake.js'
 import { endWithTest } from '../support/running-server.js'
 
 type Options = WebSocketServerOptions<string>

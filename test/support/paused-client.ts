@@ -1,8 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { handshakeText } from './http-exchange.js'
-import { readHead } from './raw-handshake.js'
-import { encodeFrame, opcode } from './raw-frame.js'
+import { handshakeText, readHead } from './http-exchange.js'
+import { frameBytes, opcode } from './raw-frame.js'
 
 /** Opens a connection and reads no more of it: a peer that is there and takes nothing, until its socket is resumed. */
 export async function pausedClient(
@@ -20,5 +20,5 @@ export async function pausedClient(
 
 /** A frame as a client sends it. */
 export function clientFrame(code: keyof typeof opcode, payload: string | Buffer = '', fin = true): Buffer {
-  return encodeFrame({ opcode: opcode[code], payload: Buffer.from(payload as string), fin, rsv: 0 }, true)
+  return frameBytes({ opcode: opcode[code], payload, fin, key: randomBytes(4) })
 }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-
 /** Opcodes by the names of RFC 6455 section 5.2. The reserved ones are written as numbers where they are used. */
 export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
@@ -27,29 +25,45 @@ function maskInPlace(bytes: Buffer, key: Buffer): void {
   }
 }
 
-function encodeLength(length: number): Buffer {
-  if (length < 126) return Buffer.of(length)
-  const extended = Buffer.alloc(length < 65_536 ? 3 : 9)
-  if (length < 65_536) {
-    extended[0] = 126
-    extended.writeUInt16BE(length, 1)
-  } else {
-    extended[0] = 127
-    extended.writeBigUInt64BE(BigInt(length), 1)
-  }
-  return extended
+/** The parts of a frame (RFC 6455 section 5.2), each of which may be wrong. */
+export interface FrameParts {
+  readonly opcode: number
+  readonly payload?: string | Uint8Array
+  readonly fin?: boolean
+  /** The three reserved bits as one number: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
+  readonly rsv?: number
+  /** The masking key; `undefined` leaves the frame unmasked. */
+  readonly key?: readonly number[] | Uint8Array | undefined
+  /** The length that the header states, where it is not the payload's. */
+  readonly length?: bigint
+  /** The bits of the length's form, where it is not the shortest. */
+  readonly form?: 7 | 16 | 64
 }
 
-/** The bytes of one frame, masked with a key of its own if `masked`. */
-export function encodeFrame(frame: RawFrame, masked: boolean): Buffer {
-  const length = encodeLength(frame.payload.length)
-  length[0] = (length[0] ?? 0) | (masked ? 0x80 : 0)
-  const start = Buffer.of((frame.fin ? 0x80 : 0) | (frame.rsv << 4) | frame.opcode)
-  if (!masked) return Buffer.concat([start, length, frame.payload])
-  const key = randomBytes(4)
-  const payload = Buffer.from(frame.payload)
-  maskInPlace(payload, key)
-  return Buffer.concat([start, length, key, payload])
+/** The key of the example in RFC 6455 section 5.7. */
+const EXAMPLE_KEY = [0x37, 0xfa, 0x21, 0x3d]
+
+/** Encodes a frame without any code of the library. */
+export function frameBytes(parts: FrameParts): Buffer {
+  const { opcode, payload = '', fin = true, rsv = 0, key } = parts
+  // A copy, so that masking leaves the caller's bytes alone.
+  const bytes = Buffer.from(payload as string)
+  const length = parts.length ?? BigInt(bytes.length)
+  const form = parts.form ?? (length < 126n ? 7 : length < 65_536n ? 16 : 64)
+  const extended = Buffer.alloc(form === 7 ? 0 : form / 8)
+  if (form === 16) extended.writeUInt16BE(Number(length))
+  if (form === 64) extended.writeBigUInt64BE(length)
+  const short = form === 7 ? Number(length) : form === 16 ? 126 : 127
+  const start = Buffer.of((fin ? 0x80 : 0) | (rsv << 4) | opcode, (key === undefined ? 0 : 0x80) | short)
+  if (key === undefined) return Buffer.concat([start, extended, bytes])
+  const keyBytes = Buffer.from(key)
+  maskInPlace(bytes, keyBytes)
+  return Buffer.concat([start, extended, keyBytes, bytes])
+}
+
+/** Encodes a frame as a client sends it: masked, with the key of RFC 6455 section 5.7 unless another is given. */
+export function clientFrame(parts: FrameParts): Buffer {
+  return frameBytes({ key: EXAMPLE_KEY, ...parts })
 }
 
 interface Header {

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { turn } from './event-loop.js'
-import { encodeFrame, FrameReader, type RawFrame, type ReceivedFrame } from './raw-frame.js'
+import { frameBytes, FrameReader, type RawFrame, type ReceivedFrame } from './raw-frame.js'
 
 /** One end of an open websocket connection which sends what it is told to, legal or not, and reports what it gets. */
 export class RawPeer {
@@ -39,7 +40,7 @@ export class RawPeer {
   }
 
   encode(frame: RawFrame): Buffer {
-    return encodeFrame(frame, this.#masks)
+    return frameBytes({ ...frame, key: this.#masks ? randomBytes(4) : undefined })
   }
 
   write(bytes: Buffer): void {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { acceptFor, readHead, type HttpHead } from './raw-handshake.js'
+import { acceptFor, type HttpHead, readHead } from './http-exchange.js'
 
 /** A TCP server that reads a request's header and then does what it is told, legal or not. It ends with the test. */
 export async function scriptedServer(

@@ -4,12 +4,13 @@ import { connect, createWebSocketStream, routes, type WebSocket } from 'hubwire'
 import { describe, expect, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
-import { clientFrame } from '../support/frame-bytes.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { inbox, take } from '../support/inbox.js'
 import { pausedClient } from '../support/paused-client.js'
 import { Queue } from '../support/queue.js'
 import { opcode } from '../support/raw-frame.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
+import { runningServer } from '../support/running-server.js'
 
 const text = (payload: string): Buffer => clientFrame({ opcode: opcode.text, payload })
 

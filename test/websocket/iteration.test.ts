@@ -2,10 +2,9 @@ import { once } from 'node:events'
 import { connect } from 'hubwire'
 import { describe, expect, test } from 'vitest'
 import { settled, turn } from '../support/event-loop.js'
-import { clientFrame } from '../support/frame-bytes.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { openPair } from '../support/open-pair.js'
 import { pausedClient } from '../support/paused-client.js'
-import { opcode } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
 
 /** All that a loop over the socket gets. */

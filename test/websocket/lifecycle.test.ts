@@ -4,11 +4,10 @@ import { connect, createWebSocketStream, Hub, WebSocket, WebSocketServer } from 
 import { describe, expect, test } from 'vitest'
 import { type Closed, closeOf } from '../support/close-of.js'
 import { settled, turn } from '../support/event-loop.js'
-import { clientFrame } from '../support/frame-bytes.js'
+import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
 import { inbox, take } from '../support/inbox.js'
 import { openPair } from '../support/open-pair.js'
 import { pausedClient } from '../support/paused-client.js'
-import { FrameReader, opcode } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
 
 const MIB = 1024 * 1024

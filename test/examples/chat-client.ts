@@ -1,5 +1,5 @@
 import { WebSocket } from 'undici'
-import { Queue } from './queue.js'
+import { Queue } from '../support/queue.js'
 
 /** What the chat of examples/chat says: JSON with a type. */
 export type ChatEvent = Readonly<Record<string, unknown>>

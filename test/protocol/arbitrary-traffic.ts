@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { type FrameParts, frameBytes } from './frame-bytes.js'
-import type { Found } from './recording-sink.js'
+import { type FrameParts, frameBytes } from '../support/raw-frame.js'
+import type { Found } from '../support/recording-sink.js'
 
 /** A message as an application has it. */
 export interface Message {
