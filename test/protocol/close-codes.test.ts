@@ -40,14 +40,14 @@ describe('encodeClose', () => {
     expect(encodeClose(undefined, '')).toEqual(Buffer.alloc(0))
   })
 
-  test('writes the code in network order and the reason in UTF-8', () => {
+  test('encodes the code in network byte order and the reason in UTF-8', () => {
     expect(encodeClose(1000).toString('hex')).toBe('03e8')
     expect(encodeClose(4999, 'bye').toString('hex')).toBe('1387627965')
     expect(encodeClose(1001, Buffer.from('gone')).toString('hex')).toBe('03e9676f6e65')
     expect(encodeClose(1000, 'é').toString('hex')).toBe('03e8c3a9')
   })
 
-  test('takes the codes that may be sent, and no other', () => {
+  test('accepts the codes that may be sent, and no other', () => {
     for (const [from, to, mayBeSent] of TABLE) {
       for (const code of [from, to]) {
         if (mayBeSent) expect(encodeClose(code).readUInt16BE()).toBe(code)
@@ -57,7 +57,7 @@ describe('encodeClose', () => {
   })
 
   test.each([Number.NaN, 1000.5, -1, 65_536, Number.POSITIVE_INFINITY, '1000', null])(
-    'refuses %s as a code, and says which may be used',
+    'refuses %s as a code, and names the codes that are allowed',
     (code) => {
       expect(() => encodeClose(code as number)).toThrow(/may not be sent: use 1000 to 1003, 1007 to 1014/)
     },
@@ -78,7 +78,7 @@ describe('encodeClose', () => {
     expect(MAX_REASON_LENGTH).toBe(123)
   })
 
-  test('refuses bytes that are not UTF-8, for which a peer would fail the connection', () => {
+  test('refuses a reason that is not UTF-8', () => {
     expect(() => encodeClose(1000, Buffer.of(0xff))).toThrow(TypeError)
     expect(encodeClose(1000, '\ud800').toString('hex')).toBe('03e8efbfbd')
   })

@@ -40,7 +40,7 @@ describe('a decoder with an allowance (F39)', () => {
     expect(decoder.isExhausted).toBe(false)
   })
 
-  test('keeps what is pushed meanwhile', () => {
+  test('keeps what is pushed while it is stopped', () => {
     const { decoder, sink } = reading(0)
     for (const byte of fromClient({ opcode: text, payload: 'one' }, { opcode: text, payload: 'two' })) {
       decoder.push(Buffer.of(byte))
@@ -75,7 +75,7 @@ describe('a decoder with an allowance (F39)', () => {
     expect(decoder.allowance).toBe(1_000_000 - FRAME_COST - payload.length - INFLATE_COST - 10_000)
   })
 
-  test('stops among empty fragments, which make no message', () => {
+  test('stops between empty fragments that complete no message', () => {
     const { decoder, sink } = reading(10 * FRAME_COST)
     const fragments = Array.from({ length: 98 }, () => ({ opcode: continuation, fin: false }))
     decoder.push(

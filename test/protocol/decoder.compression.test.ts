@@ -86,7 +86,7 @@ class ManualInflater extends MessageInflater {
 
 describe('compressed messages', () => {
   test.each([[[1_000_000]], [[1]], [[100, 7]]])(
-    'short and long, text and binary, in chunks of %j',
+    'are read short and long, text and binary, in chunks of %j',
     async (sizes) => {
       const bytes = fromClient(
         { opcode: text, payload: compressed('Hellö'), rsv: COMPRESSED },
@@ -110,7 +110,7 @@ describe('compressed messages', () => {
   )
 
   test.each([[[1_000_000]], [[1]], [[5, 300]]])(
-    'in fragments, with control frames between, in chunks of %j',
+    'are read in fragments, with control frames between them, in chunks of %j',
     async (sizes) => {
       const bytes = compressed(records(10))
       const frames = [
@@ -132,7 +132,7 @@ describe('compressed messages', () => {
     },
   )
 
-  test('are read with context takeover, and plain messages between them', async () => {
+  test('are read with context takeover, and uncompressed messages between them', async () => {
     const peer = new DeflatingPeer(15)
     const frames: Buffer[] = []
     const expected: Found[] = []
@@ -259,7 +259,7 @@ describe('violations', () => {
     expect(await decoded([frame], { skipUTF8Validation: true })).toEqual([{ text: 'a\ufffd' }])
   })
 
-  test('takes a message that inflates to exactly the limit', async () => {
+  test('accepts a message that inflates to exactly the limit', async () => {
     const frame = clientFrame({
       opcode: text,
       payload: compressed(Buffer.alloc(50_000, 'a')),
@@ -269,8 +269,8 @@ describe('violations', () => {
   })
 })
 
-describe('while a message is inflated on the thread pool', () => {
-  test('nothing behind it is read; then everything is, in order', async () => {
+describe('while a message is inflated in the thread pool', () => {
+  test('reads nothing after it, and everything in order once it is inflated', async () => {
     const found = await decoded([
       fromClient({ opcode: ping, payload: '1' }, LONG_FRAME, { opcode: ping, payload: '2' }, LONG_FRAME, {
         opcode: close,
@@ -279,7 +279,7 @@ describe('while a message is inflated on the thread pool', () => {
     expect(found.map((event) => Object.keys(event)[0])).toEqual(['ping', 'binary', 'ping', 'binary', 'close'])
   })
 
-  test('the decoder is held, keeps what arrives, and calls onReadingOn once it has read on', () => {
+  test('is held, keeps what arrives, and calls onReadingOn when it has resumed', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     const bytes = fromClient(
@@ -302,14 +302,14 @@ describe('while a message is inflated on the thread pool', () => {
     expect(sink.readOnAt).toEqual([2, 3])
   })
 
-  test('onReadingOn is not called for what is inflated at once', () => {
+  test('does not call onReadingOn for a message that is inflated synchronously', () => {
     const { decoder, sink } = reading()
     decoder.push(clientFrame({ opcode: text, payload: compressed('at once'), rsv: COMPRESSED }))
     expect(sink.found).toEqual([{ text: 'at once' }])
     expect(sink.readOnAt).toEqual([])
   })
 
-  test('a sink may lack onReadingOn', () => {
+  test('works with a sink without onReadingOn', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const found: unknown[] = []
     const sink = {
@@ -325,7 +325,7 @@ describe('while a message is inflated on the thread pool', () => {
     expect(found).toEqual(['text'])
   })
 
-  test('hold() lets that message be delivered and no other', () => {
+  test('delivers that message and no other after hold()', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
@@ -343,7 +343,7 @@ describe('while a message is inflated on the thread pool', () => {
     expect(sink.found).toEqual([{ text: 'one' }, { text: 'two' }])
   })
 
-  test('finish() ends all calls of the sink', () => {
+  test('does not call the sink after finish()', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
@@ -359,7 +359,7 @@ describe('while a message is inflated on the thread pool', () => {
     expect(sink.readOnAt).toEqual([])
   })
 
-  test('nothing behind a message that is refused is read, and onReadingOn is called', () => {
+  test('reads nothing after a message that is refused, and calls onReadingOn', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
@@ -374,7 +374,7 @@ describe('while a message is inflated on the thread pool', () => {
     expect(decoder.held).toBe(false)
   })
 
-  test('the sink may throw, and what follows is read all the same', () => {
+  test('reads on when the sink throws', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const failure = new Error('The application failed')
     const { decoder, sink } = reading(
@@ -393,7 +393,7 @@ describe('while a message is inflated on the thread pool', () => {
     expect(decoder.held).toBe(false)
   })
 
-  test('the sink may throw out of push at a message that is inflated at once', () => {
+  test('lets the sink throw out of push() at a message that is inflated synchronously', () => {
     const failure = new Error('The application failed')
     const { decoder, sink } = reading((found) => {
       if ('text' in found) throw failure

@@ -45,7 +45,7 @@ describe('hold and release', () => {
     expect(sink.found.at(-1)).toEqual({ text: 'four' })
   })
 
-  test('goes on if the sink holds and releases it', () => {
+  test('continues if the sink holds and releases it', () => {
     const sink: RecordingSink = new RecordingSink(() => {
       decoder.hold()
       decoder.release()
@@ -69,7 +69,7 @@ describe('hold and release', () => {
     }
   })
 
-  test('does nothing if it is released with nothing to read', () => {
+  test('does nothing when released with nothing to read', () => {
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'client' })
     decoder.release()
@@ -102,7 +102,7 @@ describe('what is pushed while the decoder is held (F19)', () => {
     expect(joined()).toBeLessThan(2 * 500 * FRAME.length)
   })
 
-  test('is joined once where each message holds again', () => {
+  test('is joined once even if each message holds the decoder again', () => {
     const joined = countJoined()
     const sink: RecordingSink = new RecordingSink(() => {
       decoder.hold()
@@ -117,7 +117,7 @@ describe('what is pushed while the decoder is held (F19)', () => {
     expect(joined()).toBeLessThan(2 * 1000 * FRAME.length)
   })
 
-  test('is read in order, a frame over many chunks', () => {
+  test('is read in order when a frame spans many chunks', () => {
     const joined = countJoined()
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'server' })
@@ -133,7 +133,7 @@ describe('what is pushed while the decoder is held (F19)', () => {
 })
 
 describe('finish', () => {
-  test('reads nothing more', () => {
+  test('stops reading', () => {
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'client' })
     decoder.push(clientFrame({ opcode: text, payload: 'begun', fin: false }))
@@ -144,7 +144,7 @@ describe('finish', () => {
     expect(sink.found).toEqual([])
   })
 
-  test('ends the chunk if the sink calls it', () => {
+  test('leaves the rest of the chunk unread if the sink calls it', () => {
     for (const opcode of [text, ping, pong]) {
       const sink: RecordingSink = new RecordingSink(() => {
         decoder.finish()
@@ -155,7 +155,7 @@ describe('finish', () => {
     }
   })
 
-  test('ends hold', () => {
+  test('ends a hold', () => {
     const decoder = new Decoder(new RecordingSink(), { from: 'client' })
     decoder.hold()
     decoder.finish()
@@ -164,7 +164,7 @@ describe('finish', () => {
 })
 
 describe('a sink that calls the decoder', () => {
-  test('has what it pushes read behind what is there', () => {
+  test('gets what it pushes after the bytes that are already there', () => {
     const sink: RecordingSink = new RecordingSink((found) => {
       if (!('ping' in found)) return
       decoder.push(clientFrame({ opcode: text, payload: 'pushed' }))
@@ -177,7 +177,7 @@ describe('a sink that calls the decoder', () => {
     expect(sink.found).toEqual([{ ping: Buffer.alloc(0) }, { text: 'there' }, { text: 'pushed' }])
   })
 
-  test('may throw out of push, and nothing is lost or repeated', () => {
+  test('may throw out of push() without losing or repeating anything', () => {
     const failure = new Error('The application failed')
     const sink = new RecordingSink((found) => {
       if ('text' in found || 'ping' in found) throw failure
@@ -211,7 +211,7 @@ describe('a sink that calls the decoder', () => {
     ])
   })
 
-  test('leaves a finished decoder if it throws at an error or a Close', () => {
+  test('leaves the decoder finished if it throws at an error or a Close', () => {
     for (const bytes of [fromClient({ opcode: close }), frameBytes({ opcode: text })]) {
       const sink = new RecordingSink(() => {
         throw new Error('The application failed')

@@ -60,14 +60,14 @@ describe('holdMessages', () => {
     expect(sink.found.slice(2)).toEqual([{ text: '3' }, { ping: Buffer.from('4') }])
   })
 
-  test('delivers a Close that stands before the next message', () => {
+  test('delivers a Close that arrives before the next message', () => {
     const { decoder, sink } = reading()
     decoder.holdMessages()
     decoder.push(fromClient({ opcode: close }))
     expect(sink.found).toEqual([{ close: [1005, ''] }])
   })
 
-  test('delivers control frames that arrive byte by byte, with others behind them', () => {
+  test('delivers control frames that arrive byte by byte and are followed by others', () => {
     const { decoder, sink } = reading()
     decoder.holdMessages()
     for (const byte of fromClient({ opcode: ping }, { opcode: pong }, { opcode: text, payload: 'text' })) {
@@ -89,7 +89,7 @@ describe('holdMessages', () => {
     expect(sink.found).toEqual([{ text: 'text' }, { ping: Buffer.alloc(0) }])
   })
 
-  test('stops between two fragments, behind the control frames there', () => {
+  test('stops between two fragments, after the control frames between them', () => {
     const { decoder, sink } = reading((found) => {
       if ('ping' in found) decoder.holdMessages()
     })
@@ -106,7 +106,7 @@ describe('holdMessages', () => {
     expect(sink.found.at(-1)).toEqual({ text: 'text' })
   })
 
-  test('holds a message that is being inflated, and what is behind it (F18)', () => {
+  test('holds a message that is being inflated, and everything after it (F18)', () => {
     const { decoder, sink, inflater } = reading()
     decoder.push(fromClient(compressedText('one'), { opcode: ping }, { opcode: text, payload: 'two' }))
     decoder.holdMessages()
@@ -116,7 +116,7 @@ describe('holdMessages', () => {
     expect(sink.found).toEqual([{ text: 'one' }, { ping: Buffer.alloc(0) }, { text: 'two' }])
   })
 
-  test('delivers at once that a message cannot be inflated', () => {
+  test('reports at once that a message cannot be inflated', () => {
     const { decoder, sink, inflater } = reading()
     decoder.push(fromClient({ opcode: binary, payload: Buffer.alloc(9, 0xff), rsv: COMPRESSED }))
     decoder.holdMessages()
@@ -124,7 +124,7 @@ describe('holdMessages', () => {
     expect(sink.found).toEqual([{ error: ['WS_ERR_INVALID_DEFLATE_DATA', 1007] }])
   })
 
-  test('delivers in order what the sink pushes while it takes an inflated message', () => {
+  test('delivers in order what the sink pushes while it receives an inflated message', () => {
     const { decoder, sink, inflater } = reading((found) => {
       if (!('text' in found) || found.text !== 'one') return
       decoder.push(fromClient({ opcode: ping }))
@@ -159,7 +159,7 @@ describe('discard (F2)', () => {
     expect(decoder.discard()).toBe(0)
   })
 
-  test('finds the same in chunks of any size', () => {
+  test('counts the same in chunks of any size', () => {
     const bytes = fromClient(
       { opcode: text, payload: 'one' },
       { opcode: binary, payload: Buffer.alloc(1000) },
@@ -175,7 +175,7 @@ describe('discard (F2)', () => {
     }
   })
 
-  test('counts a message whose frame was being read', () => {
+  test('counts a message whose frame is being read', () => {
     for (const fin of [true, false]) {
       const { decoder } = reading()
       const bytes = fromClient({ opcode: text, payload: 'text', fin }, { opcode: ping })
@@ -186,7 +186,7 @@ describe('discard (F2)', () => {
     }
   })
 
-  test('counts a message that is being inflated, or was', () => {
+  test('counts a message that is being inflated, or that has been inflated and not delivered', () => {
     for (const isInflated of [false, true]) {
       const { decoder, sink, inflater } = reading()
       decoder.push(fromClient(compressedText('one'), { opcode: text, payload: 'two' }))
@@ -199,7 +199,7 @@ describe('discard (F2)', () => {
     }
   })
 
-  test('counts what a server sends', () => {
+  test('counts unmasked messages of a server', () => {
     const decoder = new Decoder(new RecordingSink(), { from: 'server' })
     decoder.hold()
     decoder.push(
@@ -208,14 +208,14 @@ describe('discard (F2)', () => {
     expect(decoder.discard()).toBe(2)
   })
 
-  test('counts nothing behind a Close', () => {
+  test('counts nothing after a Close', () => {
     const { decoder } = reading()
     decoder.hold()
     decoder.push(fromClient({ opcode: text }, { opcode: close }, { opcode: text }))
     expect(decoder.discard()).toBe(1)
   })
 
-  test('reads nothing into a header that is cut short', () => {
+  test('does not count a frame whose header is incomplete', () => {
     const bytes = fromClient({ opcode: binary, payload: Buffer.alloc(300) })
     for (const length of [1, 2, 3, 7]) {
       const { decoder } = reading()

@@ -23,7 +23,7 @@ function inReadBuffer(bytes: Buffer, offset = 0): Buffer {
   return memory.subarray(offset, offset + bytes.length)
 }
 
-describe('releases a read buffer that ends in', () => {
+describe('releases a read buffer that ends with', () => {
   test.each([
     ['one byte of a header', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 1)],
     ['a header without its payload', clientFrame({ opcode: binary, payload: 'abc' }).subarray(0, 6)],
@@ -63,7 +63,7 @@ test('releases the read buffers of small chunks that arrive while it is held', a
 })
 
 // A read buffer for the most part, and Node's pool: 8 KiB, and 64 KiB since Node 24, for as long as a peer likes.
-test('holds little for the beginnings of frames, whatever else is allocated between them', async () => {
+test('holds little memory for incomplete frames, whatever else is allocated between them', async () => {
   const bytes = [Buffer.of(0x82), clientFrame({ opcode: binary, payload: 'abc', fin: false }).subarray(0, 8)]
   for (const beginning of bytes) {
     await collectGarbage()
@@ -80,7 +80,7 @@ test('holds little for the beginnings of frames, whatever else is allocated betw
   }
 })
 
-test('allocates nothing for a message that is only announced', async () => {
+test('allocates nothing for a payload of which only the length has arrived', async () => {
   const decoders = Array.from({ length: 1000 }, () => reading().decoder)
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers
@@ -90,7 +90,7 @@ test('allocates nothing for a message that is only announced', async () => {
 })
 
 // Faults: ws CVE-2026-48779 and undici CVE-2026-12151.
-test('takes a message of 131,000 fragments of a byte', () => {
+test('accepts a message of 131,000 fragments of one byte', () => {
   const { decoder, sink } = reading()
   const frames = Array.from({ length: 131_000 }, (_, index) =>
     clientFrame({
@@ -105,7 +105,7 @@ test('takes a message of 131,000 fragments of a byte', () => {
   expect(expected.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
 })
 
-test('holds little for fragments of a byte, each in a read buffer of its own', async () => {
+test('holds little memory for fragments of one byte, each in its own read buffer', async () => {
   const { decoder } = reading()
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers
@@ -118,7 +118,7 @@ test('holds little for fragments of a byte, each in a read buffer of its own', a
   expect(decoder.held).toBe(false)
 })
 
-test('ends a million empty fragments at maxFragments', () => {
+test('refuses a million empty fragments at maxFragments', () => {
   const { decoder, sink } = reading()
   const frames = Array<Buffer>(10_000).fill(clientFrame({ opcode: continuation, fin: false }))
   decoder.push(clientFrame({ opcode: text, fin: false }))
@@ -141,7 +141,7 @@ test('holds about the length of a message that arrives byte by byte', async () =
   expect(payload.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
 })
 
-describe('holds nothing', () => {
+describe('holds no memory', () => {
   test.each<[string, (decoder: Decoder) => void]>([
     ['after a failure', (decoder) => decoder.push(Buffer.of(0xff, 0xff))],
     ['after finish', (decoder) => decoder.finish()],

@@ -45,8 +45,8 @@ function transcriptOf(found: readonly Found[]): string[] {
   return found.map(describeFound)
 }
 
-describe('whatever one end sends, the other finds', () => {
-  test('any messages, fragments, masks, control frames and chunks', async () => {
+describe('a decoder reads what the other end sent', () => {
+  test('with any messages, fragments, masks, control frames and chunks', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryTraffic, arbitrarySizes, role, async (traffic, sizes, from) => {
         const bytes = bytesOf(framesOf(traffic), from, traffic.keys)
@@ -58,7 +58,7 @@ describe('whatever one end sends, the other finds', () => {
     )
   })
 
-  test('frames that the library itself encodes', async () => {
+  test('as frames that the library encodes', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryTraffic, arbitrarySizes, role, async (traffic, sizes, from) => {
         const frames = framesOf(traffic).map((frame, index) => encoded(frame, from, traffic, index))
@@ -69,7 +69,7 @@ describe('whatever one end sends, the other finds', () => {
     )
   })
 
-  test('compressed, with and without context takeover, any window, some messages plain', async () => {
+  test('compressed, with and without context takeover, with any window, some messages uncompressed', async () => {
     const settings = fc.record({
       windowBits: fc.integer({ min: 9, max: 15 }),
       contextTakeover: fc.boolean(),
@@ -99,7 +99,7 @@ describe('whatever one end sends, the other finds', () => {
     )
   })
 
-  test('whatever stops reading: hold after each event, or an allowance', () => {
+  test('with reading stopped by hold() after each event or by an allowance', () => {
     fc.assert(
       fc.property(arbitraryTraffic, arbitrarySizes, role, (traffic, sizes, from) => {
         const chunks = inChunks(bytesOf(framesOf(traffic), from, traffic.keys), sizes)
@@ -223,8 +223,8 @@ function expectOneEnd(transcript: readonly string[]): void {
   }
 }
 
-describe('whatever comes in', () => {
-  test('ends any bytes in an error, in a Close or in nothing', async () => {
+describe('a decoder that receives arbitrary bytes', () => {
+  test('reports at most one error or Close, and nothing after it', async () => {
     await fc.assert(
       fc.asyncProperty(
         wild,
@@ -244,7 +244,7 @@ describe('whatever comes in', () => {
     )
   })
 
-  test('any bytes behind what is valid leave that as it was', async () => {
+  test('delivers the valid frames in front of arbitrary bytes', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryTraffic, wild, arbitrarySizes, role, async (traffic, bytes, sizes, from) => {
         const open = { ...traffic, close: undefined }
@@ -258,7 +258,7 @@ describe('whatever comes in', () => {
     )
   })
 
-  test('a whole frame in its chunk is found as one in many is, right or wrong', async () => {
+  test('reads a frame in one chunk and in many chunks alike, valid or not', async () => {
     const sent = fc.oneof(
       { weight: 1, arbitrary: fc.tuple(wild, role) },
       { weight: 3, arbitrary: fc.tuple(arbitraryTraffic, role, changes).map(changedTraffic) },
@@ -277,7 +277,7 @@ describe('whatever comes in', () => {
     )
   })
 
-  test('compressed messages, changed anywhere, are found alike too', async () => {
+  test('reads altered compressed messages alike in one chunk and in many', async () => {
     await fc.assert(
       fc.asyncProperty(
         arbitraryTraffic,

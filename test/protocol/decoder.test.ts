@@ -86,7 +86,7 @@ describe('reads a conversation', () => {
     expect(transcriptOf(chunks, 'client')).toEqual(EXPECTED.transcript)
   })
 
-  test('reads messages of each length around the forms of the header', () => {
+  test('reads messages whose lengths are around the limits of the header forms', () => {
     for (const length of [125, 126, 127, 65_535, 65_536, 65_537]) {
       for (const sizes of [[1_000_000], [11], [3, 4000]]) {
         const payload = noise(length)
@@ -105,7 +105,7 @@ describe('text', () => {
     expect(decoded(inChunks(bytes, [4]))).toEqual([{ text: '\ufefftext' }])
   })
 
-  test('may be cut within a character by fragments and chunks', () => {
+  test('can be cut within a character by fragments and chunks', () => {
     const bytes = Buffer.from('a€\u{1f600}z')
     const frames = Array.from(bytes, (byte, index) => ({
       opcode: index === 0 ? text : continuation,
@@ -127,7 +127,7 @@ describe('text', () => {
   })
 
   test.each([[[1000]], [[3]], [[1]]])(
-    'goes unvalidated where that is asked for, in chunks of %j',
+    'is not validated with skipUTF8Validation, in chunks of %j',
     (sizes) => {
       const frames = [
         { opcode: text, payload: Buffer.from('a\xff\xc3\xa9', 'latin1') },
@@ -157,7 +157,7 @@ describe('a Close frame', () => {
     expect(decoded(inChunks(bytes, [1]))).toEqual([{ close: expected }])
   })
 
-  test('is the last frame that is read, in its chunk and after it', () => {
+  test('is the last frame that is read, in its chunk and in later ones', () => {
     const behind = fromClient({ opcode: text, payload: 'late' }, { opcode: ping }, { opcode: close })
     const bytes = Buffer.concat([fromClient({ opcode: close }), behind, noise(100)])
     expect(decoded([bytes, clientFrame({ opcode: text, payload: 'later' }), noise(100)])).toEqual([
@@ -178,7 +178,7 @@ describe('memory', () => {
     expect(noise(70_000).equals((found[9] as { binary: Buffer }).binary)).toBe(true)
   })
 
-  test('does not keep a read buffer alive by what is delivered', () => {
+  test('does not keep a read buffer alive through what it delivers', () => {
     const chunk = Buffer.alloc(65_536)
     const frames = fromClient(
       { opcode: binary, payload: 'message' },
@@ -215,7 +215,7 @@ test("limits messages by V8's longest string if maxPayload is 0 or beyond it", (
   }
 })
 
-test('takes messages of up to 1 MiB by default', () => {
+test('accepts messages of up to 1 MiB by default', () => {
   const header = (length: bigint): Buffer => clientFrame({ opcode: binary, length })
   expect(decoded([header(1_048_576n)])).toEqual([])
   expect(decoded([header(1_048_577n)])).toEqual([{ error: ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009] }])

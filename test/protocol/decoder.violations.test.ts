@@ -95,7 +95,7 @@ describe('violations', () => {
   })
 
   test.each(VIOLATIONS)(
-    '%s: what comes before is delivered, and nothing behind is interpreted',
+    '%s: delivers what comes before it and reads nothing after it',
     (_name, bytes, error) => {
       const before = fromClient({ opcode: text, payload: 'before' }, { opcode: ping, payload: 'too' })
       const behind = fromClient({ opcode: text, payload: 'behind' }, { opcode: ping }, { opcode: close })
@@ -106,7 +106,7 @@ describe('violations', () => {
     },
   )
 
-  test('a server must not mask', () => {
+  test('refuses a masked frame from a server', () => {
     for (const parts of [{ opcode: text, payload: 'x' }, { opcode: ping }]) {
       expect(decoded([clientFrame(parts)], { from: 'server' })).toEqual([
         { error: ['WS_ERR_UNEXPECTED_MASK', 1002] },
@@ -114,7 +114,7 @@ describe('violations', () => {
     }
   })
 
-  test('each Close code by the tables of the RFC and IANA', () => {
+  test('accepts the Close codes that the RFC and IANA allow, and no other', () => {
     const wrong = []
     for (let code = 0; code < 0x1_00_00; code++) {
       const isAllowed =
@@ -129,13 +129,13 @@ describe('violations', () => {
     expect(wrong).toEqual([])
   })
 
-  test('of several violations the one that comes first', () => {
+  test('reports the first of several violations', () => {
     const bytes = Buffer.of(0xf3, 0x7f, ...Array<number>(8).fill(0xff))
     expect(decoded([bytes])).toEqual([{ error: RSV_2_3 }])
   })
 })
 
-describe('as early as can be', () => {
+describe('violations are reported as early as possible:', () => {
   /** How many bytes it takes, one by one, until the error is there. */
   function bytesUntilError(bytes: Buffer, options: Partial<DecoderOptions> = {}): number {
     const sink = new RecordingSink()
@@ -160,7 +160,7 @@ describe('as early as can be', () => {
     expect(bytesUntilError(bytes)).toBe(count)
   })
 
-  test('more than the limit with the length, also for the sum of the fragments', () => {
+  test('a message or a sum of fragments above the limit, at the length', () => {
     const limit = { maxPayload: 100 }
     expect(bytesUntilError(fromClient({ opcode: text, payload: 'x'.repeat(101) }), limit)).toBe(2)
     const fragments = [
@@ -171,7 +171,7 @@ describe('as early as can be', () => {
   })
 
   // Autobahn 6.4: fail fast, before the frame or the message is whole.
-  test('text with its first bad byte, within a frame and within a message', () => {
+  test('invalid text at its first invalid byte, within a frame and within a message', () => {
     const bad = Buffer.concat([Buffer.from('κόσμε'), Buffer.of(0xf4, 0x90), Buffer.from('edited')])
     const inOneFrame = fromClient({ opcode: text, payload: bad })
     expect(bytesUntilError(inOneFrame)).toBe(6 + 12)
@@ -182,7 +182,7 @@ describe('as early as can be', () => {
     expect(bytesUntilError(inFragments)).toBe(6 + 11 + 6 + 1)
   })
 
-  test('text in a chunk of a long frame, with that chunk', () => {
+  test('invalid text in a chunk of a long frame, at that chunk', () => {
     const payload = Buffer.alloc(1000, 'a')
     payload[300] = 0xc0
     const bytes = fromClient({ opcode: text, payload })
@@ -200,7 +200,7 @@ describe('as early as can be', () => {
 
 describe('limits', () => {
   test.each([1, 125, 126, 1000, 65_535, 65_536])(
-    'maxPayload %d: as many bytes and one more',
+    'accepts maxPayload (%d) bytes and refuses one more',
     (maxPayload) => {
       for (const sizes of [[1_000_000], [50]]) {
         const message = (length: number): Buffer =>
@@ -214,7 +214,7 @@ describe('limits', () => {
     },
   )
 
-  test('maxPayload is for the sum of the fragments', () => {
+  test('applies maxPayload to the sum of the fragments', () => {
     const fragments = (...lengths: number[]): Buffer =>
       fromClient(
         ...lengths.map((length, index) => ({
@@ -232,7 +232,7 @@ describe('limits', () => {
     expect(decoded([Buffer.concat([fragments(5, 5), fragments(10), fragments(9, 1)])], limit)).toHaveLength(3)
   })
 
-  test('maxPayload is not for control frames', () => {
+  test('does not apply maxPayload to control frames', () => {
     const bytes = fromClient(
       { opcode: ping, payload: 'x'.repeat(125) },
       { opcode: pong, payload: 'x'.repeat(125) },
@@ -240,28 +240,31 @@ describe('limits', () => {
     expect(decoded([bytes], { maxPayload: 10 })).toHaveLength(2)
   })
 
-  test.each([1, 2, 5])('maxFragments %d: as many frames and one more, empty or not', (maxFragments) => {
-    for (const payload of ['', 'x']) {
-      const fragments = (count: number): Buffer =>
-        fromClient(
-          ...Array.from({ length: count }, (_, index) => ({
-            opcode: index === 0 ? text : continuation,
-            payload,
-            fin: index === count - 1,
-          })),
-        )
-      for (const sizes of [[1_000_000], [1]]) {
-        const message = { text: payload.repeat(maxFragments) }
-        const twice = Buffer.concat([fragments(maxFragments), fragments(maxFragments)])
-        expect(decoded(inChunks(twice, sizes), { maxFragments })).toEqual([message, message])
-        expect(decoded(inChunks(fragments(maxFragments + 1), sizes), { maxFragments })).toEqual([
-          { error: FRAGMENTS },
-        ])
+  test.each([1, 2, 5])(
+    'accepts maxFragments (%d) frames and refuses one more, empty or not',
+    (maxFragments) => {
+      for (const payload of ['', 'x']) {
+        const fragments = (count: number): Buffer =>
+          fromClient(
+            ...Array.from({ length: count }, (_, index) => ({
+              opcode: index === 0 ? text : continuation,
+              payload,
+              fin: index === count - 1,
+            })),
+          )
+        for (const sizes of [[1_000_000], [1]]) {
+          const message = { text: payload.repeat(maxFragments) }
+          const twice = Buffer.concat([fragments(maxFragments), fragments(maxFragments)])
+          expect(decoded(inChunks(twice, sizes), { maxFragments })).toEqual([message, message])
+          expect(decoded(inChunks(fragments(maxFragments + 1), sizes), { maxFragments })).toEqual([
+            { error: FRAGMENTS },
+          ])
+        }
       }
-    }
-  })
+    },
+  )
 
-  test('maxFragments does not count control frames', () => {
+  test('does not count control frames as fragments', () => {
     const bytes = fromClient(
       begun,
       { opcode: ping },

@@ -16,7 +16,7 @@ describe('a ProtocolError', () => {
     expect(error.stack?.split('\n')[0]).toBe('ProtocolError: The text is not valid UTF-8')
   })
 
-  test('is made where intrinsic objects are frozen (F3)', async () => {
+  test('can be created where intrinsic objects are frozen (F3)', async () => {
     const script = fileURLToPath(new URL('malformed-frame.js', import.meta.url))
     const program = new Program(process.execPath, ['--no-warnings', '--frozen-intrinsics', script])
     expect(await program.exit).toEqual({ code: 0, signal: null })
@@ -47,7 +47,7 @@ describe('a ProtocolError', () => {
   })
 
   // The frames of a stack trace that nobody has read refer to the objects that the functions were called on.
-  test('does not keep alive what it was made in', async () => {
+  test('does not keep alive the scope that created it', async () => {
     class Engine {
       readonly memory = new Uint8Array(1000)
       fail(): ProtocolError {
@@ -65,7 +65,7 @@ describe('a ProtocolError', () => {
 })
 
 // zlib's engine holds all that it has inflated.
-test('the errors of many bombs keep nothing of what was inflated', async () => {
+test('does not keep inflated data alive, over many compression bombs', async () => {
   const bomb = deflateRawSync(Buffer.alloc(40 * MEBIBYTE), { finishFlush: constants.Z_SYNC_FLUSH })
   const errors: (Buffer | ProtocolError)[] = []
   await collectGarbage()

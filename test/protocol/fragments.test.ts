@@ -53,7 +53,7 @@ async function heldBy(pieces: readonly Piece[]): Promise<{ counted: number; held
 const SLACK = 128 * KIBIBYTE
 
 // Faults: ws CVE-2026-48779 and undici CVE-2026-12151. Each piece stands in memory of its own, as chunks do.
-describe('holds at most about twice the payload', () => {
+describe('holds at most about twice the payload for', () => {
   const READ = 64 * KIBIBYTE
 
   test.each<[string, number, readonly Piece[]]>([
@@ -103,7 +103,7 @@ describe('holds at most about twice the payload', () => {
     expect(held).toBeLessThan(2 * counted + SLACK)
   })
 
-  test('any mix', async () => {
+  test('any mix of pieces', async () => {
     const length = fc.oneof(fc.nat(300), fc.integer({ min: 3000, max: 5000 }), fc.nat(READ))
     const piece = fc
       .tuple(length, fc.constantFrom(0, 1, 1000, READ))
@@ -122,17 +122,17 @@ describe('holds at most about twice the payload', () => {
   })
 })
 
-describe('room for all that is due', () => {
+describe('the buffer for the whole message', () => {
   const READ = 64 * KIBIBYTE
 
-  test('is not taken before half of the message has arrived', () => {
+  test('is not allocated before half of the message has arrived', () => {
     const fragments = new Fragments()
     fragments.add(Buffer.alloc(READ), 0, READ)
     expect(fragments.reserve(READ, 1)).toBeUndefined()
     expect(fragments.length).toBe(READ)
   })
 
-  test('is memory of the exact length, into which all pieces have moved', () => {
+  test('has the exact length and contains all pieces', () => {
     const fragments = new Fragments()
     const first = noise(READ, 1)
     const rest = noise(READ, 2)
@@ -152,12 +152,12 @@ describe('room for all that is due', () => {
 })
 
 describe('Fragments', () => {
-  test('join to an empty payload if there are none', () => {
+  test('joins no pieces to an empty payload', () => {
     expect(new Fragments().take()).toEqual(Buffer.alloc(0))
     expect(new Fragments().length).toBe(0)
   })
 
-  test('join any pieces to the payload', () => {
+  test('joins any pieces to the payload', () => {
     const length = fc.oneof(fc.nat(20), fc.nat(700), fc.integer({ min: 4000, max: 9000 }))
     const piece = fc.tuple(length, fc.nat(5000), fc.constantFrom(0, 1, 10_000))
     fc.assert(

@@ -28,20 +28,20 @@ describe('encodeFrame', () => {
       { opcode: Opcode.pong, maskingKey: Buffer.from(KEY) },
       '8a8537fa213d7f9f4d5158',
     ],
-  ])('writes %s of the RFC as the RFC does', (_name, payload, options, bytes) => {
+  ])('encodes %s as RFC 6455 section 5.7 does', (_name, payload, options, bytes) => {
     expect(encodeFrame(payload, options).toString('hex')).toBe(bytes)
   })
 
   test.each([
     [256, '827e0100'],
     [65_536, '827f0000000000010000'],
-  ])('states a length of %d bytes as the RFC does', (length, header) => {
+  ])('encodes a length of %d bytes as RFC 6455 section 5.7 does', (length, header) => {
     const frame = encodeFrame(Buffer.alloc(length), { opcode: Opcode.binary })
     expect(frame.subarray(0, header.length / 2).toString('hex')).toBe(header)
     expect(frame).toHaveLength(header.length / 2 + length)
   })
 
-  test.each(LENGTHS)('a payload of %d bytes, masked and not', (length) => {
+  test.each(LENGTHS)('encodes a payload of %d bytes, masked and unmasked', (length) => {
     const payload = Buffer.alloc(length, 'The quick brown fox')
     for (const key of [undefined, KEY]) {
       const maskingKey = key === undefined ? {} : { maskingKey: Buffer.from(key) }
@@ -55,7 +55,7 @@ describe('encodeFrame', () => {
     expect(encodeFrame('', { opcode: Opcode.text, rsv1: true, fin: false })[0]).toBe(0x41)
   })
 
-  test('leaves the payload and the key as they were', () => {
+  test('leaves the payload and the key unchanged', () => {
     const payload = Buffer.from('unchanged')
     const maskingKey = Buffer.from(KEY)
     encodeFrame(payload, { opcode: Opcode.binary, maskingKey })
@@ -69,7 +69,7 @@ describe('encodeFrame', () => {
     )
   })
 
-  test('any frame, and none of its bytes is left to chance', () => {
+  test('encodes any frame and sets every byte of it', () => {
     const options = fc.record({
       opcode: fc.nat(15),
       fin: fc.boolean(),
@@ -112,7 +112,7 @@ describe('encodeFrame', () => {
 })
 
 describe('writeHeader', () => {
-  test.each(LENGTHS)('takes headerLength bytes for %d, wherever it begins', (length) => {
+  test.each(LENGTHS)('writes headerLength bytes for a payload of %d bytes at any offset', (length) => {
     const target = Buffer.alloc(30, 0xee)
     const end = writeHeader(target, 7, 0x82, length, false)
     expect(end - 7).toBe(headerLength(length))
@@ -132,7 +132,7 @@ describe('writeHeader', () => {
     },
   )
 
-  test('the longest header is the longest form with a masking key', () => {
+  test('writes the longest header for a masked payload with a 64-bit length', () => {
     const target = Buffer.alloc(MAX_HEADER_LENGTH)
     const behind = writeMaskingKey(target, writeHeader(target, 0, 0x82, 65_536, true), 0x04030201)
     expect(behind).toBe(MAX_HEADER_LENGTH)
@@ -141,7 +141,7 @@ describe('writeHeader', () => {
 })
 
 test.each(LENGTHS)(
-  'the payload of an unmasked frame of %d bytes begins where payloadStart says',
+  'returns from payloadStart where the payload of an unmasked frame of %d bytes begins',
   (length) => {
     const frame = encodeFrame(Buffer.alloc(length), { opcode: Opcode.binary })
     expect(frame.length - payloadStart(frame)).toBe(length)

@@ -47,7 +47,7 @@ function refusal(read: () => unknown): HandshakeError {
 }
 
 describe('readRequest', () => {
-  test('the example of RFC 6455 section 1.2', () => {
+  test('reads the example of RFC 6455 section 1.2', () => {
     const opening: Opening = readRequest(
       request({ origin: 'http://example.com', 'sec-websocket-protocol': 'chat, superchat' }),
     )
@@ -65,7 +65,7 @@ describe('readRequest', () => {
     expect(readRequest(request(fields)).key).toBe(KEY)
   })
 
-  test('reads the extensions in their order', () => {
+  test('reads the extensions in order', () => {
     const fields = { 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits, foo' }
     expect(readRequest(request(fields)).extensions).toEqual([
       { name: 'permessage-deflate', parameters: [['client_max_window_bits', true]] },
@@ -108,7 +108,7 @@ describe('readRequest', () => {
   })
 
   test.each([undefined, '', '8', '12', '14', '13, 13', '013', '13 ', 'x'])(
-    'answers version %j with 426 and the one that it speaks (RFC 6455 section 4.2.2)',
+    'answers version %j with 426 and the supported version (RFC 6455 section 4.2.2)',
     (version) => {
       expect(refusal(() => readRequest(request({ 'sec-websocket-version': version })))).toMatchObject({
         status: 426,
@@ -139,7 +139,7 @@ describe('readRequest', () => {
     })
   })
 
-  test('takes any 16 bytes as a key', () => {
+  test('accepts any 16 bytes as a key', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
         const key = Buffer.from(bytes).toString('base64')
@@ -165,7 +165,7 @@ describe('readRequest', () => {
   })
 
   test.each(['Connection', 'Upgrade', 'Sec-WebSocket-Protocol', 'Sec-WebSocket-Extensions', 'Cookie'])(
-    'a list may stand in several %s headers',
+    'joins several %s headers',
     (name) => {
       const valid = request()
       expect(readRequest({ ...valid, rawHeaders: [...valid.rawHeaders, name, 'a', name, 'b'] }).key).toBe(KEY)
@@ -173,7 +173,7 @@ describe('readRequest', () => {
   )
 
   // Fault: ws CVE-2024-37890. Beyond its limit Node drops headers, so that any may be missing.
-  test('2,000 headers before the ones that count', () => {
+  test('reads a request with 2,000 other headers in front', () => {
     const many = Array.from({ length: 2000 }, (_, index) => `x-${index}`)
     const headers = Object.fromEntries(many.map((name) => [name, 'x']))
     const rawHeaders = many.flatMap((name) => [name, 'x'])
@@ -182,7 +182,7 @@ describe('readRequest', () => {
     expect(readRequest(request({ ...headers })).key).toBe(KEY)
   })
 
-  test.each(Object.keys(REQUEST))('a list of values where %s has one is no value', (name) => {
+  test.each(Object.keys(REQUEST))('refuses a list of values for %s', (name) => {
     const headers = { ...request().headers, [name]: [REQUEST[name]!] }
     expect(refusal(() => readRequest({ ...request(), headers })).status).toBeGreaterThanOrEqual(400)
   })
@@ -195,7 +195,7 @@ describe('readRequest', () => {
     expect(refusal(() => readRequest(request(fields))).status).toBe(431)
   })
 
-  test.each(['constructor', '__proto__', 'toString'])('%s is a name like any other', (name) => {
+  test.each(['constructor', '__proto__', 'toString'])('treats %s as an ordinary name', (name) => {
     const fields = { 'sec-websocket-protocol': name, 'sec-websocket-extensions': `${name}; ${name}=${name}` }
     expect(readRequest(request(fields))).toEqual({
       key: KEY,
@@ -204,7 +204,7 @@ describe('readRequest', () => {
     })
   })
 
-  test('any values whatever are read or refused, and nothing else is thrown', () => {
+  test('reads or refuses any values, and throws nothing but HandshakeError', () => {
     const value = fc.option(fc.string({ maxLength: 30, size: 'max' }), { nil: undefined })
     const fields = fc.record({
       host: value,
@@ -229,11 +229,11 @@ describe('readRequest', () => {
 })
 
 describe('keys', () => {
-  test('acceptKey answers the example of RFC 6455 section 1.3', () => {
+  test('acceptKey returns the key of the example in RFC 6455 section 1.3', () => {
     expect(acceptKey(KEY)).toBe(ACCEPT)
   })
 
-  test('generateKey makes keys that a server takes, each another', () => {
+  test('generateKey returns a different valid key each time', () => {
     const keys = Array.from({ length: 100 }, generateKey)
     for (const key of keys) expect(readRequest(request({ 'sec-websocket-key': key })).key).toBe(key)
     expect(new Set(keys).size).toBe(100)
@@ -241,7 +241,7 @@ describe('keys', () => {
 })
 
 describe('acceptanceLines', () => {
-  test('the answer of RFC 6455 section 1.3', () => {
+  test('returns the answer of RFC 6455 section 1.3', () => {
     expect(acceptanceLines({ key: KEY })).toEqual([
       'HTTP/1.1 101 Switching Protocols',
       'Upgrade: websocket',
@@ -250,7 +250,7 @@ describe('acceptanceLines', () => {
     ])
   })
 
-  test('names the subprotocol and the extensions that were chosen', () => {
+  test('includes the chosen subprotocol and extensions', () => {
     expect(acceptanceLines({ key: KEY, protocol: 'chat', extensions: 'foo; bar=1' }).slice(4)).toEqual([
       'Sec-WebSocket-Protocol: chat',
       'Sec-WebSocket-Extensions: foo; bar=1',
@@ -265,7 +265,7 @@ describe('acceptanceLines', () => {
 })
 
 describe('joinLines', () => {
-  test('ends each line and then the header', () => {
+  test('terminates each line and the header', () => {
     expect(joinLines(['HTTP/1.1 101 Switching Protocols', 'A: b\tc', 'D: \u00e9'])).toBe(
       'HTTP/1.1 101 Switching Protocols\r\nA: b\tc\r\nD: \u00e9\r\n\r\n',
     )
@@ -291,7 +291,7 @@ describe('readResponse', () => {
     return readResponse(answer, { key: KEY, protocols: new Set(protocols) })
   }
 
-  test('takes what acceptanceLines says', () => {
+  test('accepts what acceptanceLines returns', () => {
     const lines = acceptanceLines({ key: KEY, protocol: 'chat', extensions: 'foo; bar' })
     const headers = Object.fromEntries(
       lines.slice(1).map((line) => {
@@ -376,7 +376,7 @@ describe('readResponse', () => {
     })
   })
 
-  test('an answer without a status is none', () => {
+  test('refuses an answer without a status', () => {
     expect(refusal(() => read({ headers: RESPONSE })).message).toBe('Unexpected server response: 0')
   })
 
@@ -391,12 +391,12 @@ describe('readResponse', () => {
     expect(refused({ headers: {} })).toMatchObject({ status: 0, headers: {} })
   })
 
-  test('carries a body if it is given one (N6)', () => {
+  test('includes a body if it is given one (N6)', () => {
     const error = new HandshakeError(403, 'No', {}, { code: 'WS_ERR_HANDSHAKE_REFUSED', body: 'why' })
     expect(error.body).toBe('why')
   })
 
-  test('a header that is repeated as a list of values is no value', () => {
+  test('ignores a header that is given as a list of values', () => {
     const headers = { ...RESPONSE, 'sec-websocket-accept': [ACCEPT, ACCEPT] }
     expect(refusal(() => read({ statusCode: 101, headers })).message).toMatch(/^Invalid Sec-WebSocket-Accept/)
   })

@@ -27,7 +27,7 @@ function failure(parse: () => unknown): HeaderSyntaxError {
 }
 
 describe('isToken', () => {
-  test('each character by the RFC', () => {
+  test('accepts the characters that the RFC allows, and no other', () => {
     const accepted = []
     for (let code = 0; code < 0x1_00_00; code++) {
       if (isToken(`a${String.fromCharCode(code)}b`)) accepted.push(String.fromCharCode(code))
@@ -35,13 +35,13 @@ describe('isToken', () => {
     expect(accepted.sort()).toEqual(Array.from(TOKEN_CHARACTERS).sort())
   })
 
-  test('nothing is no token', () => {
+  test('refuses an empty token', () => {
     expect(isToken('')).toBe(false)
   })
 })
 
 describe('isFieldValue', () => {
-  test('each character by the RFC: no control but the tab, and nothing beyond Latin-1', () => {
+  test('accepts Latin-1 without control characters except for the tab', () => {
     const wrong = []
     for (let code = 0; code < 0x1_00_00; code++) {
       const allowed = code === 0x09 || (code >= 0x20 && code <= 0xff && code !== 0x7f)
@@ -74,7 +74,7 @@ describe('listHas', () => {
     expect(listHas(list, 'upgrade')).toBe(expected)
   })
 
-  test('a header of 64 KiB', () => {
+  test('searches a header of 64 KiB', () => {
     expect(listHas(','.repeat(65_536), 'upgrade')).toBe(false)
     expect(listHas(`${', '.repeat(32_768)}upgrade`, 'upgrade')).toBe(true)
     expect(listHas(' '.repeat(65_536), 'upgrade')).toBe(false)
@@ -107,25 +107,25 @@ describe('parseSubprotocols', () => {
     'caf\u00e9',
     'a\r\nb',
     'a\u0000',
-  ])('%j is no list of tokens', (header) => {
+  ])('refuses %j as a list of tokens', (header) => {
     expect(failure(() => parseSubprotocols(header))).toMatchObject({
       message: 'Sec-WebSocket-Protocol is not a list of tokens',
       tooLarge: false,
     })
   })
 
-  test('each name stands once', () => {
+  test('refuses a name that is listed twice', () => {
     expect(failure(() => parseSubprotocols('chat, other, chat'))).toMatchObject({
       message: 'Sec-WebSocket-Protocol names chat twice',
       tooLarge: false,
     })
   })
 
-  test('a header of 64 KiB is refused by its length', () => {
+  test('refuses a header of 64 KiB for its length', () => {
     expect(failure(() => parseSubprotocols('a,'.repeat(32_768))).tooLarge).toBe(true)
   })
 
-  test('the longest header that is read', () => {
+  test('reads a header of the maximum length', () => {
     const names = Array.from({ length: MAX_HEADER_VALUE / 8 }, (_, index) => String(1_000_000 + index))
     expect(parseSubprotocols(names.join(',')).size).toBe(names.length)
     const exact = 'x'.repeat(MAX_HEADER_VALUE)
@@ -135,7 +135,7 @@ describe('parseSubprotocols', () => {
     )
   })
 
-  test('any list of tokens, with any space', () => {
+  test('reads any list of tokens with any white space', () => {
     fc.assert(
       fc.property(fc.uniqueArray(token, { minLength: 1 }), space, space, (names, before, behind) => {
         const header = names.map((name) => `${before}${name}${behind}`).join(',')
@@ -246,7 +246,7 @@ describe('parseExtensions', () => {
     ['caf\u00e9', 3],
     ['foo\r\nbar', 3],
     ['foo; bar=\u0130', 9],
-  ])('%j is malformed at character %d', (header, index) => {
+  ])('refuses %j at character %d', (header, index) => {
     expect(failure(() => parseExtensions(header))).toMatchObject({
       name: 'HeaderSyntaxError',
       message: `Sec-WebSocket-Extensions is malformed at character ${index}`,
@@ -254,7 +254,7 @@ describe('parseExtensions', () => {
     })
   })
 
-  test('16 offers are read and 17 are too many', () => {
+  test('reads 16 offers and refuses 17', () => {
     const offers = Array<string>(MAX_OFFERS).fill('foo')
     expect(MAX_OFFERS).toBe(16)
     expect(parseExtensions(offers.join(','))).toHaveLength(16)
@@ -271,7 +271,7 @@ describe('parseExtensions', () => {
     ['endless space', ' '],
     ['an endless quoted string', '\\"'],
     ['endless quotes', '"'],
-  ])('a header of 64 KiB is refused by its length: %s', (_name, part) => {
+  ])('refuses a header of 64 KiB for its length: %s', (_name, part) => {
     const header = `foo;bar="${part.repeat(65_536 / part.length)}`
     expect(failure(() => parseExtensions(header))).toMatchObject({
       message: 'Sec-WebSocket-Extensions is longer than 8192 characters',
@@ -279,7 +279,7 @@ describe('parseExtensions', () => {
     })
   })
 
-  test('the longest header that is read', () => {
+  test('reads a header of the maximum length', () => {
     const header = `foo${';a'.repeat((MAX_HEADER_VALUE - 4) / 2)}b`
     expect(header).toHaveLength(MAX_HEADER_VALUE)
     expect(parseExtensions(header)[0]?.parameters).toHaveLength(4094)
@@ -288,7 +288,7 @@ describe('parseExtensions', () => {
     expect(parseExtensions(quoted)[0]?.parameters[0]?.[1]).toHaveLength(4091)
   })
 
-  test('reads back whatever formatExtension writes', () => {
+  test('reads what formatExtension writes', () => {
     const parameter = fc.tuple(token, fc.oneof(fc.constant<true>(true), token))
     const extension = fc.record({ name: token, parameters: fc.array(parameter, { maxLength: 6 }) })
     fc.assert(
@@ -298,7 +298,7 @@ describe('parseExtensions', () => {
     )
   })
 
-  test('bare, quoted and escaped values are the same', () => {
+  test('reads bare, quoted and escaped values alike', () => {
     fc.assert(
       fc.property(token, space, space, (value, before, behind) => {
         const escaped = Array.from(value, (character) => `\\${character}`).join('')
@@ -310,7 +310,7 @@ describe('parseExtensions', () => {
     )
   })
 
-  test('any text whatever is read or refused, and nothing else is thrown', () => {
+  test('reads or refuses any text, and throws nothing else', () => {
     const text = fc.string({
       unit: fc.constantFrom(...Array.from('ab;,="\\ \t\u0000\u00e9')),
       maxLength: 60,
@@ -331,7 +331,7 @@ describe('parseExtensions', () => {
   })
 })
 
-test('formatExtension writes what the RFC shows', () => {
+test('formatExtension writes the examples of the RFC', () => {
   expect(
     formatExtension({
       name: 'mux',

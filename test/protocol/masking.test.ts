@@ -33,7 +33,7 @@ describe('mask', () => {
   test.each([
     ['from 0 to 200', 0, 200],
     ['around 1 KiB, where the loop changes, for two rounds of that loop', 1010, 1160],
-  ])('every length %s at every alignment, and not a byte beside it', (_name, shortest, longest) => {
+  ])('masks every length %s at every alignment, and no byte outside', (_name, shortest, longest) => {
     const wrong = []
     for (let alignment = 0; alignment < 8; alignment++) {
       for (let length = shortest; length <= longest; length++) {
@@ -49,7 +49,7 @@ describe('mask', () => {
     expect(wrong).toEqual([])
   })
 
-  test('any range of a view into any memory', () => {
+  test('masks any range of a view of any memory', () => {
     const key = fc.tuple(byte(), byte(), byte(), byte())
     const range = fc.tuple(fc.nat(70), fc.nat(70), fc.nat(3000), fc.nat(20))
     fc.assert(
@@ -64,7 +64,7 @@ describe('mask', () => {
     )
   })
 
-  test('done twice it gives the bytes back', () => {
+  test('restores the bytes when applied twice', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300, size: 'max' }), fc.integer(), (bytes, key) => {
         const copy = Uint8Array.from(bytes)
@@ -75,14 +75,14 @@ describe('mask', () => {
     )
   })
 
-  test('a plain Uint8Array serves as a Buffer does', () => {
+  test('masks a plain Uint8Array', () => {
     const bytes = new Uint8Array(100).fill(0x61)
     mask(bytes, 0, 100, toInteger(KEY))
     expect(Buffer.from(bytes).equals(naive(new Uint8Array(100).fill(0x61), KEY))).toBe(true)
   })
 
   test.each([1, 3, 4, 7, 63, 64, 65, 80, 81, 82, 83, 200, 1024])(
-    'tells of each of %d bytes of the result whether it is ASCII',
+    'reports a byte that is not ASCII at each place of a result of %d bytes',
     (length) => {
       const wrong = []
       for (let at = 0; at < length; at++) {
@@ -93,15 +93,15 @@ describe('mask', () => {
     },
   )
 
-  test('of more than 1 KiB it says nothing', () => {
+  test('does not check more than 1 KiB for ASCII', () => {
     expect(toldAsAscii(1025, 0, 0x7f)).toBe(false)
   })
 
-  test('nothing at all is ASCII', () => {
+  test('reports an empty range as ASCII', () => {
     expect(mask(Buffer.alloc(0), 0, 0, -1) & 0x80808080).toBe(0)
   })
 
-  test('a large memory is not kept alive once it is masked', async () => {
+  test('does not keep large memory alive', async () => {
     const masked = (): WeakRef<ArrayBufferLike> => {
       const bytes = Buffer.allocUnsafeSlow(1024 * 1024)
       mask(bytes, 0, bytes.length, -1)
@@ -112,7 +112,7 @@ describe('mask', () => {
 })
 
 describe('unmaskInto', () => {
-  test('unmasks any range of any memory to any place of another, and not a byte beside it', () => {
+  test('unmasks any range to any place of other memory, and writes no byte outside', () => {
     const key = fc.tuple(byte(), byte(), byte(), byte())
     const range = fc.tuple(fc.nat(20), fc.nat(9000), fc.nat(20), fc.nat(20))
     fc.assert(
@@ -132,7 +132,7 @@ describe('unmaskInto', () => {
 })
 
 describe('rotateKey', () => {
-  test('goes on where a payload was cut', () => {
+  test('continues where a payload was cut', () => {
     for (let cut = 0; cut <= 60; cut++) {
       const bytes = amongOthers(0, 120, 0)
       const expected = naive(bytes, KEY)

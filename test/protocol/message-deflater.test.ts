@@ -55,7 +55,7 @@ describe('MessageDeflater', () => {
   })
 
   test.each(WINDOWS)(
-    'a peer with a window of %d bits reads a connection with context takeover',
+    'compresses with context takeover for a peer with a window of %d bits',
     async (windowBits) => {
       const deflater = new MessageDeflater({ ...SETTINGS, windowBits, contextTakeover: true })
       const peer = new InflatingPeer(windowBits)
@@ -68,7 +68,7 @@ describe('MessageDeflater', () => {
   )
 
   test.each(WINDOWS)(
-    'a peer with a window of %d bits reads each message without context takeover',
+    'compresses without context takeover for a peer with a window of %d bits',
     async (windowBits) => {
       const deflater = new MessageDeflater({ ...SETTINGS, windowBits })
       for (const [index, message] of MESSAGES.entries()) {
@@ -79,7 +79,7 @@ describe('MessageDeflater', () => {
     },
   )
 
-  test('refers to earlier messages with context takeover only', () => {
+  test('refers to earlier messages only with context takeover', () => {
     const first = noise(3000)
     const takeover = new MessageDeflater({ ...SETTINGS, contextTakeover: true })
     expect(takeover.deflateNow(first, true).length).toBeGreaterThan(3000)
@@ -106,7 +106,7 @@ describe('MessageDeflater', () => {
     }
   })
 
-  test.each([-1, 0, 1, 9])('level %d', (level) => {
+  test.each([-1, 0, 1, 9])('compresses with level %d', (level) => {
     const message = records(30)
     const compressed = new MessageDeflater({ ...SETTINGS, level }).deflateNow(message, true)
     expect(inflated(compressed).equals(message)).toBe(true)
@@ -114,19 +114,19 @@ describe('MessageDeflater', () => {
     else expect(compressed.length).toBeLessThan(message.length / 2)
   })
 
-  test.each([1, 9])('memLevel %d', (memLevel) => {
+  test.each([1, 9])('compresses with memLevel %d', (memLevel) => {
     const compressed = new MessageDeflater({ ...SETTINGS, memLevel }).deflateNow(records(30), true)
     expect(inflated(compressed).equals(records(30))).toBe(true)
   })
 
-  test('calls long payloads not quick', () => {
+  test('does not call a long payload quick', () => {
     const deflater = new MessageDeflater(SETTINGS)
     expect(deflater.isQuick(Buffer.alloc(8 * 1024))).toBe(true)
     expect(deflater.isQuick(Buffer.alloc(8 * 1024 + 1))).toBe(false)
     expect(deflater.settings).toEqual(SETTINGS)
   })
 
-  test('passes a failure of zlib on the thread pool to the callback', async () => {
+  test('passes a failure of zlib in the thread pool to the callback', async () => {
     const failure = new Error('zlib has no memory')
     replaceInZlib('deflateRaw', (_payload: unknown, _options: unknown, callback: (error: Error) => void) => {
       setImmediate(callback, failure)
@@ -134,7 +134,7 @@ describe('MessageDeflater', () => {
     await expect(later(new MessageDeflater(SETTINGS), records(1000))).rejects.toBe(failure)
   })
 
-  test('refers to nothing that was sent before forget()', async () => {
+  test('does not refer to messages from before forget()', async () => {
     const deflater = new MessageDeflater({ ...SETTINGS, contextTakeover: true })
     const first = noise(3000)
     deflater.deflateNow(first, true)
@@ -151,7 +151,7 @@ describe('MessageDeflater', () => {
 })
 
 describe('deflateAlone', () => {
-  test('is read by any member of a group, whatever was sent before', async () => {
+  test('can be inflated by any member of a group, whatever it received before', async () => {
     const shared = deflateAlone(records(10), SETTINGS)
     const deflater = new MessageDeflater({ ...SETTINGS, contextTakeover: true })
     const peer = new InflatingPeer(15)

@@ -64,14 +64,14 @@ describe('a message', () => {
     expect(await textOf(hex)).toBe(text)
   })
 
-  test('that refers to the one before it (section 7.2.3.2)', async () => {
+  test('is inflated if it refers to the one before it (section 7.2.3.2)', async () => {
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: true })
     for (const hex of ['f248cdc9c90700', 'f200110000']) {
       expect(String(await inflate(inflater, Buffer.from(hex, 'hex')))).toBe('Hello')
     }
   })
 
-  test('that refers to one before it, where that was not agreed on', async () => {
+  test('is refused if it refers to an earlier one without context takeover', async () => {
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
     await inflate(inflater, Buffer.from('f248cdc9c90700', 'hex'))
     await expect(inflate(inflater, Buffer.from('f200110000', 'hex'))).rejects.toMatchObject({
@@ -81,7 +81,7 @@ describe('a message', () => {
     })
   })
 
-  test('is inflated at once if it is short, on the thread pool if it is long', async () => {
+  test('is inflated synchronously if it is short, in the thread pool if it is long', async () => {
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
     let isHere = false
     inflater.inflate(compressed(records(5)), MEBIBYTE, () => (isHere = true))
@@ -98,7 +98,7 @@ describe('a message', () => {
     expect(noise(20_000).equals((await result) as Buffer)).toBe(true)
   })
 
-  test('waits for room in the pool if it is long', async () => {
+  test('waits for a free place in the pool if it is long', async () => {
     const ends: (() => void)[] = []
     for (let job = 0; job < 8; job++) enqueue((done) => ends.push(done))
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
@@ -146,7 +146,7 @@ describe('a peer', () => {
     }
   })
 
-  test('that marks the last block of each message, and goes on referring to those before', async () => {
+  test('that marks the last block of each message and still refers to earlier messages', async () => {
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: true })
     let history = Buffer.alloc(0)
     for (let index = 0; index < 20; index++) {
@@ -158,21 +158,21 @@ describe('a peer', () => {
   })
 })
 
-describe('blocks marked as the last in the middle of a message', () => {
+describe('a message with final blocks in the middle', () => {
   const parts = Array.from({ length: 17 }, (_, index) => records(3, index))
 
-  test.each([2, 3, 16])('%d streams', async (count) => {
+  test.each([2, 3, 16])('inflates %d streams', async (count) => {
     const message = Buffer.concat(parts.slice(0, count))
     const bytes = Buffer.concat(parts.slice(0, count).map((part) => finished(part)))
     expect(message.equals((await inflated(bytes)) as Buffer)).toBe(true)
   })
 
-  test('a stream that is not marked behind one that is', async () => {
+  test('inflates a stream without a final block after one with it', async () => {
     const bytes = Buffer.concat([finished(parts[0]!), compressed(parts[1]!)])
     expect(Buffer.concat(parts.slice(0, 2)).equals((await inflated(bytes)) as Buffer)).toBe(true)
   })
 
-  test('streams that refer to those before them', async () => {
+  test('inflates streams that refer to those before them', async () => {
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: true })
     const streams = parts
       .slice(0, 5)
@@ -181,33 +181,33 @@ describe('blocks marked as the last in the middle of a message', () => {
     expect(result.equals(Buffer.concat(parts.slice(0, 5)))).toBe(true)
   })
 
-  test('streams on the thread pool', async () => {
+  test('inflates streams in the thread pool', async () => {
     const message = Buffer.concat([noise(30_000), noise(30_000, 3)])
     const bytes = Buffer.concat([finished(noise(30_000)), finished(noise(30_000, 3))])
     expect(message.equals((await inflated(bytes)) as Buffer)).toBe(true)
   })
 
   // Each costs a start of zlib: two bytes for that would be an attack.
-  test.each([17, 10_000])('%d streams are too many', async (count) => {
+  test.each([17, 10_000])('refuses %d streams', async (count) => {
     const bytes = Buffer.concat(Array<Buffer>(count).fill(finished(Buffer.from('a'))))
     expect(await inflated(bytes)).toEqual(INVALID)
   })
 
-  test('refuses bytes behind the last stream that are not deflate', async () => {
+  test('refuses bytes after the last stream that are not valid deflate', async () => {
     expect(await inflated(Buffer.concat([finished(parts[0]!), Buffer.of(0x07)]))).toEqual(INVALID)
   })
 })
 
 describe('the limit', () => {
   // 1,000 is short enough for the main thread and noise of 100,000 is not.
-  test.each([1000, 100_000])('takes %d bytes and not one more', async (limit) => {
+  test.each([1000, 100_000])('accepts %d bytes and refuses one more', async (limit) => {
     const message = noise(limit + 1)
     const fitting = await inflated(compressed(message.subarray(1)), limit)
     expect(message.subarray(1).equals(fitting as Buffer)).toBe(true)
     expect(await inflated(compressed(message), limit)).toEqual(TOO_BIG)
   })
 
-  test.each([1000, 100_000])('takes %d bytes in two streams and not one more', async (limit) => {
+  test.each([1000, 100_000])('accepts %d bytes in two streams and refuses one more', async (limit) => {
     const message = noise(limit + 1)
     const streams = (bytes: Buffer): Buffer =>
       Buffer.concat([finished(bytes.subarray(0, 600)), finished(bytes.subarray(600))])
@@ -217,7 +217,7 @@ describe('the limit', () => {
     expect(await inflated(streams(message), limit)).toEqual(TOO_BIG)
   })
 
-  test('takes an empty stream behind a message of exactly the limit', async () => {
+  test('accepts an empty stream after a message of exactly the limit', async () => {
     const message = noise(1000)
     const bytes = Buffer.concat([finished(message), Buffer.of(0)])
     expect(message.equals((await inflated(bytes, 1000)) as Buffer)).toBe(true)
@@ -225,7 +225,7 @@ describe('the limit', () => {
     expect(await inflated(more, 1000)).toEqual(TOO_BIG)
   })
 
-  test('says which limit it is', async () => {
+  test('names the limit', async () => {
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover: false })
     await expect(inflate(inflater, compressed(noise(1001)), 1000)).rejects.toThrow(
       'The message is longer than maxPayload (1000 bytes)',
@@ -239,7 +239,7 @@ describe('the limit', () => {
     ['10 MiB of zeros', 10, false],
     ['40 MiB of zeros', 40, false],
     ['40 MiB of zeros with context takeover', 40, true],
-  ])('%s against 1 MiB cost no more than about that', async (_name, mebibytes, contextTakeover) => {
+  ])('inflates little more than the limit of 1 MiB for %s', async (_name, mebibytes, contextTakeover) => {
     const bomb = compressed(Buffer.alloc(mebibytes * MEBIBYTE))
     const inflater = new MessageInflater({ windowBits: 15, contextTakeover })
     const before = process.memoryUsage().arrayBuffers
@@ -247,7 +247,7 @@ describe('the limit', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(3 * MEBIBYTE)
   })
 
-  test('holds no more memory for 300 bombs of 40 MiB at once than for a few', async () => {
+  test('holds no more memory for 300 concurrent bombs of 40 MiB than for a few', async () => {
     const bomb = compressed(Buffer.alloc(40 * MEBIBYTE))
     await collectGarbage()
     const before = process.memoryUsage().arrayBuffers
@@ -267,7 +267,7 @@ describe('the limit', () => {
   })
 })
 
-describe('what is inflated on this thread (F39)', () => {
+describe('the work of inflating on the calling thread (F39)', () => {
   const NO_TAKEOVER = { windowBits: 15, contextTakeover: false }
 
   /** Inflates, and tells whether the callback was called at once. */
@@ -289,7 +289,7 @@ describe('what is inflated on this thread (F39)', () => {
     [32 * 1024, true],
     [32 * 1024 + 1, false],
     [MEBIBYTE, false],
-  ])('is bounded by its inflated length: a short message of %i bytes', async (length, isAtOnce) => {
+  ])('is bounded by the inflated length of a short message of %i bytes', async (length, isAtOnce) => {
     const message = compressed(Buffer.alloc(length))
     expect(message.length).toBeLessThan(1100)
     const [atOnce, result] = await inflatedAtOnce(message)
@@ -308,14 +308,14 @@ describe('what is inflated on this thread (F39)', () => {
     expect((five as Buffer).equals(payload)).toBe(true)
   })
 
-  test('is enough to refuse a bomb where the limit is less', async () => {
+  test('suffices to refuse a bomb if maxPayload is lower', async () => {
     const [atOnce, result] = await inflatedAtOnce(compressed(Buffer.alloc(MEBIBYTE)), 1000)
     expect(atOnce).toBe(true)
     expect(result).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' })
   })
 })
 
-describe('what is not deflate', () => {
+describe('refuses invalid deflate data:', () => {
   test.each([
     ['a block type that there is not', '07'],
     ['a stored block whose length contradicts itself', '00050000004865'],
@@ -326,7 +326,7 @@ describe('what is not deflate', () => {
     expect(await inflated(Buffer.from(hex, 'hex'))).toEqual(INVALID)
   })
 
-  test('long enough for the thread pool', async () => {
+  test('a message long enough for the thread pool', async () => {
     expect(await inflated(Buffer.alloc(20_000, 0xff))).toEqual(INVALID)
   })
 
@@ -334,7 +334,7 @@ describe('what is not deflate', () => {
   test.each([
     ['short', Buffer.from('Hello, Hello, Hello')],
     ['of several hundred bytes', records(12)],
-  ])('a message cut short anywhere: one %s', async (_name, message) => {
+  ])('a message cut short anywhere (%s)', async (_name, message) => {
     const whole = compressed(message)
     const taken = []
     for (let length = 1; length < whole.length; length++) {
@@ -353,7 +353,7 @@ describe('what is not deflate', () => {
     }
   })
 
-  test('is inflated or refused and never throws: any bytes, and any change to valid ones', async () => {
+  test('inflates or refuses any bytes and any altered message, and never throws', async () => {
     const good = compressed(records(10))
     const changed = fc
       .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 4 })

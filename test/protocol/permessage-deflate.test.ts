@@ -68,7 +68,7 @@ describe('acceptOffer', () => {
       TAKEOVER,
       `${NONE}; server_max_window_bits=11; client_max_window_bits=13`,
     ],
-  ])('the offer %j with %j', (parameters, options, expected) => {
+  ])('answers the offer %j with the options %j', (parameters, options, expected) => {
     expect(answer(`${OFFER}${parameters}`, options)).toBe(expected)
   })
 
@@ -115,15 +115,15 @@ describe('acceptOffer', () => {
       `${OFFER}; client_max_window_bits; server_max_window_bits=10, ${OFFER}; client_max_window_bits`,
       `${OFFER}; server_max_window_bits=10`,
     ],
-  ])('of the offers %s the first that can be served', (offers, expected) => {
+  ])('accepts the first offer that it can serve of %s', (offers, expected) => {
     expect(answer(offers, TAKEOVER)).toBe(expected)
   })
 
-  test('nothing is accepted of nothing', () => {
+  test('accepts nothing without an offer', () => {
     expect(acceptOffer([], {})).toBeUndefined()
   })
 
-  test('the parameters are those that the answer states', () => {
+  test('returns the parameters of the answer', () => {
     const offer = parseExtensions(`${OFFER}; server_max_window_bits=10; client_max_window_bits=8`)
     expect(acceptOffer(offer, { clientNoContextTakeover: false })?.parameters).toEqual({
       serverNoContextTakeover: true,
@@ -228,12 +228,12 @@ describe('readAnswer', () => {
     expect(read(answer, options)).toBe(mistake)
   })
 
-  test('no extension at all is none that was offered', () => {
+  test('returns no parameters for an answer without extensions', () => {
     expect(readAnswer([], {})).toBe('the server accepted an extension that was not offered')
   })
 })
 
-test('whatever the two ends wish, they agree on the same', () => {
+test('gives both ends the same parameters for any options', () => {
   const bits = fc.option(fc.integer({ min: 9, max: 15 }), { nil: undefined })
   const flag = fc.option(fc.boolean(), { nil: undefined })
   const options = fc
@@ -273,7 +273,7 @@ describe('checkDeflateOptions', () => {
     expect(checkDeflateOptions(options)).toEqual(options)
   })
 
-  test('leaves out what is null, which asks for the default', () => {
+  test('leaves out options that are null', () => {
     const options = {
       serverNoContextTakeover: null,
       serverMaxWindowBits: null,

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SlidingWindow } from '#src/protocol/sliding-window.js'
 
-test('is empty at first, and after empty messages', () => {
+test('is empty initially and after empty messages', () => {
   const window = new SlidingWindow(9)
   expect(window.dictionary).toBeUndefined()
   window.append(Buffer.alloc(0))
@@ -32,7 +32,7 @@ test.each([511, 512, 513, 5000])('keeps at most its size of a message of %d byte
   expect(window.dictionary?.equals(message.subarray(Math.max(0, length - 512)))).toBe(true)
 })
 
-test('holds copies, in memory of its own: the messages may be changed, and are not kept alive', () => {
+test('copies the messages, so that they can be changed and are not kept alive', () => {
   const window = new SlidingWindow(9)
   const short = Buffer.from('short')
   const long = Buffer.alloc(1_000_000, 'x')

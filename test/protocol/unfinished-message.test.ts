@@ -7,7 +7,7 @@ const COMPRESSED_TEXT = 0x41
 const COMPRESSED_BINARY = 0x42
 const LAST = 0x80
 
-test('knows from the first byte of its first frame what it is', () => {
+test('takes its kind from the first byte of its first frame', () => {
   expect(new UnfinishedMessage(TEXT, true)).toMatchObject({
     isText: true,
     isCompressed: false,
@@ -17,7 +17,7 @@ test('knows from the first byte of its first frame what it is', () => {
   expect(new UnfinishedMessage(COMPRESSED_BINARY, true)).toMatchObject({ isText: false, isCompressed: true })
 })
 
-test('counts frames and bytes as they are announced, and takes them as they come', () => {
+test('counts frames and bytes when they are announced, and adds them when they arrive', () => {
   const message = new UnfinishedMessage(TEXT, true)
   const bytes = Buffer.from('abcdef')
   message.beginFrame(TEXT, 4, 0)
@@ -34,7 +34,7 @@ test('counts frames and bytes as they are announced, and takes them as they come
   expect(message.take().toString()).toBe('abcdef')
 })
 
-test('rotates the masking key by the bytes that have come', () => {
+test('rotates the masking key by the number of bytes received', () => {
   const message = new UnfinishedMessage(TEXT, true)
   message.beginFrame(TEXT, 8, 0x04030201)
   message.add(Buffer.alloc(3), 0, 3, true)
@@ -43,7 +43,7 @@ test('rotates the masking key by the bytes that have come', () => {
   expect(message.key).toBe(0x03020104)
 })
 
-test('takes text for whole between two characters, also across fragments', () => {
+test('accepts text that ends between two characters, also across fragments', () => {
   const message = new UnfinishedMessage(TEXT, true)
   const euro = Buffer.from('€')
   expect(message).toMatchObject({ isAscii: true, isWholeText: true })
@@ -54,7 +54,7 @@ test('takes text for whole between two characters, also across fragments', () =>
   expect(message.add(Buffer.of(0xff), 0, 1, false)).toBe(false)
 })
 
-test('refuses ASCII that cuts a character short', () => {
+test('refuses ASCII in the middle of a character', () => {
   const message = new UnfinishedMessage(TEXT, true)
   message.add(Buffer.of(0xe2), 0, 1, false)
   expect(message.add(Buffer.from('a'), 0, 1, false)).toBe(false)
@@ -64,7 +64,7 @@ test.each([
   ['compressed text', COMPRESSED_TEXT, true],
   ['a binary message', BINARY, true],
   ['text without validation', TEXT, false],
-])('does not validate %s, nor call it ASCII', (_name, first, validatesText) => {
+])('neither validates %s nor calls it ASCII', (_name, first, validatesText) => {
   const message = new UnfinishedMessage(first, validatesText)
   expect(message.add(Buffer.of(0xff), 0, 1, false)).toBe(true)
   expect(message).toMatchObject({ isWholeText: true, isAscii: false })

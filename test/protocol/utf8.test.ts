@@ -110,7 +110,7 @@ describe('Utf8Validator', () => {
   })
 
   // Among 0 to 40 bytes the text meets every place of the call for long pieces, its beginning and its end.
-  test.each(TEXTS)('%s, before and behind other text, whole and at each cut', (_name, hex) => {
+  test.each(TEXTS)('%s, before and after other text, whole and cut at each byte', (_name, hex) => {
     const text = Buffer.from(hex, 'hex')
     const wrong = []
     for (let before = 0; before <= 40; before++) {
@@ -122,7 +122,7 @@ describe('Utf8Validator', () => {
     expect(wrong).toEqual([])
   })
 
-  test('each pair of bytes, alone and with more behind it', () => {
+  test('judges each pair of bytes, alone and followed by others', () => {
     const wrong = []
     for (const tail of ['', '8080', 'bfbf', '7f80', '80c0']) {
       const bytes = Buffer.from(`0000${tail}`, 'hex')
@@ -138,7 +138,7 @@ describe('Utf8Validator', () => {
     expect(wrong).toEqual([])
   })
 
-  test('refuses any bytes in any pieces with the piece that has the first invalid byte', () => {
+  test('refuses invalid text at the piece that has its first invalid byte', () => {
     const byte = fc.oneof(fc.nat(255), fc.constantFrom(0x41, 0x80, 0xbf, 0xc3, 0xe2, 0xed, 0xf0, 0xf4))
     const character = fc.constantFrom('a', 'é', '\u0800', '€', '\ud7ff', '\uffff', '\u{10000}', '\u{10ffff}')
     const text = fc.string({ unit: character, maxLength: 40, size: 'max' }).map((text) => Buffer.from(text))
@@ -167,7 +167,7 @@ describe('Utf8Validator', () => {
     )
   })
 
-  test('reads the range that it is given and nothing beside it', () => {
+  test('reads only the range that it is given', () => {
     const bytes = Buffer.from('ff80c3a9ff', 'hex')
     const validator = new Utf8Validator()
     expect(validator.push(bytes, 2, 4)).toBe(true)
@@ -176,7 +176,7 @@ describe('Utf8Validator', () => {
   })
 })
 
-test("has a reference that agrees with the platform's decoder", () => {
+test('is tested against a reference that agrees with TextDecoder', () => {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   for (const [, hex] of TEXTS) {
     const bytes = Buffer.from(hex, 'hex')

@@ -31,7 +31,7 @@ describe('checkFirstByte', () => {
     [false, true],
     [true, false],
     [true, true],
-  ])('all 256 bytes, in a message: %s, with compression: %s', (inMessage, compression) => {
+  ])('judges all 256 bytes, in a message: %s, with compression: %s', (inMessage, compression) => {
     for (let first = 0; first < 256; first++) {
       const error = checkFirstByte(first, inMessage, compression)
       expect([first, error?.code]).toEqual([first, expectedOf(first, inMessage, compression)])
@@ -46,7 +46,7 @@ describe('checkFirstByte', () => {
     [0x82, true, 'The message before it is unfinished (RFC 6455 section 5)'],
     [0x09, false, 'A control frame must not be fragmented (RFC 6455 section 5)'],
     [0x8b, false, 'Opcode 11 is reserved (RFC 6455 section 5)'],
-  ])('%i says what is wrong', (first, inMessage, message) => {
+  ])('describes the violation in %i', (first, inMessage, message) => {
     expect(checkFirstByte(first, inMessage, false)?.message).toBe(message)
   })
 })

@@ -33,7 +33,7 @@ function upTo(count: number): number[] {
 }
 
 // Fault: ws #1202. Thousands of deflates at once grew the process.
-test('runs at most 8 of a thousand jobs at once, in order', () => {
+test('runs 1,000 jobs in order, at most 8 at once', () => {
   const jobs = new Jobs()
   for (const number of upTo(1000)) jobs.add(number)
   expect(jobs.running).toEqual(upTo(8))
@@ -47,7 +47,7 @@ test('runs at most 8 of a thousand jobs at once, in order', () => {
   expect(jobs.started).toEqual(upTo(1000))
 })
 
-test('runs a job at once when there is room', () => {
+test('runs a job at once if fewer than 8 are running', () => {
   const jobs = new Jobs()
   for (const number of upTo(3)) jobs.add(number)
   expect(jobs.running).toEqual([0, 1, 2])
