@@ -4,13 +4,13 @@ import { settled } from '../support/event-loop.js'
 import { memoryPair } from '../support/memory-pair.js'
 
 describe('random masking keys', () => {
-  test('are each another, over several draws', () => {
+  test('differ from each other, over several refills', () => {
     const keys = new Set(Array.from({ length: 10_000 }, () => randomMaskingKey()))
     // Of so many, two are the same by chance once in 86 runs, and a hundred never.
     expect(keys.size).toBeGreaterThan(9_900)
   })
 
-  test('have each of their 32 bits set in half of them', () => {
+  test('have each of their 32 bits set in half of all keys', () => {
     const counts = new Array<number>(32).fill(0)
     for (let drawn = 0; drawn < 10_000; drawn++) {
       const key = randomMaskingKey()
@@ -20,7 +20,7 @@ describe('random masking keys', () => {
     for (const count of counts) expect(Math.abs(count - 5_000)).toBeLessThan(500)
   })
 
-  test('are never used twice: equal messages look different on the wire', async () => {
+  test('are never used twice, so that equal messages differ on the wire', async () => {
     const { client, clientEnd } = await memoryPair()
     for (let sent = 0; sent < 100; sent++) client.send('the same')
     await settled()
@@ -31,8 +31,8 @@ describe('random masking keys', () => {
   })
 })
 
-describe('keys for tests', () => {
-  test('are read in the order of the wire, one for each frame', () => {
+describe('keys from generateMask', () => {
+  test('are used one for each frame, with their bytes in wire order', () => {
     let called = 0
     const keys = maskingKeysFrom((bytes) => {
       expect(bytes.length).toBe(4)
@@ -41,7 +41,7 @@ describe('keys for tests', () => {
     expect([keys() >>> 0, keys() >>> 0]).toEqual([0x84030201, 0x85030201])
   })
 
-  test('stand in the frames as generateMask filled them in', async () => {
+  test('appear in the frames as generateMask filled them', async () => {
     const { client, clientEnd } = await memoryPair({
       client: {
         generateMask: (bytes) => {

@@ -17,8 +17,8 @@ function texts(bytes: Buffer): string[] {
 /** Long enough for the thread pool. */
 const long = 'abcdefgh'.repeat(20_000)
 
-describe('behind a message that is compressed on the thread pool', () => {
-  test('everything waits its turn: messages, Blobs, fragments, control frames, broadcasts, and Close', async () => {
+describe('while a message is compressed in the thread pool', () => {
+  test('keeps messages, Blobs, fragments, control frames, broadcasts and Close in order behind it', async () => {
     const { client, socket } = await memoryPair(compressed)
     const group = new Hub().group('g').add(socket)
     const order: unknown[] = []
@@ -56,7 +56,7 @@ describe('behind a message that is compressed on the thread pool', () => {
     ])
   })
 
-  test('broadcasts between fragments are kept when the last fragment goes to the thread pool as well', async () => {
+  test('keeps broadcasts between fragments when the last fragment is compressed in the thread pool too', async () => {
     const { client, socket } = await memoryPair(compressed)
     const messages = inbox(client)
     const group = new Hub().group('g').add(socket)
@@ -76,7 +76,7 @@ describe('behind a message that is compressed on the thread pool', () => {
     expect(socket.bufferedAmount).toBe(0)
   })
 
-  test('what waits counts as buffered, and nothing does in the end', async () => {
+  test('counts what waits as buffered, and nothing once it is sent', async () => {
     const { client, socket } = await memoryPair(compressed)
     const messages = inbox(client)
     const group = new Hub().group('g').add(socket)
@@ -101,7 +101,7 @@ describe('behind a message that is compressed on the thread pool', () => {
     expect(socket.bufferedAmount).toBe(0)
   })
 
-  test('send() asks to wait, and ‘drain’ comes when the compression has caught up', async () => {
+  test('returns false from send(), and emits ‘drain’ once the compression has caught up', async () => {
     const { client, socket } = await memoryPair(compressed)
     const messages = inbox(client)
     let drains = 0
@@ -120,7 +120,7 @@ describe('behind a message that is compressed on the thread pool', () => {
     expect(drains).toBe(1)
   })
 
-  test('nothing is left when the connection ends meanwhile: each callback has its error, once', async () => {
+  test('calls each callback with an error once if the connection ends', async () => {
     const { socket } = await memoryPair(compressed)
     const group = new Hub().group('g').add(socket)
     const callbacks = Array.from({ length: 4 }, () => vi.fn())
@@ -142,8 +142,8 @@ describe('behind a message that is compressed on the thread pool', () => {
   })
 })
 
-describe('a message that cannot be made', () => {
-  test('fails the connection when its Blob cannot be read: nothing behind it leaves (F4)', async () => {
+describe('a message that cannot be encoded', () => {
+  test('fails the connection when its Blob cannot be read, and nothing after it is sent (F4)', async () => {
     const { client, socket, serverEnd } = await memoryPair()
     const received = vi.fn()
     client.on('message', received)
@@ -199,8 +199,8 @@ describe('a message that cannot be made', () => {
   })
 })
 
-describe('a broadcast that is long', () => {
-  test('is compressed on the thread pool, once for all, and nothing overtakes it (F16)', async () => {
+describe('a long broadcast', () => {
+  test('is compressed once in the thread pool for all members, and nothing overtakes it (F16)', async () => {
     const pairs = await Promise.all(Array.from({ length: 5 }, () => memoryPair(compressed)))
     const { deflateRaw } = await import('node:zlib')
     const jobs = vi.fn(deflateRaw as (...values: unknown[]) => unknown)
@@ -232,7 +232,7 @@ describe('a broadcast that is long', () => {
   })
 })
 
-test('a message is compressed or not by its first fragment, whatever the others are', async () => {
+test('compresses a message if its first fragment is compressed, whatever the others ask for', async () => {
   const { client, socket } = await memoryPair(compressed)
   const messages = inbox(client)
   const random = noise(3000).toString('latin1')
@@ -245,7 +245,7 @@ test('a message is compressed or not by its first fragment, whatever the others 
   }
 })
 
-test('for a socket that is gone nothing is compressed any more: the callback has its error', async () => {
+test('compresses nothing for a closed socket, and passes an error to the callback', async () => {
   const { socket, serverEnd } = await memoryPair(compressed)
   const callback = vi.fn()
   serverEnd.destroy()

@@ -16,7 +16,7 @@ function texts(bytes: Buffer): string[] {
 }
 
 describe('what is sent in one turn', () => {
-  test('leaves in as few writes as slices, of whatever kinds and lengths it is, and in order', async () => {
+  test('is written in order, with one write for each slice, for all kinds and lengths', async () => {
     const { client, socket, clientEnd, serverEnd } = await memoryPair()
     const sent = [0, 1, 125, 126, 2048, 2049, 5000, 16_384, 16_385, 30_000, 65_536, 10]
     for (const end of [client, socket]) {
@@ -44,7 +44,7 @@ describe('what is sent in one turn', () => {
     }
   })
 
-  test('may be more than a slab holds, and still leaves in one write', async () => {
+  test('is one write even if it exceeds a slab', async () => {
     const { socket, serverEnd } = await memoryPair()
     for (let sent = 0; sent < 50; sent++) socket.send(Buffer.alloc(10_000, sent))
     await settled()
@@ -54,7 +54,7 @@ describe('what is sent in one turn', () => {
     expect(frames.every(({ payload }, index) => payload.equals(Buffer.alloc(10_000, index)))).toBe(true)
   })
 
-  test('is one write for each of many connections that send in turns', async () => {
+  test('is one write for each of many connections that send alternately', async () => {
     const pairs = await Promise.all(Array.from({ length: 5 }, () => memoryPair()))
     for (let sent = 0; sent < 20; sent++) {
       for (const [index, { socket }] of pairs.entries()) socket.send(`${index} ${sent}`)
@@ -66,7 +66,7 @@ describe('what is sent in one turn', () => {
     }
   })
 
-  test('while a chunk is handled leaves at its end, also to others', async () => {
+  test('is written at the end of the chunk that is handled, also on other connections', async () => {
     const [one, other] = [await memoryPair(), await memoryPair()]
     one.socket.on('message', (data) => {
       one.socket.send(`to you ${data as string}`)
@@ -81,7 +81,7 @@ describe('what is sent in one turn', () => {
     )
   })
 
-  test('and what is sent from within the write goes behind it', async () => {
+  test('is written before what is sent from within the write', async () => {
     const { socket, client, serverEnd } = await memoryPair()
     const messages = inbox(client)
     // A stream within the process can deliver at once, and be answered at once.
@@ -107,7 +107,7 @@ describe('text', () => {
     ['three bytes', '€', 3],
     ['surrogate pairs', '🙂', 4],
     ['mixed', 'aü€🙂', 10],
-  ])('of %s at every length around a change of the header', async (_name, character, bytes) => {
+  ])('of %s is sent at every length around a change of the header form', async (_name, character, bytes) => {
     const { client, socket, clientEnd, serverEnd } = await memoryPair()
     const counts = [
       1, 2, 12, 13, 31, 32, 41, 42, 43, 62, 63, 64, 125, 126, 127, 681, 683, 1024, 2047, 2048, 2049,
@@ -129,7 +129,7 @@ describe('text', () => {
     }
   })
 
-  test('with half a surrogate pair goes out as U+FFFD, of the right length', async () => {
+  test('with a lone surrogate is sent as U+FFFD with the right length', async () => {
     const { socket, serverEnd } = await memoryPair()
     const sent = ['\ud800', 'a\udc00b', '\ud800'.repeat(100), '\udfff'.repeat(3000), '\ud83d'.repeat(10_000)]
     for (const text of sent) socket.send(text)
@@ -139,7 +139,7 @@ describe('text', () => {
 })
 
 describe('long payloads', () => {
-  test('of a server are written from where they are, with the header before them', async () => {
+  test('of a server are written without a copy, after their header', async () => {
     const { socket, serverEnd } = await memoryPair()
     const data = Buffer.alloc(40_000, 'long')
     const view = new Uint8Array(data.buffer, data.byteOffset + 4, 30_000)
@@ -167,7 +167,7 @@ describe('long payloads', () => {
 })
 
 describe('callbacks', () => {
-  test('are called once each and in order, whatever lies between', async () => {
+  test('are called once each and in order, whatever is sent between them', async () => {
     const { client, serverEnd, socket } = await memoryPair()
     const order: number[] = []
     const lengths = [10, 20_000, 0, 3000, 70_000, 5]
@@ -184,7 +184,7 @@ describe('callbacks', () => {
     expect(order).toEqual(Array.from({ length: 12 }, (_, index) => index))
   })
 
-  test('have the reason when the socket is destroyed, once each: waiting at the socket, or for the turn', async () => {
+  test('get the error once each when the socket is destroyed, buffered in the socket or waiting for the turn', async () => {
     const { socket, serverEnd } = await memoryPair()
     const callback = vi.fn()
     serverEnd.stall()
@@ -207,7 +207,7 @@ describe('callbacks', () => {
   })
 })
 
-test('a text that was not valid UTF-8 leaves as what it was decoded to', async () => {
+test('sends an invalid text as what it was decoded to', async () => {
   const { port, next } = await runningServer({ skipUTF8Validation: true })
   const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
   socket.on('message', (data) => socket.send(data))

@@ -30,12 +30,12 @@ describe('what can be sent', () => {
     [-1.5, '-1.5'],
     [1e21, '1e+21'],
     [Number.NaN, 'NaN'],
-  ])('the number %s is text, and never a length', (number, text) => {
+  ])('sends the number %s as text, never as a length', (number, text) => {
     expect(toPayload(number)).toBe(text)
   })
 
   test.each(VIEWS.map((View) => [View.name, View] as const))(
-    '%s: the bytes of the view alone, where they are',
+    'takes only the bytes of the view, without a copy: %s',
     (_name, View) => {
       const memory = new Uint8Array(64).map((_byte, index) => index)
       const view = Reflect.construct(View, [memory.buffer, 16, 2]) as ArrayBufferView
@@ -50,7 +50,7 @@ describe('what can be sent', () => {
   test.each([
     ['ArrayBuffer', new ArrayBuffer(4)],
     ['SharedArrayBuffer', new SharedArrayBuffer(4)],
-  ])('%s: all of it, where it is', (_name, buffer) => {
+  ])('takes the whole buffer, without a copy: %s', (_name, buffer) => {
     const bytes = new Uint8Array(buffer)
     const payload = toPayload(buffer) as Buffer
     bytes.set([1, 2, 3, 4])

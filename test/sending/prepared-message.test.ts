@@ -19,9 +19,9 @@ function read(bytes: Buffer) {
   return new FrameReader().push(bytes)
 }
 
-describe('plain', () => {
+describe('an uncompressed prepared message', () => {
   test.each([0, 125, 126, 65_535, 65_536])(
-    '%i bytes are one whole frame, and the payload its end',
+    'encodes %i bytes as one frame that ends with the payload',
     (length) => {
       const message = new PreparedMessage('x'.repeat(length), false, true)
       expect(read(message.plain.join())).toMatchObject([
@@ -32,7 +32,7 @@ describe('plain', () => {
     },
   )
 
-  test('bytes are copied, once', () => {
+  test('copies bytes once', () => {
     const data = Buffer.from('before')
     const message = new PreparedMessage(data, true, true)
     data.fill('x')
@@ -42,8 +42,8 @@ describe('plain', () => {
   })
 })
 
-describe('compressed', () => {
-  test('once for each kind of window', () => {
+describe('a compressed prepared message', () => {
+  test('is compressed once for each window', () => {
     const message = new PreparedMessage(long, true, true)
     const frame = deflated(message, settings)
     expect(deflated(message, settings)).toBe(frame)
@@ -64,12 +64,12 @@ describe('compressed', () => {
       expect(deflated(message, { ...settings, windowBits })).not.toBe(message.plain)
   })
 
-  test('text as text', () => {
+  test('keeps text as text', () => {
     const message = new PreparedMessage(long.toString(), false, true)
     expect(read(deflated(message, settings).join())).toMatchObject([{ opcode: 1, rsv: 4 }])
   })
 
-  test('not when it is short, by each receiver’s own threshold, or not to be', () => {
+  test('is not compressed below a receiver’s threshold or with compress: false', () => {
     const message = new PreparedMessage('x'.repeat(1023), false, true)
     expect(deflated(message, settings)).toBe(message.plain)
     expect(deflated(message, { ...settings, threshold: 1023 })).not.toBe(message.plain)
@@ -78,7 +78,7 @@ describe('compressed', () => {
     expect(deflated(secret, { ...settings, threshold: 0 })).toBe(secret.plain)
   })
 
-  test('an empty message, where the threshold is 0', () => {
+  test('is compressed when empty if the threshold is 0', () => {
     const message = new PreparedMessage('', false, true)
     const [found] = read(deflated(message, { ...settings, threshold: 0 }).join())
     expect(found).toMatchObject({ opcode: 1, fin: true, rsv: 4 })

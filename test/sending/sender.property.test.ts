@@ -167,7 +167,7 @@ class Run {
   }
 }
 
-test('all that is sent comes out in order, with each callback called once, and nothing is left to count', async () => {
+test('writes everything in order, calls each callback once and counts nothing as buffered at the end', async () => {
   await fc.assert(
     fc.asyncProperty(fc.boolean(), fc.array(step, { maxLength: 30 }), async (isCompressing, steps) => {
       const run = new Run(isCompressing)
@@ -189,7 +189,7 @@ test('all that is sent comes out in order, with each callback called once, and n
   )
 })
 
-test('a failure at any time leaves a prefix of the frames, and callbacks that tell which they are', async () => {
+test('writes a prefix of the frames after a failure at any time, and calls the callbacks accordingly', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.boolean(),

@@ -23,7 +23,7 @@ function named(name: string, flushed: string[], react = (): void => {}): Flushab
 }
 
 describe('a turn', () => {
-  test('ends with the tick, once for all that wait', async () => {
+  test('ends with the tick, once for everything that waits', async () => {
     const flushed: string[] = []
     flushAfterTurn(named('one', flushed))
     flushAfterTurn(named('other', flushed))
@@ -48,7 +48,7 @@ describe('a turn', () => {
     expect(flushed).toEqual(['one', 'other'])
   })
 
-  test('ends with the outer one where chunks are handled within each other', () => {
+  test('ends with the outer chunk if chunks are handled within each other', () => {
     const flushed: string[] = []
     inTurn(flushed, chunk, () => {
       inTurn(flushed, chunk, () => {
@@ -60,7 +60,7 @@ describe('a turn', () => {
     expect(flushed).toEqual(['inner', 'outer'])
   })
 
-  test('takes along what waited for the tick', async () => {
+  test('includes what was waiting for the tick', async () => {
     const flushed: string[] = []
     flushAfterTurn(named('before', flushed))
     inTurn(flushed, chunk, () => {
@@ -71,7 +71,7 @@ describe('a turn', () => {
     expect(flushed).toEqual(['before', 'within'])
   })
 
-  test('ends when handling throws, too', async () => {
+  test('ends also when handling throws', async () => {
     const flushed: string[] = []
     expect(() => {
       inTurn(flushed, chunk, () => {
@@ -87,7 +87,7 @@ describe('a turn', () => {
   })
 })
 
-describe('a flush that makes others wait', () => {
+describe('a flush during which others begin to wait', () => {
   test('has them flushed in the same turn', () => {
     const flushed: string[] = []
     inTurn(flushed, chunk, () => {
