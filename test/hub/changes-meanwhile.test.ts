@@ -8,8 +8,8 @@ import { memoryPair } from '../support/memory-pair.js'
 import { runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 
-describe('meanwhile', () => {
-  test('members may leave, join and end while a broadcast runs', () => {
+describe('changes during a broadcast or a handler', () => {
+  test('lets members leave, join and close while a broadcast runs', () => {
     const hub = new Hub()
     const group = hub.group('g')
     const newcomer = new FakeMember()
@@ -34,7 +34,7 @@ describe('meanwhile', () => {
     expect([...group]).toEqual([newcomer])
   })
 
-  test('a broadcast within a broadcast, and the end of the group within one', () => {
+  test('allows a broadcast, or closing the group, within a broadcast', () => {
     const group = new Hub().group('g')
     const last = new FakeMember()
     const actor = new FakeMember((text) => {
@@ -52,7 +52,7 @@ describe('meanwhile', () => {
     expect(group.size).toBe(0)
   })
 
-  test('a message handler may leave, join, close one or all, and go on', async () => {
+  test('lets a message handler leave, join, and close one member or all', async () => {
     const errors = uncaught()
     const hub = new Hub()
     const { url, server } = await runningServer()
@@ -108,7 +108,7 @@ describe('meanwhile', () => {
     expect(errors).toEqual([])
   })
 
-  test('a close handler may broadcast to those who are left, and finds itself gone', async () => {
+  test('lets a close handler broadcast to the remaining members, without the closed one', async () => {
     const [one, other] = [await memoryPair(), await memoryPair()]
     const group = new Hub().group('g').add(one.socket).add(other.socket)
     const messages = inbox(other.client)

@@ -10,7 +10,7 @@ import { openPair } from '../support/open-pair.js'
 import { runningServer } from '../support/running-server.js'
 
 describe('members', () => {
-  test('are there once, in the order in which they came', () => {
+  test('are listed once, in the order in which they joined', () => {
     const group = new Hub().group('g')
     const [one, other, third] = [new FakeMember(), new FakeMember(), new FakeMember()]
     expect([group.name, group.size, [...group]]).toEqual(['g', 0, []])
@@ -24,7 +24,7 @@ describe('members', () => {
     expect([...group]).toEqual([other, one])
   })
 
-  test('of several servers and clients, in either role, are one group', async () => {
+  test('can belong to several servers and clients, in either role', async () => {
     const hub = new Hub()
     const group = hub.group('all')
     const [first, second] = [await openPair(), await openPair({ server: { perMessageDeflate: true } })]
@@ -37,7 +37,7 @@ describe('members', () => {
     for (const messages of inboxes) expect(await messages.next()).toBe('to all of them')
   })
 
-  test('leave when they close, whoever closes and however', async () => {
+  test('leave when they close, whichever end closes and how', async () => {
     const hub = new Hub()
     const { url, next } = await runningServer()
     const sockets: WebSocket<undefined>[] = []
@@ -57,7 +57,7 @@ describe('members', () => {
     expect(hub.stats()).toMatchObject({ groups: 0, members: 0 })
   })
 
-  test('that are closed are not added, those that are closing leave later', async () => {
+  test('are not added once closed, and leave when they finish closing', async () => {
     const { client, socket } = await openPair()
     const group = new Hub().group('g')
     const closed = closeOf(socket)
@@ -71,7 +71,7 @@ describe('members', () => {
     expect(group.add(client).add(socket).size).toBe(0)
   })
 
-  test('that are still connecting miss what is broadcast until they are open', async () => {
+  test('miss what is broadcast while they are connecting', async () => {
     const { url, next } = await runningServer()
     const group = new Hub().group('g')
     const client = new WebSocket(url)
@@ -112,7 +112,7 @@ describe('a broadcast', () => {
     ['undefined', undefined],
     ['null', null],
     ['a Blob, which would have to be read first', new Blob(['x'])],
-  ])('of %s is a TypeError, with or without members, and counts as none', (_name, data) => {
+  ])('of %s is a TypeError, with or without members, and is not counted', (_name, data) => {
     const hub = new Hub()
     const member = new FakeMember()
     hub.group('g').add(member)
@@ -124,7 +124,7 @@ describe('a broadcast', () => {
     expect(hub.stats()).toMatchObject({ broadcasts: 0, delivered: 0, skipped: 0 })
   })
 
-  test('spares one member, several, or somebody who is none', () => {
+  test('excludes one member, several, or a socket that is no member', () => {
     const members = Array.from({ length: 4 }, () => new FakeMember())
     const [one, two, three] = members as [FakeMember, FakeMember, FakeMember]
     const group = new Hub().group('g')
@@ -147,7 +147,7 @@ describe('a broadcast', () => {
     ])
   })
 
-  test('may have its bytes changed as soon as it has returned', async () => {
+  test('copies its bytes, which can be changed once it has returned', async () => {
     const { client, socket } = await openPair()
     const group = new Hub().group('g').add(socket).add(client)
     const messages = [inbox(client), inbox(socket)]
@@ -161,7 +161,7 @@ describe('a broadcast', () => {
     }
   })
 
-  test('keeps its place among what is sent to one member alone', async () => {
+  test('keeps its order among messages to a single member', async () => {
     const [one, other] = [await memoryPair(), await memoryPair()]
     const group = new Hub().group('g').add(one.socket).add(other.socket)
     const inboxes = [inbox(one.client), inbox(other.client)] as const
@@ -177,7 +177,7 @@ describe('a broadcast', () => {
     expect(await take(inboxes[1], 5)).toEqual(['2', '4', '5', '6'.repeat(20_000), '7'])
   })
 
-  test('between the fragments of a member’s own message waits for the last of them', async () => {
+  test('waits for the last fragment of a member’s own message', async () => {
     const [one, other] = [await memoryPair(), await memoryPair()]
     const group = new Hub().group('g').add(one.socket).add(other.socket).add(other.client)
     const inboxes = [inbox(one.client), inbox(other.client), inbox(other.socket)] as const
@@ -198,7 +198,7 @@ describe('a broadcast', () => {
 })
 
 describe('close()', () => {
-  test('begins the closing handshake with every member, behind what was broadcast', async () => {
+  test('begins the closing handshake with every member, after what was broadcast', async () => {
     const pairs = [await memoryPair(), await memoryPair({ server: { perMessageDeflate: true } })]
     const group = new Hub().group('g')
     for (const { socket } of pairs) group.add(socket)
@@ -212,7 +212,7 @@ describe('close()', () => {
     expect(group.size).toBe(0)
   })
 
-  test('needs no code, and throws for one that may not be sent', async () => {
+  test('takes an optional code, and throws for one that may not be sent', async () => {
     const { client, socket } = await memoryPair()
     const group = new Hub().group('g').add(socket)
     expect(() => {

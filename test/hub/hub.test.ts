@@ -4,7 +4,7 @@ import { FakeMember } from '../support/fake-member.js'
 import { collectGarbage, isCollected } from '../support/garbage-collection.js'
 
 describe('groups of a hub', () => {
-  test('two handles of one name are one group, in one hub and not in another', () => {
+  test('returns the same group for the same name within one hub only', () => {
     const hub = new Hub()
     const member = new FakeMember()
     const [one, other] = [hub.group('room'), hub.group('room')]
@@ -19,7 +19,7 @@ describe('groups of a hub', () => {
     expect([...one]).toEqual([member])
   })
 
-  test('names are taken as they are', () => {
+  test('takes names literally', () => {
     const hub = new Hub()
     const names = ['', '__proto__', 'constructor', 'a b', 'ü', '🙂', 'a\0b']
     const members = names.map((name) => {
@@ -32,7 +32,7 @@ describe('groups of a hub', () => {
     expect(members.map((member) => member.delivered)).toEqual(names.map((name) => [name]))
   })
 
-  test('groups() has those with members, and each can be used', () => {
+  test('groups() returns usable groups with members only', () => {
     const hub = new Hub()
     expect([...hub.groups()]).toEqual([])
     const member = new FakeMember()
@@ -45,7 +45,7 @@ describe('groups of a hub', () => {
     expect([...hub.groups()].map((group) => group.name)).toEqual(['b'])
   })
 
-  test('groups may be closed and left while they are gone through', () => {
+  test('allows groups to be closed and left during the iteration', () => {
     const hub = new Hub()
     const members = Array.from({ length: 10 }, (_, index) => {
       const member = new FakeMember()
@@ -62,7 +62,7 @@ describe('groups of a hub', () => {
     expect(members.every((member) => member.watchers === 0)).toBe(true)
   })
 
-  test('leaveAll() takes a member out of all its groups and nobody else', () => {
+  test('leaveAll() removes only that member from all its groups', () => {
     const hub = new Hub()
     const [one, other] = [new FakeMember(), new FakeMember()]
     for (const name of ['a', 'b', 'c']) hub.group(name).add(one)
@@ -76,7 +76,7 @@ describe('groups of a hub', () => {
     expect(hub.stats()).toMatchObject({ groups: 1, members: 1 })
   })
 
-  test('100,000 groups with one member each', () => {
+  test('holds 100,000 groups with one member each', () => {
     const hub = new Hub()
     const count = 100_000
     const members = Array.from({ length: count }, () => new FakeMember())
@@ -97,7 +97,7 @@ describe('groups of a hub', () => {
     expect(hub.stats()).toMatchObject({ groups: 0, members: 0 })
   })
 
-  test('one member in 100,000 groups', () => {
+  test('holds one member in 100,000 groups', () => {
     const hub = new Hub()
     const member = new FakeMember()
     for (let index = 0; index < 100_000; index++) hub.group(`topic ${index}`).add(member)
@@ -107,7 +107,7 @@ describe('groups of a hub', () => {
     expect(hub.stats()).toMatchObject({ groups: 0, members: 0 })
   })
 
-  test('groups without members cost nothing', async () => {
+  test('keeps no memory for groups without members', async () => {
     const hub = new Hub()
     const member = new FakeMember()
     await collectGarbage()
@@ -125,7 +125,7 @@ describe('groups of a hub', () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000)
   })
 
-  test('a member that has left is not held', async () => {
+  test('does not keep a member alive that has left', async () => {
     const hub = new Hub()
     const references = ['delete', 'leaveAll', 'close'].map((way) => {
       const member = new FakeMember()
@@ -140,7 +140,7 @@ describe('groups of a hub', () => {
 })
 
 describe('counts', () => {
-  test('of all broadcasts, by a group or by name, with and without members', () => {
+  test('include all broadcasts, by a group or by name, with and without members', () => {
     const hub = new Hub()
     expect(hub.stats()).toEqual({ groups: 0, members: 0, broadcasts: 0, delivered: 0, skipped: 0 })
     const slow = new FakeMember(() => false)
@@ -154,20 +154,23 @@ describe('counts', () => {
     expect(hub.stats()).toEqual({ groups: 2, members: 3, broadcasts: 4, delivered: 5, skipped: 1 })
   })
 
-  test('are not a way into the hub', () => {
+  test('are a copy that does not change the hub', () => {
     const hub = new Hub()
     hub.stats().broadcasts = 10
     expect(hub.stats().broadcasts).toBe(0)
   })
 })
 
-test('an unknown slowPolicy is a TypeError', () => {
+test('throws a TypeError for an unknown slowPolicy', () => {
   expect(() => new Hub({ slowPolicy: 'drop' as 'skip' })).toThrow(
     "slowPolicy must be 'terminate' or 'skip'; it is \"drop\"",
   )
 })
 
-test.each([0, -1, Number.NaN, '16'])('a maxBufferedAmount of %s is a RangeError', (maxBufferedAmount) => {
-  expect(() => new Hub({ maxBufferedAmount: maxBufferedAmount as number })).toThrow(RangeError)
-  expect(() => new Hub({ maxBufferedAmount: maxBufferedAmount as number })).toThrow(/maxBufferedAmount/)
-})
+test.each([0, -1, Number.NaN, '16'])(
+  'throws a RangeError for a maxBufferedAmount of %s',
+  (maxBufferedAmount) => {
+    expect(() => new Hub({ maxBufferedAmount: maxBufferedAmount as number })).toThrow(RangeError)
+    expect(() => new Hub({ maxBufferedAmount: maxBufferedAmount as number })).toThrow(/maxBufferedAmount/)
+  },
+)

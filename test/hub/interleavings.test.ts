@@ -44,7 +44,7 @@ const step = fc.record({
   ),
 })
 
-test('whoever reads slowly gets all that is its own, and nothing of another connection', async () => {
+test('delivers to slow readers all of their own messages and none of another connection', async () => {
   const { port, next } = await runningServer({ maxBufferedAmount: Number.POSITIVE_INFINITY })
   const run = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 100 }), async (steps) => {
     const hub = new Hub()

@@ -4,7 +4,7 @@ import { FakeMember } from '../support/fake-member.js'
 import { collectGarbage, isCollected } from '../support/garbage-collection.js'
 
 describe('memberships', () => {
-  test('a group is there while it has members', () => {
+  test('keeps a group while it has members', () => {
     const memberships = new Memberships()
     const [one, other] = [new FakeMember(), new FakeMember()]
     expect(memberships.membersOf('g')).toBeUndefined()
@@ -62,7 +62,7 @@ describe('memberships', () => {
     expect(member.watchers).toBe(0)
   })
 
-  test('watches once a member whose onceClosed returns nothing, however often it joins and leaves', () => {
+  test('watches a member whose onceClosed returns nothing only once, however often it joins and leaves', () => {
     const memberships = new Memberships()
     const member = new (class extends FakeMember {
       override onceClosed(listener: () => void): void {
@@ -91,7 +91,7 @@ describe('memberships', () => {
     member.end()
   })
 
-  test('a member that closes leaves all groups, and cannot join one afterwards', () => {
+  test('removes a member that closes from all groups, and does not let it join again', () => {
     const memberships = new Memberships()
     const [one, other] = [new FakeMember(), new FakeMember()]
     for (const name of ['g', 'h', 'i']) memberships.add(name, one)

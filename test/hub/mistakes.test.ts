@@ -4,7 +4,7 @@ import { settled } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
 import { uncaught } from '../support/uncaught.js'
 
-describe('a mistake of the user throws, and names what is wrong (N7)', () => {
+describe('throws for a user mistake and names what is wrong (N7)', () => {
   test.each([
     ['undefined', undefined, /name of a group must be a string; it is undefined/],
     ['a number', 7, /it is a number/],
@@ -43,7 +43,7 @@ describe('a mistake of the user throws, and names what is wrong (N7)', () => {
   })
 })
 
-test('except takes an array or any other iterable of members (F25)', () => {
+test('accepts an array or any other iterable of members for except (F25)', () => {
   const members = [new FakeMember(), new FakeMember(), new FakeMember()] as const
   const group = new Hub().group('g')
   for (const member of members) group.add(member)
@@ -54,7 +54,7 @@ test('except takes an array or any other iterable of members (F25)', () => {
   expect(three.delivered).toEqual(['array', 'map'])
 })
 
-test('null means the default in every option', () => {
+test('uses the default for every option that is null', () => {
   const member = new FakeMember()
   const group = new Hub({ maxBufferedAmount: null, slowPolicy: null }).group('g').add(member)
   new Hub(null).group('h').add(member)
@@ -84,7 +84,7 @@ describe('a member whose deliver throws', () => {
     expect(hub.stats()).toMatchObject({ delivered: 2, skipped: 1 })
   })
 
-  test('is a warning of the process without a listener, once a hub', async () => {
+  test('emits one process warning per hub without a listener', async () => {
     const errors = uncaught()
     const warnings: (Error & { code?: string })[] = []
     const collect = (warning: Error): void => {
@@ -102,7 +102,7 @@ describe('a member whose deliver throws', () => {
   })
 })
 
-test('a group yields the members of its type (N9)', () => {
+test('yields the members of its type from a group (N9)', () => {
   class Player extends WebSocket<{ name: string }> {
     score = 0
   }

@@ -262,7 +262,7 @@ class Run {
   }
 }
 
-test('each member’s peer gets what a naive hub would send it, in order, and nothing else', async () => {
+test('sends each member in order exactly what a naive hub would send', async () => {
   await fc.assert(
     fc.asyncProperty(steps, async (sequence) => {
       const run = new Run(await Promise.all(KINDS.map((kind) => Subject.open(kind))))

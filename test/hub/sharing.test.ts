@@ -37,8 +37,8 @@ function frames({ serverEnd }: MemoryPair): ReceivedFrame[] {
 
 const long = records(40).toString()
 
-describe('encoded once', () => {
-  test('the same Buffer is written to all members', async () => {
+describe('encodes once', () => {
+  test('and writes the same Buffer to all members', async () => {
     const pairs = await members(10)
     groupOf(...pairs).broadcast('hello')
     await settled()
@@ -47,7 +47,7 @@ describe('encoded once', () => {
     expect(frames(pairs[0]!)).toMatchObject([{ opcode: 1, fin: true, rsv: 0, payload: Buffer.from('hello') }])
   })
 
-  test('the broadcasts of one tick are one Buffer and one write for all', async () => {
+  test('and writes the broadcasts of one tick as one Buffer in one write', async () => {
     const pairs = await members(10)
     const group = groupOf(...pairs)
     for (let index = 0; index < 16; index++) group.broadcast(`message ${index}`)
@@ -59,7 +59,7 @@ describe('encoded once', () => {
     )
   })
 
-  test('so are those of several groups, for members of the same groups', async () => {
+  test('and shares the broadcasts of several groups among members of the same groups', async () => {
     const pairs = await members(6)
     const hub = new Hub()
     for (const [index, { socket }] of pairs.entries()) {
@@ -78,7 +78,7 @@ describe('encoded once', () => {
     expect(frames(pairs[5]!).map(({ payload }) => payload.toString())).toEqual(['1', '3', '4'])
   })
 
-  test('a member with a sequence of its own gets it in one write, and the others share theirs', async () => {
+  test('and writes a member’s own sequence in one write while the others share theirs', async () => {
     const pairs = await members(5)
     const group = groupOf(...pairs)
     const [spared, addressed] = pairs as [MemoryPair, MemoryPair]
@@ -97,7 +97,7 @@ describe('encoded once', () => {
     ])
   })
 
-  test('a long one too, and it is not copied for anybody', async () => {
+  test('and does not copy a long broadcast for any member', async () => {
     const pairs = await members(5)
     const group = groupOf(...pairs)
     group.broadcast('before')
@@ -111,7 +111,7 @@ describe('encoded once', () => {
     expect(distinct(written(pairs).flat())).toBe(3)
   })
 
-  test('a client masks its own', async () => {
+  test('but masks for each client separately', async () => {
     const pairs = await members(3)
     const group = new Hub().group('g')
     for (const { client } of pairs) group.add(client)
@@ -125,7 +125,7 @@ describe('encoded once', () => {
   })
 })
 
-describe('compressed once', () => {
+describe('compresses once', () => {
   test('for all members without context takeover', async () => {
     const pairs = await members(10, true)
     const plain = await members(3)
@@ -140,7 +140,7 @@ describe('compressed once', () => {
     expect(frames(plain[0]!)).toMatchObject([{ rsv: 0, payload: Buffer.from(long) }])
   })
 
-  test('for members with another window, level or memory each their own', async () => {
+  test('for each different window, level or memLevel', async () => {
     const kinds: Deflate[] = [
       true,
       { serverMaxWindowBits: 9 },
@@ -157,14 +157,14 @@ describe('compressed once', () => {
     expect(distinct(written(all).flat())).toBe(kinds.length)
   })
 
-  test('the servers of equal members need not be one', async () => {
+  test('for members with equal settings on different servers', async () => {
     const pairs = [...(await members(2, {})), ...(await members(2, { serverMaxWindowBits: 15 }))]
     groupOf(...pairs).broadcast(long)
     await settled()
     expect(distinct(written(pairs).flat())).toBe(1)
   })
 
-  test('short ones and those with compress: false go out plain, to all alike', async () => {
+  test('but sends short messages and those with compress: false uncompressed to all', async () => {
     const pairs = [
       ...(await members(2, true)),
       ...(await members(2)),
@@ -188,7 +188,7 @@ describe('compressed once', () => {
     expect(distinct(written(pairs.slice(4)).flat())).toBe(1)
   })
 
-  test('bytes from the threshold on', async () => {
+  test('bytes whose length reaches the threshold', async () => {
     const pairs = await members(1, { threshold: 100 })
     const group = groupOf(...pairs)
     for (const length of [99, 100]) group.broadcast(Buffer.alloc(length))
@@ -204,7 +204,7 @@ describe('compressed once', () => {
     ])
   })
 
-  test('members with context takeover share it too, and their own messages do not refer beyond it', async () => {
+  test('for members with context takeover, whose own messages do not refer to anything before it', async () => {
     const takeover = { serverNoContextTakeover: false, clientNoContextTakeover: false, threshold: 0 }
     const options = { server: { perMessageDeflate: takeover }, client: { perMessageDeflate: takeover } }
     const pairs = await Promise.all([memoryPair(options), memoryPair(options)])
@@ -232,7 +232,7 @@ describe('compressed once', () => {
     expect(await take(inboxes[1]!, 2)).toEqual([other, long])
   })
 
-  test('nothing is compressed for members that are gone, and none is encoded for a group without members', async () => {
+  test('but compresses nothing for closed members and encodes nothing for an empty group', async () => {
     const [pair] = (await members(1, true)) as [MemoryPair]
     const group = groupOf(pair)
     pair.socket.terminate()

@@ -23,7 +23,7 @@ async function slowAndQuick(options: WebSocketServerOptions = {}) {
 }
 
 describe('a slow member', () => {
-  test('is ended by default, with the reason in the cause, and the others go on', async () => {
+  test('is terminated by default, with the reason as the cause, and the others stay connected', async () => {
     const { slowPeer, slow, quickPeer, quick } = await slowAndQuick({ maxBufferedAmount: LIMIT })
     const hub = new Hub()
     const group = hub.group('g').add(slow).add(quick)
@@ -46,7 +46,7 @@ describe('a slow member', () => {
     slowPeer.destroy()
   })
 
-  test('is spared messages with ‘skip’, which are counted, and gets the later ones when it reads again', async () => {
+  test('misses messages with ‘skip’, which are counted, and gets the later ones when it reads again', async () => {
     const { slowPeer, slow, quickPeer, quick } = await slowAndQuick({
       maxBufferedAmount: LIMIT,
       slowPolicy: 'skip',
@@ -87,7 +87,7 @@ describe('a slow member', () => {
     slowPeer.destroy()
   })
 
-  test('does not grow the process, however much is published', async () => {
+  test('does not increase the memory of the process, however much is published', async () => {
     const { slowPeer, slow, quickPeer, quick } = await slowAndQuick({
       maxBufferedAmount: LIMIT,
       slowPolicy: 'skip',
@@ -106,7 +106,7 @@ describe('a slow member', () => {
     slowPeer.destroy()
   })
 
-  test('loses whole messages only, a short one behind long ones too', async () => {
+  test('loses only whole messages, including a short one after long ones', async () => {
     const { port, next } = await runningServer({ maxBufferedAmount: 20_000, slowPolicy: 'skip' })
     const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
     const group = new Hub().group('g').add(socket)
@@ -128,7 +128,7 @@ describe('a slow member', () => {
 })
 
 describe('limits', () => {
-  test('a hub may be stricter or more patient than the server of a member', async () => {
+  test('of a hub can be lower or higher than those of a member’s server', async () => {
     const { socket, serverEnd, client } = await memoryPair({
       server: { maxBufferedAmount: 10_000, slowPolicy: 'skip' },
     })
@@ -155,7 +155,7 @@ describe('limits', () => {
     expect([patient, strict, asServer].map((hub) => hub.stats().skipped)).toEqual([1, 3, 2])
   })
 
-  test('at the limit is not over it', async () => {
+  test('are not exceeded by exactly the limit', async () => {
     const { socket, serverEnd } = await memoryPair()
     const group = new Hub({ maxBufferedAmount: 100, slowPolicy: 'skip' }).group('g').add(socket)
     serverEnd.stall()
@@ -168,7 +168,7 @@ describe('limits', () => {
     expect(group.broadcast('').delivered).toBe(0)
   })
 
-  test('what waits behind a compression, a Blob or fragments counts as much', async () => {
+  test('include what waits behind a compression, a Blob or fragments', async () => {
     const options = { server: { perMessageDeflate: true }, client: { perMessageDeflate: true } }
     const group = new Hub({ maxBufferedAmount: 50_000, slowPolicy: 'skip' }).group('g')
     const [compressing, reading, fragmented] = [
@@ -204,7 +204,7 @@ describe('limits', () => {
     expect(await Promise.all(inboxes.map((messages) => messages.next()))).toEqual(['again', 'again', 'again'])
   })
 
-  test('a hub’s ‘terminate’ holds over a server’s ‘skip’, and its ‘skip’ over ‘terminate’', async () => {
+  test('of a hub override the policy of a server, ‘terminate’ and ‘skip’ alike', async () => {
     const ended = await memoryPair({ server: { slowPolicy: 'skip' } })
     const spared = await memoryPair({ server: { maxBufferedAmount: 10 } })
     const closed = vi.fn()
@@ -226,7 +226,7 @@ describe('limits', () => {
     expect(spared.socket.readyState).toBe(1)
   })
 
-  test('a peer that only reads slowly is not ended, however long it takes', async () => {
+  test('do not terminate a peer that keeps reading slowly', async () => {
     const { port, next } = await runningServer({ maxBufferedAmount: LIMIT })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const group = new Hub().group('g').add(socket)
