@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ClosingHandshake } from '#src/connection/closing-handshake.js'
 
-test('has 1006 and is not clean without the peer’s Close frame', () => {
+test('reports 1006 and an unclean close without the peer’s Close frame', () => {
   const closing = new ClosingHandshake('local')
   expect([closing.code, closing.reason]).toEqual([1006, ''])
   expect(closing.details()).toEqual({ wasClean: false, initiator: 'local', cause: undefined, dropped: 0 })
@@ -10,7 +10,7 @@ test('has 1006 and is not clean without the peer’s Close frame', () => {
   expect(closing.details().wasClean).toBe(false)
 })
 
-test('has the peer’s code and reason, and is clean once our Close frame has left too (F5)', () => {
+test('reports the peer’s code and reason, and a clean close once our Close frame is sent too (F5)', () => {
   const closing = new ClosingHandshake('remote')
   closing.receive(4000, 'enough')
   expect([closing.isReceived, closing.code, closing.reason]).toEqual([true, 4000, 'enough'])

@@ -39,7 +39,7 @@ describe('a heartbeat', () => {
     vi.useRealTimers()
   })
 
-  test('pings a silent peer once after the interval, and gives it up after the timeout', () => {
+  test('pings a silent peer once after the interval, and terminates it after the timeout', () => {
     const pulse = new FakePulse()
     const heartbeat = new Heartbeat({ interval: 8000, timeout: 4000 })
     heartbeat.add(pulse)
@@ -52,7 +52,7 @@ describe('a heartbeat', () => {
     heartbeat.delete(pulse)
   })
 
-  test('pings some hundreds at once, and the rest when others have had their turn', async () => {
+  test('pings some hundreds of peers at once, and the rest after other work has run', async () => {
     vi.useFakeTimers({ now: 0, toFake: ['setInterval', 'clearInterval', 'Date'] })
     const pulses = Array.from({ length: 600 }, () => new FakePulse())
     const heartbeat = new Heartbeat({ interval: 8000, timeout: 4000 })
@@ -74,7 +74,7 @@ describe('a heartbeat', () => {
     }
   })
 
-  test('takes 25 and 20 seconds by default', () => {
+  test('waits 25 and 20 seconds by default', () => {
     const pulse = new FakePulse()
     const heartbeat = new Heartbeat()
     heartbeat.add(pulse)
@@ -84,7 +84,7 @@ describe('a heartbeat', () => {
     heartbeat.delete(pulse)
   })
 
-  test('counts whatever comes as life, before the Ping and after it', () => {
+  test('counts any received byte as a sign of life, before the Ping and after it', () => {
     const pulse = new FakePulse()
     const heartbeat = new Heartbeat({ interval: 800, timeout: 800 })
     heartbeat.add(pulse)
@@ -104,7 +104,7 @@ describe('a heartbeat', () => {
     heartbeat.delete(pulse)
   })
 
-  test('does not take a standstill of the process for silence of the peer', () => {
+  test('does not mistake a stall of the process for a silent peer', () => {
     const pulse = new FakePulse()
     const heartbeat = new Heartbeat({ interval: 8000, timeout: 8000 })
     heartbeat.add(pulse)
@@ -123,7 +123,7 @@ describe('a heartbeat', () => {
     heartbeat.delete(pulse)
   })
 
-  test('has one timer for all, and none for nobody', () => {
+  test('has one timer for all connections, and none without connections', () => {
     const heartbeat = new Heartbeat({ interval: 800, timeout: 800 })
     expect(vi.getTimerCount()).toBe(0)
     const pulses = Array.from({ length: 1000 }, () => new FakePulse())
@@ -143,7 +143,7 @@ describe('a heartbeat', () => {
     heartbeat.delete(late)
   })
 
-  test('judges each connection by itself, and lets them leave while it looks', () => {
+  test('judges each connection separately, and lets connections close during the check', () => {
     const heartbeat = new Heartbeat({ interval: 800, timeout: 800 })
     const leaves = (): FakePulse => {
       const pulse: FakePulse = new FakePulse(() => {
@@ -179,7 +179,7 @@ describe('a heartbeat', () => {
   })
 
   test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '1000 ms'])(
-    'of %s milliseconds is a RangeError',
+    'throws a RangeError for %s milliseconds',
     (time) => {
       for (const name of ['interval', 'timeout']) {
         expect(() => new Heartbeat({ [name]: time })).toThrow(RangeError)
@@ -192,7 +192,7 @@ describe('a heartbeat', () => {
 describe('a real peer', () => {
   const heartbeat = { interval: 40, timeout: 40 }
 
-  test('that is silent is pinged, and is gone then: 1006 with the cause', async () => {
+  test('that is silent is pinged, then closed with 1006 and the cause', async () => {
     const { port, next } = await runningServer({ heartbeat })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = closeOf(socket)
@@ -215,7 +215,7 @@ describe('a real peer', () => {
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('that answers is kept, and the time to its Pong is known', async () => {
+  test('that answers stays connected, and its latency is measured', async () => {
     const { port, next } = await runningServer({ heartbeat: { interval: 20, timeout: 5000 } })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     expect(socket.latency).toBeUndefined()
@@ -266,7 +266,7 @@ describe('a real peer', () => {
     peer.destroy()
   })
 
-  test('is not called silent while it is we who do not read', async () => {
+  test('is not treated as silent while this end does not read', async () => {
     const { port, next } = await runningServer({ heartbeat })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.pause()
@@ -283,7 +283,7 @@ describe('a real peer', () => {
     peer.destroy()
   })
 
-  test('is called silent while its reader is paused, as long as we read ahead', async () => {
+  test('is treated as silent while delivery is paused, as long as the socket is read', async () => {
     const { port, next } = await runningServer({ heartbeat })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.pause()

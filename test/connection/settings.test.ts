@@ -35,7 +35,7 @@ describe('the settings of a connection', () => {
     })
   })
 
-  test('are the defaults where an option is null or undefined', () => {
+  test('take the default for an option that is null or undefined', () => {
     const { heartbeat, ...defaults } = connectionSettings({}, 'client')
     const names = [...Object.keys(defaults.decoder), ...Object.keys(defaults), 'heartbeat', 'onHandlerFailed']
     for (const nothing of [null, undefined]) {
@@ -46,7 +46,7 @@ describe('the settings of a connection', () => {
     }
   })
 
-  test('are what was chosen', () => {
+  test('take the values that are given', () => {
     const options = {
       maxPayload: 0,
       maxFragments: 1,
@@ -83,7 +83,7 @@ describe('the settings of a connection', () => {
   })
 })
 
-describe('an option out of its range is a RangeError that names it', () => {
+describe('throws a RangeError that names an option out of its range', () => {
   const wrong: [keyof ConnectionOptions, unknown][] = [
     ['maxPayload', -1],
     ['maxPayload', Number.NaN],
@@ -98,7 +98,7 @@ describe('an option out of its range is a RangeError that names it', () => {
     ['heartbeat', { interval: 0 }],
     ['heartbeat', { timeout: -1 }],
   ]
-  test.each(wrong)('%s: %j, at a server and at a client', (name, value) => {
+  test.each(wrong)('for %s: %j, in a server and in a client', (name, value) => {
     const options = { [name]: value }
     for (const make of [
       () => new WebSocketServer({ noServer: true, ...options }),
@@ -115,13 +115,13 @@ describe('an option out of its range is a RangeError that names it', () => {
     { threshold: -1 },
     { zlibDeflateOptions: { level: 10 } },
     { zlibDeflateOptions: { memLevel: 0 } },
-  ])('perMessageDeflate: %j', (perMessageDeflate) => {
+  ])('for perMessageDeflate: %j', (perMessageDeflate) => {
     expect(() => deflateOptions(perMessageDeflate)).toThrow(RangeError)
     expect(() => new WebSocketServer({ noServer: true, perMessageDeflate })).toThrow(RangeError)
     expect(() => new WebSocket('ws://127.0.0.1:1', { perMessageDeflate })).toThrow(RangeError)
   })
 
-  test('as it says, with what is asked for', () => {
+  test('with the value and the valid range', () => {
     expect(() => {
       checkNumber('maxPayload', '1' as unknown as number, 0)
     }).toThrow('maxPayload must be a number of at least 0; it is 1')
@@ -137,13 +137,13 @@ describe('an option out of its range is a RangeError that names it', () => {
 test.each([
   ['slowPolicy', 'drop', "slowPolicy must be 'terminate' or 'skip'; it is \"drop\""],
   ['textType', 'utf8', "textType must be 'string' or 'buffer'; it is \"utf8\""],
-])('%s: %s is none of its choices', (name, value, message) => {
+])('refuses %s: %s and names the choices', (name, value, message) => {
   const options = { [name]: value } as ConnectionOptions
   expect(() => connectionSettings(options, 'client')).toThrow(new TypeError(message))
 })
 
 describe('permessage-deflate', () => {
-  test('is off unless asked for', () => {
+  test('is off by default', () => {
     expect(deflateOptions()).toBeUndefined()
     expect(deflateOptions(false)).toBeUndefined()
     expect(deflateOptions(true)).toEqual({})
@@ -157,7 +157,7 @@ describe('permessage-deflate', () => {
     clientMaxWindowBits: 12,
   }
 
-  test('each end compresses with its own half of what was agreed on', () => {
+  test('uses its own end’s half of the negotiated parameters', () => {
     const server = compressionFor(parameters, 'server', {})
     const client = compressionFor(parameters, 'client', {})
     expect(server.deflater.settings).toMatchObject({
@@ -168,7 +168,7 @@ describe('permessage-deflate', () => {
     expect(client.deflater.settings).toMatchObject({ windowBits: 12, contextTakeover: true, threshold: 1024 })
   })
 
-  test('threshold, level and memLevel are ours alone', () => {
+  test('takes threshold, level and memLevel from its own options', () => {
     const zlibDeflateOptions = { level: 1, memLevel: 3 }
     const { deflater } = compressionFor(parameters, 'server', { threshold: 5, zlibDeflateOptions })
     expect(deflater.settings).toMatchObject({ threshold: 5, level: 1, memLevel: 3 })

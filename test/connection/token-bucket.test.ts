@@ -7,15 +7,15 @@ const takes = (bucket: TokenBucket, count: number, now: number): number =>
   Array.from({ length: count }, () => bucket.take(now)).filter(Boolean).length
 
 describe('a token bucket', () => {
-  test('is full at first: a burst passes at once, and no more', () => {
+  test('starts full and lets one burst pass at once', () => {
     expect(takes(new TokenBucket({ perSecond: 2, burst: 5 }, 0), 10, 0)).toBe(5)
   })
 
-  test('holds what a second brings where no burst is given', () => {
+  test('holds the tokens of one second without a burst', () => {
     expect(takes(new TokenBucket({ perSecond: 3 }, 0), 10, 0)).toBe(3)
   })
 
-  test('fills with the time, up to the burst', () => {
+  test('refills over time, up to the burst', () => {
     const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, 0)
     expect(takes(bucket, 10, 0)).toBe(5)
     expect(takes(bucket, 10, 99)).toBe(0)
@@ -24,7 +24,7 @@ describe('a token bucket', () => {
     expect(takes(bucket, 10, 60_000)).toBe(5)
   })
 
-  test('adds up parts of a token', () => {
+  test('accumulates fractions of a token', () => {
     const bucket = new TokenBucket({ perSecond: 0.5, burst: 1 }, 0)
     expect(takes(bucket, 1, 0)).toBe(1)
     const times = Array.from({ length: 40 }, (_, index) => 100 * (index + 1))
