@@ -70,8 +70,8 @@ async function verdictOn(id: string, habit: Habit, extensions?: string): Promise
   return runAgainstServer(caseOf(id), (server.address() as AddressInfo).port, SHORT_PATIENCE)
 }
 
-describe('the list', () => {
-  test('has the published number of cases in each section, each once', () => {
+describe('the list of cases', () => {
+  test('contains the published number of cases in each section, each once', () => {
     const counts = sections.map(({ title, cases }) => [title.split(' ')[0], cases.length])
     expect(Object.fromEntries(counts)).toEqual({
       1: 16,
@@ -90,8 +90,8 @@ describe('the list', () => {
   })
 })
 
-describe('verdicts on the messages', () => {
-  test.each(['1.1.2', '1.2.7', '5.5', '9.7.2'])('OK in case %s for an echo', async (id) => {
+describe('the verdict on the messages', () => {
+  test.each(['1.1.2', '1.2.7', '5.5', '9.7.2'])('is OK in case %s for an echo', async (id) => {
     const reassemble = new Map<RawPeer, Buffer[]>()
     const outcome = await verdictOn(id, (frame, peer) => {
       if (frame.opcode >= 8) return echo(frame, peer)
@@ -103,7 +103,7 @@ describe('verdicts on the messages', () => {
     expect(outcome).toMatchObject({ behavior: 'OK', behaviorClose: 'OK' })
   })
 
-  test('FAILED for an echo with one byte changed', async () => {
+  test('is FAILED for an echo with one byte changed', async () => {
     const flip = echoBut(opcode.text, ({ payload }, peer) => {
       say(peer, { payload: Buffer.concat([payload.subarray(1), Buffer.from('!')]) })
     })
@@ -111,14 +111,14 @@ describe('verdicts on the messages', () => {
     expect(await verdictOn('9.7.2', flip)).toMatchObject({ behavior: 'FAILED' })
   })
 
-  test('FAILED for an echo of the wrong kind', async () => {
+  test('is FAILED for an echo of the wrong kind', async () => {
     const asBinary = echoBut(opcode.text, ({ payload }, peer) => {
       say(peer, { opcode: opcode.binary, payload })
     })
     expect(await verdictOn('1.1.2', asBinary)).toMatchObject({ behavior: 'FAILED' })
   })
 
-  test('FAILED for a frame which is masked, too long in its header, reserved or after Close', async () => {
+  test('is FAILED for a frame that is masked, reserved, after a Close, or has too long a header', async () => {
     const masked = echoBut(opcode.text, ({ payload }, peer) => {
       peer.write(clientFrame({ opcode: opcode.text, payload }))
     })
@@ -137,7 +137,7 @@ describe('verdicts on the messages', () => {
     }
   })
 
-  test('FAILED for a pong that waits for the end of the message', async () => {
+  test('is FAILED for a Pong that waits for the end of the message', async () => {
     const pings: Buffer[] = []
     const outcome = await verdictOn('5.19', (frame, peer) => {
       if (frame.opcode === opcode.ping) pings.push(frame.payload)
@@ -150,7 +150,7 @@ describe('verdicts on the messages', () => {
   })
 
   test.concurrent.each(['6.4.1', '6.4.2', '6.4.3', '6.4.4'])(
-    'NON-STRICT in case %s for ws, in both roles',
+    'is NON-STRICT in case %s for ws, in both roles',
     async (id) => {
       const server = await ws.startEchoServer()
       const outcomes = [
@@ -163,7 +163,7 @@ describe('verdicts on the messages', () => {
     },
   )
 
-  test('FAILED for a peer which fails before the byte that is wrong', async () => {
+  test('is FAILED for a peer that fails before the invalid byte', async () => {
     const hasty: Habit = (frame, peer) => {
       if (frame.opcode !== opcode.close) sayClose(peer, 1007)
       else peer.end()
@@ -172,10 +172,10 @@ describe('verdicts on the messages', () => {
   })
 })
 
-describe('verdicts on the closing', () => {
+describe('the verdict on the closing handshake', () => {
   const close = (habit: Habit): Promise<Outcome> => verdictOn('7.3.3', echoBut(opcode.close, habit))
 
-  test('UNCLEAN without a Close frame, and without an end of the connection after it', async () => {
+  test('is UNCLEAN without a Close frame, or without the end of the connection after it', async () => {
     const silent = await close(() => undefined)
     const dropped = await close((_frame, peer) => {
       peer.end()
@@ -186,7 +186,7 @@ describe('verdicts on the closing', () => {
     for (const outcome of [silent, dropped, open]) expect(outcome).toMatchObject({ behaviorClose: 'UNCLEAN' })
   })
 
-  test('WRONG CODE for another code', async () => {
+  test('is WRONG CODE for another code', async () => {
     const outcome = await close((_frame, peer) => {
       sayClose(peer, 1001)
       peer.end()
@@ -194,11 +194,11 @@ describe('verdicts on the closing', () => {
     expect(outcome).toMatchObject({ behavior: 'FAILED', behaviorClose: 'WRONG CODE' })
   })
 
-  test('FAILED where the peer had to close and did not', async () => {
+  test('is FAILED if the peer had to close and did not', async () => {
     expect(await verdictOn('4.1.1', () => undefined)).toMatchObject({ behaviorClose: 'FAILED' })
   })
 
-  test('FAILED BY CLIENT where the peer failed the connection and kept it open', async () => {
+  test('is FAILED BY CLIENT if the peer failed the connection and kept it open', async () => {
     const outcome = await verdictOn('4.1.1', (frame, peer) => {
       if (frame.opcode === 3) sayClose(peer, 1002)
     })
@@ -206,7 +206,7 @@ describe('verdicts on the closing', () => {
   })
 })
 
-describe('verdicts on compression', () => {
+describe('the verdict on compression', () => {
   const agreed = 'permessage-deflate; server_no_context_takeover'
 
   /** Compresses its answers, each with the window of those before it although it agreed to forget it. */
@@ -222,16 +222,16 @@ describe('verdicts on compression', () => {
     }
   }
 
-  test('UNIMPLEMENTED where it was declined', async () => {
+  test('is UNIMPLEMENTED if compression was declined', async () => {
     expect(await verdictOn('12.1.1', echo)).toMatchObject({ behavior: 'UNIMPLEMENTED' })
   })
 
-  test('OK where what was agreed is kept, FAILED where it is not', async () => {
+  test('is OK if the negotiated parameters are kept, FAILED if not', async () => {
     expect(await verdictOn('13.2.4', deflating(false), agreed)).toMatchObject({ behavior: 'OK' })
     expect(await verdictOn('13.2.4', deflating(true), agreed)).toMatchObject({ behavior: 'FAILED' })
   })
 
-  test('FAILED where the response does not meet the offer', async () => {
+  test('is FAILED if the response does not match the offer', async () => {
     const outcome = await verdictOn('13.3.1', echo, 'permessage-deflate; server_max_window_bits=10')
     expect(outcome).toMatchObject({ behavior: 'FAILED' })
   })
