@@ -78,7 +78,7 @@ async function pongs(
   }
 }
 
-test('a process that is stopped is sent one Ping more, and is gone: 1006, and the others stay', async () => {
+test('pings a stopped process once more, then closes its connection with 1006 and no other', async () => {
   const { server, url, next } = await runningServer({ heartbeat })
   const other = await witness(url)
   await next()
@@ -104,7 +104,7 @@ test('a process that is stopped is sent one Ping more, and is gone: 1006, and th
   expect(peer.lines.filter((line) => line === 'ping')).toHaveLength(3)
 })
 
-test('a process that is stopped and goes on in time is kept', async () => {
+test('keeps the connection of a process that stops and continues in time', async () => {
   const { url, next } = await runningServer({ heartbeat: { interval: 100, timeout: 20_000 } })
   const other = await witness(url)
   await next()
@@ -125,7 +125,7 @@ test('a process that is stopped and goes on in time is kept', async () => {
   expect(socket.readyState).toBe(1)
 })
 
-test('a connection that a box in the middle stops to forward is gone at both ends', async () => {
+test('closes a connection at both ends when a forwarder stops forwarding it', async () => {
   const { port, url, next } = await runningServer({ heartbeat })
   const other = await witness(url)
   await next()
@@ -145,7 +145,7 @@ test('a connection that a box in the middle stops to forward is gone at both end
   expect(other.socket.readyState).toBe(1)
 })
 
-test('a connection that a firewall cuts is gone at both ends', async (context) => {
+test('closes a connection at both ends when a firewall cuts it', async (context) => {
   const reason = noNetworkNamespace()
   if (reason !== undefined) context.skip(reason)
   const run = inNetworkNamespace(new URL('cut-by-firewall.js', import.meta.url))

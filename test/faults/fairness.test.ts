@@ -37,7 +37,7 @@ const floods: Record<string, { frame: Buffer; count: number; aShare: number }> =
 describe.each(Object.entries(floods))(
   'a peer that floods with %s (F39)',
   (name, { frame, count, aShare }) => {
-    test('has a bounded number of messages handled between two turns of the event loop', async () => {
+    test('handles a bounded number of messages between two turns of the event loop', async () => {
       const running = await runningServer({ perMessageDeflate: true })
       const peer = await pausedClient(running.port, DEFLATE)
       const { socket } = await running.next()
@@ -71,7 +71,7 @@ describe.each(Object.entries(floods))(
       peer.destroy()
     })
 
-    test('keeps no bystander waiting for more than its share of messages', async () => {
+    test('delays other connections by no more than its share of messages', async () => {
       const running = await runningServer({ perMessageDeflate: true })
       let handled = 0
       running.server.on('connection', (socket) => {
@@ -105,7 +105,7 @@ describe.each(Object.entries(floods))(
   },
 )
 
-test('a peer has one share a turn, in however many chunks it sends (F39)', async () => {
+test('gives a peer one share per turn, however many chunks it sends (F39)', async () => {
   const { socket, clientEnd } = await memoryPair()
   const received = vi.fn()
   socket.on('message', received)

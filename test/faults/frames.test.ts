@@ -21,14 +21,14 @@ function header(first: number, length: number[]): Buffer {
   return Buffer.from([first, 0x80 | length[0]!, ...length.slice(1), 0, 0, 0, 0])
 }
 
-describe('lengths (CVE-2020-27813, CVE-2026-1528, CVE-2026-54466): the header is enough to refuse them', () => {
+describe('refuses a length as soon as the header arrives (CVE-2020-27813, CVE-2026-1528, CVE-2026-54466)', () => {
   const lengths: [string, number[], number, string][] = [
     ['2^64 - 1', [127, ...Array<number>(8).fill(255)], 1002, 'WS_ERR_INVALID_PAYLOAD_LENGTH'],
     ['2^63', [127, 0x80, 0, 0, 0, 0, 0, 0, 0], 1002, 'WS_ERR_INVALID_PAYLOAD_LENGTH'],
     ['2^62', [127, 0x40, 0, 0, 0, 0, 0, 0, 0], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
     ['2^53', [127, 0, 0x20, 0, 0, 0, 0, 0, 0], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
     ['2^32', [127, 0, 0, 0, 1, 0, 0, 0, 0], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
-    ['the limit and one', [127, 0, 0, 0, 0, 0, 0x10, 0, 1], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
+    ['one more than the limit', [127, 0, 0, 0, 0, 0, 0x10, 0, 1], 1009, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'],
     ['125 in 16 bits', [126, 0, 125], 1002, 'WS_ERR_INVALID_PAYLOAD_LENGTH'],
     ['65,535 in 64 bits', [127, 0, 0, 0, 0, 0, 0, 255, 255], 1002, 'WS_ERR_INVALID_PAYLOAD_LENGTH'],
   ]
@@ -45,7 +45,7 @@ describe('lengths (CVE-2020-27813, CVE-2026-1528, CVE-2026-54466): the header is
     expect([(cause as NodeJS.ErrnoException).code === code, cause?.message]).toEqual([true, cause?.message])
   })
 
-  test('the sum of the fragments counts too', async () => {
+  test('counts the sum of the fragments', async () => {
     const { port, next } = await runningServer({ maxPayload: 100 })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = closeOf(socket)
@@ -57,7 +57,7 @@ describe('lengths (CVE-2020-27813, CVE-2026-1528, CVE-2026-54466): the header is
     expect((await closed).cause).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' })
   })
 
-  test('a message of exactly the limit is taken', async () => {
+  test('but accepts a message of exactly the limit', async () => {
     const { client, socket } = await openPair({ server: { maxPayload: MEBI } })
     client.send(Buffer.alloc(MEBI))
     const [data] = (await once(socket, 'message')) as [Buffer]
@@ -65,7 +65,7 @@ describe('lengths (CVE-2020-27813, CVE-2026-1528, CVE-2026-54466): the header is
   })
 })
 
-test('no byte goes out that did not come in (CVE-2016-10518, CVE-2026-45736)', async () => {
+test('sends no byte of memory outside the message (CVE-2016-10518, CVE-2026-45736)', async () => {
   const poison = 0xa5
   const { client, socket, serverEnd } = await memoryPair()
   const forms = fc.oneof(
@@ -112,7 +112,7 @@ test('no byte goes out that did not come in (CVE-2016-10518, CVE-2026-45736)', a
 })
 
 describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
-  test('131,000 fragments of 1 byte, each in a chunk of its own, hold what they weigh', async () => {
+  test('holds no more memory than the payload of 131,000 fragments of 1 byte, each in its own chunk', async () => {
     const { socket, serverEnd } = await memoryPair()
     const count = 131_000
     // As a socket does it, each byte comes in a read buffer of 64 KiB.
@@ -138,7 +138,7 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
     expect(most - before).toBeLessThan(8 * MEBI)
   })
 
-  test('10^6 empty fragments are refused at maxFragments', async () => {
+  test('is refused at maxFragments for 10^6 empty fragments', async () => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = closeOf(socket)
@@ -153,7 +153,7 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
     expect((await closed).cause).toMatchObject({ code: 'WS_ERR_TOO_MANY_BUFFERED_PARTS' })
   })
 
-  test('a message of maximum size in 1-byte chunks arrives whole', async () => {
+  test('delivers a message of the maximum size that arrives in 1-byte chunks', async () => {
     const limit = 200_000
     const { socket, clientEnd } = await memoryPair({ server: { maxPayload: limit } })
     const payload = Buffer.from(Array.from({ length: limit }, (_, index) => index % 251))
@@ -167,7 +167,7 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
   })
 })
 
-test('closes with 1008 under a Ping flood of a peer that does not read, with one Pong in front', async () => {
+test('closes with 1008 after one Pong for a peer that floods Pings and does not read', async () => {
   const { socket, clientEnd, serverEnd } = await memoryPair({ server: { maxBufferedAmount: 100_000 } })
   serverEnd.stall()
   // More than half of the limit, and than the high-water mark of any Node.
@@ -191,7 +191,7 @@ test('closes with 1008 under a Ping flood of a peer that does not read, with one
   expect(control[1]?.payload.readUInt16BE(0)).toBe(1008)
 })
 
-test('a text that begins with U+FEFF keeps it (undici)', async () => {
+test('keeps U+FEFF at the beginning of a text (undici)', async () => {
   const { client, socket } = await openPair()
   socket.on('message', (data) => socket.send(data as string))
   for (const text of ['\uFEFF', '\uFEFFtext', '\uFEFF'.repeat(100), `\uFEFF${'x'.repeat(100_000)}`]) {
@@ -203,7 +203,7 @@ test('a text that begins with U+FEFF keeps it (undici)', async () => {
   }
 })
 
-test('the mask bit is looked at on both sides (uWebSockets)', async () => {
+test('checks the mask bit in both roles (uWebSockets)', async () => {
   const { port, next } = await runningServer()
   const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
   const closed = closeOf(socket)
@@ -213,7 +213,7 @@ test('the mask bit is looked at on both sides (uWebSockets)', async () => {
   expect((await closed).cause).toMatchObject({ code: 'WS_ERR_EXPECTED_MASK' })
 })
 
-describe('a window that zlib does not take is declined, and is no RangeError (CVE-2026-2229)', () => {
+describe('declines a window that zlib does not support, without a RangeError (CVE-2026-2229)', () => {
   test.each(['0', '1', '7', '16', '99', '08', '-9', '9.0', '1e1', '""', '"9', '99999999999999999999'])(
     'server_max_window_bits=%s',
     async (bits) => {
@@ -237,7 +237,7 @@ describe('a window that zlib does not take is declined, and is no RangeError (CV
   )
 })
 
-test('secrets and an attacker’s text share no window (BREACH)', async () => {
+test('compresses secrets and an attacker’s text in separate windows (BREACH)', async () => {
   const { port, next } = await runningServer({ perMessageDeflate: { threshold: 0 } })
   const [{ peer, response }, { socket }] = await Promise.all([
     openAsClient(port, { 'Sec-WebSocket-Extensions': 'permessage-deflate' }),
@@ -254,7 +254,7 @@ test('secrets and an attacker’s text share no window (BREACH)', async () => {
   peer.destroy()
 })
 
-describe('bad input ends its own connection, as the RFC says, and no other', () => {
+describe('closes only the connection that sends invalid input, with the code of the RFC', () => {
   const inputs: [string, Buffer, number][] = [
     ['garbage', Buffer.alloc(10_000, 0xff), 1002],
     ['a reserved opcode', Buffer.from([0x83, 0x80, 0, 0, 0, 0]), 1002],
@@ -299,7 +299,7 @@ describe('bad input ends its own connection, as the RFC says, and no other', () 
     expect(await once(socket, 'message')).toEqual(['goes on', false])
   })
 
-  test('text fails at its first bad byte, within an unfinished frame', async () => {
+  test('refuses text at its first invalid byte, within an unfinished frame', async () => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port)
     const frame = clientFrame(
@@ -311,7 +311,7 @@ describe('bad input ends its own connection, as the RFC says, and no other', () 
     peer.destroy()
   })
 
-  test('any bytes whatever', async () => {
+  test('after any bytes', async () => {
     const { running, client, socket } = await openPair()
     const bytes = fc.uint8Array({ maxLength: 300, size: 'max' })
     await fc.assert(
@@ -331,7 +331,7 @@ describe('bad input ends its own connection, as the RFC says, and no other', () 
   })
 })
 
-test('a slow client that sends an byte at a time is served', async () => {
+test('serves a slow client that sends one byte at a time', async () => {
   const { port, server } = await runningServer()
   server.on('connection', (socket) => {
     socket.on('message', (data) => socket.send(data as string))
@@ -346,7 +346,7 @@ test('a slow client that sends an byte at a time is served', async () => {
   peer.destroy()
 })
 
-test('pipelined messages arrive whole, any number of them', async () => {
+test('delivers any number of pipelined messages whole', async () => {
   const { client, socket } = await openPair()
   const messages = inbox(socket)
   const count = 20_000

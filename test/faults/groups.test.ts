@@ -27,7 +27,7 @@ async function members(count: number): Promise<{ hub: Hub; all: Membership[] }> 
   return { hub, all }
 }
 
-test('members that leave or close while a broadcast runs crash nothing (uWebSockets)', async () => {
+test('lets members leave or close while a broadcast runs (uWebSockets)', async () => {
   const errors = uncaught()
   const { hub, all } = await members(8)
   const group = hub.group('all')
@@ -49,7 +49,7 @@ test('members that leave or close while a broadcast runs crash nothing (uWebSock
   expect(errors).toEqual([])
 })
 
-test('a group that closes within a broadcast, and one within a close', async () => {
+test('allows closing a group within a broadcast, and a broadcast within a close', async () => {
   const { hub, all } = await members(3)
   const group = hub.group('all')
   const closes = Promise.all(all.map(({ client }) => closeOf(client)))
@@ -68,7 +68,7 @@ test('a group that closes within a broadcast, and one within a close', async () 
   expect(hub.stats()).toMatchObject({ groups: 0, members: 0 })
 })
 
-test('what is dropped is dropped with a word (channels, capacity 100)', async () => {
+test('reports every message that it drops (channels, capacity 100)', async () => {
   const { port, next } = await runningServer({ slowPolicy: 'skip', maxBufferedAmount: 100_000 })
   const [slow, { socket }] = await Promise.all([pausedClient(port), next()])
   const hub = new Hub()

@@ -32,7 +32,7 @@ async function goesOn(port: number): Promise<void> {
   expect(await closed).toMatchObject({ code: 1000, wasClean: true })
 }
 
-test('extensions and protocols named constructor and __proto__ crash nothing (ws, 2017)', async () => {
+test('treats extensions and subprotocols named constructor and __proto__ as ordinary names (ws, 2017)', async () => {
   const { port } = await runningServer({ perMessageDeflate: true })
   const { peer, response } = await openAsClient(port, {
     'Sec-WebSocket-Extensions':
@@ -45,7 +45,7 @@ test('extensions and protocols named constructor and __proto__ crash nothing (ws
   peer.destroy()
 })
 
-describe('a 64 KiB extensions header (CVE-2020-7662, CVE-2021-32640) is refused before it is parsed', () => {
+describe('refuses a 64 KiB extensions header before parsing it (CVE-2020-7662, CVE-2021-32640)', () => {
   test.each([
     ['one long parameter', `a; b="${'\\\\'.repeat(32_000)}`],
     ['one long token', 'a'.repeat(65_000)],
@@ -68,7 +68,7 @@ describe('a 64 KiB extensions header (CVE-2020-7662, CVE-2021-32640) is refused 
     await goesOn(port)
   })
 
-  test('node:http itself refuses it where its own limit stands', async () => {
+  test('leaves it to node:http if its own limit is lower', async () => {
     const { port } = await runningServer()
     const text = handshakeText({ 'Sec-WebSocket-Extensions': 'a'.repeat(65_536) })
     // It may end the connection before the client has sent all, and then the answer is lost.
@@ -78,13 +78,13 @@ describe('a 64 KiB extensions header (CVE-2020-7662, CVE-2021-32640) is refused 
   })
 })
 
-describe('2,000 headers, more than node:http keeps (CVE-2024-37890)', () => {
+describe('answers requests with 2,000 headers, more than node:http keeps (CVE-2024-37890)', () => {
   const many = 'a: 1\r\n'.repeat(2000)
 
   test.each([
     ['before those of the handshake', handshakeText().replace('\r\n', `\r\n${many}`)],
-    ['behind them', handshakeText().replace('\r\n\r\n', `\r\n${many}\r\n`)],
-  ])('%s: an answer, and the process goes on', async (_name, text) => {
+    ['after them', handshakeText().replace('\r\n\r\n', `\r\n${many}\r\n`)],
+  ])('%s, and goes on', async (_name, text) => {
     const errors = uncaught()
     const { port } = await runningServer()
     const raw = connectSocket(port, '127.0.0.1')
@@ -96,7 +96,7 @@ describe('2,000 headers, more than node:http keeps (CVE-2024-37890)', () => {
     expect(errors).toEqual([])
   })
 
-  test('in an answer to a client: the attempt fails, and says why', async () => {
+  test('and makes a client fail with a cause for such an answer', async () => {
     const { url } = await scriptedServer((request, socket) =>
       socket.write(acceptance(request).replace('\r\n', `\r\n${many}`)),
     )
@@ -106,7 +106,7 @@ describe('2,000 headers, more than node:http keeps (CVE-2024-37890)', () => {
   })
 })
 
-describe('CRLF in what goes into a raw response (CVE-2026-1527)', () => {
+describe('does not let CRLF inject headers (CVE-2026-1527)', () => {
   const evil = 'a\r\nInjected: yes'
 
   test.each<[string, WebSocketServerOptions]>([
@@ -124,7 +124,7 @@ describe('CRLF in what goes into a raw response (CVE-2026-1527)', () => {
       },
     ],
     ['a subprotocol that was not offered', { handleProtocols: () => evil }],
-  ])('%s: 500, and nothing injected', async (_name, options) => {
+  ])('in %s: answers 500', async (_name, options) => {
     const errors = uncaught()
     const { port, server } = await runningServer(options)
     const reported = vi.fn()
@@ -136,7 +136,7 @@ describe('CRLF in what goes into a raw response (CVE-2026-1527)', () => {
     expect(errors).toEqual([])
   })
 
-  test('in a body it is no header', async () => {
+  test('in a body', async () => {
     const { port } = await runningServer({
       authenticate: () => refuse(403, { body: `\r\n\r\nHTTP/1.1 200 OK\r\n${evil}` }) as never,
     })
@@ -144,7 +144,7 @@ describe('CRLF in what goes into a raw response (CVE-2026-1527)', () => {
     expect([answer.status, answer.body]).toEqual([403, `\r\n\r\nHTTP/1.1 200 OK\r\n${evil}`])
   })
 
-  test('in what a client asks for', () => {
+  test('in the options of a client', () => {
     expect(thrownBy(() => new WebSocket('ws://127.0.0.1:1', [evil]))).toEqual(webError('SyntaxError'))
     for (const options of [{ origin: evil }, { headers: { 'X-Name': evil } }, { headers: { [evil]: 'x' } }]) {
       expect(() => new WebSocket('ws://127.0.0.1:1', options)).toThrow(TypeError)
@@ -157,13 +157,13 @@ test.each([
   'Sec-WebSocket-Version: 13',
   'Host: other',
   'Origin: http://x',
-])('a duplicate of %s is refused (CVE-2026-44546)', async (line) => {
+])('refuses a duplicate of %s (CVE-2026-44546)', async (line) => {
   const { port } = await runningServer({ origins: '*' })
   const answer = await exchange(port, handshakeText({ Origin: 'http://y', 'X-Before': `x\r\n${line}` }))
   expect(answer.status).toBe(400)
 })
 
-test('a page of another site is refused by default (cross-site hijacking, CVE-2025-24010)', async () => {
+test('refuses a page of another site by default (cross-site hijacking, CVE-2025-24010)', async () => {
   const { port, server } = await runningServer()
   const connections = vi.fn()
   server.on('connection', connections)
@@ -182,7 +182,7 @@ test('a page of another site is refused by default (cross-site hijacking, CVE-20
   peer.destroy()
 })
 
-describe('a client that goes at an await of the handshake (crossws 0.4.17, engine.io 6.6.11)', () => {
+describe('survives a client that leaves during the handshake (crossws 0.4.17, engine.io 6.6.11)', () => {
   /** Each place where the handshake waits, and how a test lets it go on. */
   const awaits: [string, (arrive: (goOn: (value: never) => void) => void) => WebSocketServerOptions][] = [
     [
@@ -245,44 +245,41 @@ describe('a client that goes at an await of the handshake (crossws 0.4.17, engin
     goings.map(([how, go]) => [how, where, options, go] as const),
   )
 
-  test.each(cases)(
-    '%s in %s: nothing uncaught, and the server goes on',
-    async (_how, _where, options, go) => {
-      const errors = uncaught()
-      const arrivals = new Queue<(value: never) => void>()
-      const { http, port } = await startHttp((_request, response) => response.end())
-      const server = new WebSocketServer({
-        server: http,
-        origins: '*',
-        ...options((goOn) => {
-          arrivals.push(goOn)
-        }),
-      })
-      server.on('error', () => {})
-      endWithTest(server)
-      for (const before of [true, false]) {
-        const raw = connectSocket(port, '127.0.0.1')
-        raw.on('error', () => {})
-        raw.write(handshakeText({ Origin: 'https://other.example' }))
-        const goOn = await arrivals.next()
-        // Before the check has ended, and just as it ends.
-        if (before) {
-          go(raw)
-          await settled()
-          goOn(undefined as never)
-        } else {
-          goOn(undefined as never)
-          go(raw)
-        }
+  test.each(cases)('when it %s in %s', async (_how, _where, options, go) => {
+    const errors = uncaught()
+    const arrivals = new Queue<(value: never) => void>()
+    const { http, port } = await startHttp((_request, response) => response.end())
+    const server = new WebSocketServer({
+      server: http,
+      origins: '*',
+      ...options((goOn) => {
+        arrivals.push(goOn)
+      }),
+    })
+    server.on('error', () => {})
+    endWithTest(server)
+    for (const before of [true, false]) {
+      const raw = connectSocket(port, '127.0.0.1')
+      raw.on('error', () => {})
+      raw.write(handshakeText({ Origin: 'https://other.example' }))
+      const goOn = await arrivals.next()
+      // Before the check has ended, and just as it ends.
+      if (before) {
+        go(raw)
         await settled()
-        raw.destroy()
+        goOn(undefined as never)
+      } else {
+        goOn(undefined as never)
+        go(raw)
       }
-      expect((await exchange(port, 'GET / HTTP/1.0\r\n\r\n')).status).toBe(200)
-      expect(errors).toEqual([])
-    },
-  )
+      await settled()
+      raw.destroy()
+    }
+    expect((await exchange(port, 'GET / HTTP/1.0\r\n\r\n')).status).toBe(200)
+    expect(errors).toEqual([])
+  })
 
-  test('with noServer, a reset between the upgrade and handleUpgrade', async () => {
+  test('when it resets between the upgrade and handleUpgrade, with noServer', async () => {
     const errors = uncaught()
     const { http, port } = await startHttp()
     const server = new WebSocketServer({ noServer: true })
@@ -301,7 +298,7 @@ describe('a client that goes at an await of the handshake (crossws 0.4.17, engin
     expect(errors).toEqual([])
   })
 
-  test('what a client sends meanwhile is bounded, and none of it is lost', async () => {
+  test('when it sends frames during a check, which are bounded and not lost', async () => {
     const arrivals = new Queue<IncomingMessage>()
     let admit: (user: Anonymous) => void = () => {}
     const { port, server } = await runningServer({
@@ -333,7 +330,7 @@ describe('a client that goes at an await of the handshake (crossws 0.4.17, engin
   })
 })
 
-test('a bad frame before the application has attached its handlers ends its connection only (CVE-2022-21676)', async () => {
+test('closes only the connection that sends an invalid frame before the application adds its handlers (CVE-2022-21676)', async () => {
   const errors = uncaught()
   const { port, server } = await runningServer()
   const raw = connectSocket(port, '127.0.0.1')
@@ -347,7 +344,7 @@ test('a bad frame before the application has attached its handlers ends its conn
   expect(errors).toEqual([])
 })
 
-test('two servers on one http.Server do not end each other’s handshakes', async () => {
+test('keeps two servers on one http.Server from ending each other’s handshakes', async () => {
   const { http, port } = await startHttp()
   const servers = ['/a', '/b'].map((path) => new WebSocketServer({ server: http, path }))
   for (const server of servers) endWithTest(server)
@@ -360,13 +357,13 @@ test('two servers on one http.Server do not end each other’s handshakes', asyn
   for (const client of clients) client.terminate()
 })
 
-test('`Connection: keep-alive, Upgrade` is a handshake (undici)', async () => {
+test('accepts a handshake with `Connection: keep-alive, Upgrade` (undici)', async () => {
   const { port } = await runningServer()
   const { peer } = await openAsClient(port, { Connection: 'keep-alive, Upgrade' })
   peer.destroy()
 })
 
-test('garbage in place of a request is answered, and the server goes on', async () => {
+test('answers garbage in place of a request, and goes on', async () => {
   const { port } = await runningServer()
   for (const bytes of [
     Buffer.alloc(1000, 0xff),

@@ -166,7 +166,7 @@ const lives: [string, WebSocketServerOptions, (running: Running) => Promise<Weak
   ],
 ]
 
-describe('nothing is left behind after', () => {
+describe('leaves nothing behind after', () => {
   test.each(lives)('%s: no reference, no timer, no socket', async (_name, options, live) => {
     const running = await runningServer(options)
     const before = activeResources()
@@ -178,7 +178,7 @@ describe('nothing is left behind after', () => {
     expect(await newResources(before)).toEqual([])
   })
 
-  test('an attempt to connect that failed', async () => {
+  test('a failed attempt to connect', async () => {
     const { url } = await scriptedServer((_request, socket) => socket.end('HTTP/1.1 500 No\r\n\r\n'))
     const before = activeResources()
     const attempt = async (): Promise<WeakRef<WebSocket>> => {
@@ -205,7 +205,7 @@ describe('nothing is left behind after', () => {
   })
 })
 
-test('the upgrade request is not kept by an open connection', async () => {
+test('does not keep the upgrade request of an open connection alive', async () => {
   const open = async (): Promise<[WebSocket, WeakRef<IncomingMessage>]> => {
     const { http, port } = await startHttp()
     const server = new WebSocketServer({ noServer: true })
@@ -222,7 +222,7 @@ test('the upgrade request is not kept by an open connection', async () => {
   client.terminate()
 })
 
-test('an open connection has a handful of listeners on its socket, and no timer of its own', async () => {
+test('adds few listeners to the socket of an open connection, and no timer', async () => {
   const { url, next } = await runningServer()
   const [first, { request }] = await Promise.all([connect(url), next()])
   const names = request.socket.eventNames()
@@ -235,7 +235,7 @@ test('an open connection has a handful of listeners on its socket, and no timer 
   for (const client of [first, ...others]) client.terminate()
 })
 
-test('five hundred connections that come and go leave the process as it was', async () => {
+test('returns the process to its initial state after 500 connections', async () => {
   const { port, server } = await runningServer()
   const before = activeResources()
   const endings: ((socket: Socket) => void)[] = [

@@ -45,11 +45,11 @@ async function growth(run: (sample: () => void) => Promise<void>): Promise<{ mos
   return { most, after: process.memoryUsage.rss() - before }
 }
 
-describe('bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
+describe('compression bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
   test.each([
-    ['a 10 MiB message of zeros, inflated here and now', 10 * MEBI],
-    ['a 100 MiB message of zeros, inflated on the thread pool', 100 * MEBI],
-  ])('%s, costs the limit and closes 1009', async (_name, length) => {
+    ['a 10 MiB message of zeros, inflated synchronously,', 10 * MEBI],
+    ['a 100 MiB message of zeros, inflated in the thread pool,', 100 * MEBI],
+  ])('%s costs no more memory than the limit and closes with 1009', async (_name, length) => {
     const bytes = bomb(length)
     expect(bytes.length).toBeLessThan(length / 1000 + 100)
     const { port, next } = await runningServer({ perMessageDeflate: true })
@@ -68,7 +68,7 @@ describe('bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
     expect(most).toBeLessThan(10 * MEBI)
   })
 
-  test('1,000 of them do not grow the process', async () => {
+  test('do not increase the memory of the process, even 1,000 of them', async () => {
     const { port, server } = await runningServer({ perMessageDeflate: true })
     const bombs = [bomb(10 * MEBI), bomb(40 * MEBI)]
     const round = async (sample: () => void): Promise<void> => {
@@ -95,7 +95,7 @@ describe('bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
     expect(after).toBeLessThan(100 * MEBI)
   })
 
-  test('the errors that they leave hold nothing of what was inflated', async () => {
+  test('leave errors that do not keep inflated data alive', async () => {
     const { port, next } = await runningServer({ perMessageDeflate: true })
     const bytes = bomb(20 * MEBI)
     const causes: (Error | undefined)[] = []
@@ -114,7 +114,7 @@ describe('bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
     expect(causes.length).toBe(40)
   })
 
-  test('a bomb in fragments is stopped as well', async () => {
+  test('close the connection with 1009 also when fragmented', async () => {
     const { port } = await runningServer({ perMessageDeflate: true })
     const peer = await openRaw(port)
     const payload = deflateRawSync(Buffer.alloc(20 * MEBI), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(
@@ -138,7 +138,7 @@ describe('bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
   })
 })
 
-test('a slow member under a fast publisher: the memory is flat, and what was skipped is counted', async () => {
+test('keeps the memory flat for a slow member of a fast publisher, and counts what it skips', async () => {
   const { port, next } = await runningServer()
   const hub = new Hub({ maxBufferedAmount: MEBI, slowPolicy: 'skip' })
   const [slow, { socket }] = await Promise.all([pausedClient(port), next()])
@@ -165,7 +165,7 @@ test('a slow member under a fast publisher: the memory is flat, and what was ski
   slow.destroy()
 })
 
-test('unfinished messages hold no more than they weigh, and nothing when their connections are gone', async () => {
+test('holds no more memory than the size of unfinished messages, and none after their connections close', async () => {
   const { port, server } = await runningServer()
   const part = clientFrame('binary', Buffer.alloc(100_000), false)
   const { after } = await growth(async () => {

@@ -77,8 +77,8 @@ describe.each<['server' | 'client', string, number, boolean]>([
   ['server', 'that sends 64 MiB', 1024, false],
   ['server', 'that sends 16 MiB, compressed', 256, true],
   ['client', 'that sends 64 MiB', 1024, false],
-])('a %s that is paused, with a peer %s', (role, _name, count, isCompressed) => {
-  test('reads a bounded amount, delivers none of it, and all of it in order when it goes on', async () => {
+])('a paused %s, with a peer %s', (role, _name, count, isCompressed) => {
+  test('reads a bounded amount, delivers none of it until it resumes, and then all of it in order', async () => {
     const ends = await open(role, isCompressed)
     const { sender, reader, to } = ends
     reader.pause()
@@ -95,7 +95,7 @@ describe.each<['server' | 'client', string, number, boolean]>([
     expect(reader.readyState).toBe(1)
   })
 
-  test('does so each time that it is paused in the midst of it', async () => {
+  test('does so each time that it is paused during the delivery', async () => {
     const ends = await open(role, isCompressed)
     const { sender, reader, to } = ends
     const receipts = new Receipts(reader)
@@ -120,7 +120,7 @@ describe.each<['server' | 'client', string, number, boolean]>([
   })
 })
 
-test('a peer that sends 64 MiB and leaves meanwhile: what is read is bounded, whole, and before the close', async () => {
+test('delivers a bounded number of whole messages before the close if the peer sends 64 MiB and leaves', async () => {
   const ends = await open('server', false)
   const { sender, reader, to } = ends
   reader.pause()

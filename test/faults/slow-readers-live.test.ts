@@ -5,7 +5,7 @@ import { closeOf } from '../support/close-of.js'
 import { clientFrame, pausedClient } from '../support/paused-client.js'
 import { runningServer } from '../support/running-server.js'
 
-test('a peer that reads slowly, and answers what it has read, is not called silent', async () => {
+test('does not treat a peer as silent that reads slowly and answers what it has read', async () => {
   const { port, url, next } = await runningServer({ heartbeat: { interval: 200, timeout: 200 } })
   const clock = await connect(url)
   await next()
@@ -29,7 +29,7 @@ test('a peer that reads slowly, and answers what it has read, is not called sile
   }
 })
 
-test('a peer that sends all the time and reads slowly is not called silent because we do not read from it', async () => {
+test('does not treat a peer as silent while this end pauses reading from it', async () => {
   const { port, url, next } = await runningServer({ heartbeat: { interval: 200, timeout: 200 } })
   const clock = await connect(url)
   await next()
