@@ -42,7 +42,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     return page
   }
 
-  test('two tabs talk to each other', async () => {
+  test('carries messages between two tabs', async () => {
     const context = await browse()
     const ada = await enter(context, 'talk', 'Ada')
     const ben = await enter(context, 'talk', 'Ben')
@@ -62,7 +62,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await ada.members).toEqual(['Ada'])
   })
 
-  test('the room is in the address, and a guest gets a name', async () => {
+  test('takes the room from the address and gives a guest a name', async () => {
     const context = await browse()
     const ada = await enter(context, 'one', 'Ada')
     expect(ada.tab.url()).toBe(demo.http('/#one'))
@@ -71,7 +71,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await guest.members).toEqual(['Ada', expect.stringMatching(/^Guest \d{3}$/)])
   })
 
-  test('who changes the room leaves the first one', async () => {
+  test('leaves the first room when the user changes rooms', async () => {
     const context = await browse()
     const ada = await enter(context, 'first', 'Ada')
     const ben = await enter(context, 'first', 'Ben')
@@ -84,7 +84,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(ben.tab.url()).toBe(demo.http('/#second'))
   })
 
-  test('shows markup as what it is: text', async () => {
+  test('shows markup as text', async () => {
     const context = await browse()
     const markup = '<img src=x onerror="document.title=`broken`"><b>bold</b>'
     const ada = await enter(context, 'markup', 'Ada')
@@ -96,7 +96,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await ada.tab.title()).toBe('markup · hubwire chat')
   })
 
-  test('comes back by itself when the server does, and sends what was written meanwhile', async () => {
+  test('reconnects when the server is back, and sends what was written in the meantime', async () => {
     const context = await browse()
     const ada = await enter(context, 'return', 'Ada')
     const ben = await enter(context, 'return', 'Ben')

@@ -44,7 +44,7 @@ export function runPythonScenarios(deflate: boolean, client: PythonClient, progr
     if (scenario.serverSees) expect(close).toMatchObject(scenario.serverSees(client))
   })
 
-  test('a refused handshake is a failure to connect', async () => {
+  test('fails to connect when the handshake is refused', async () => {
     expect(await report('refused')).toEqual({ id: 'refused', observed: 'refused' })
   })
 }

@@ -65,7 +65,7 @@ export function runScenarios(deflate: boolean, client: PeerClient, program: Peer
     if (scenario.serverSees) expect(close).toMatchObject(scenario.serverSees(client))
   })
 
-  test('a refused handshake is a failure to connect', async () => {
+  test('fails to connect when the handshake is refused', async () => {
     await expect(client.open(new URL('/refused', server().url).href, [])).rejects.toThrow()
   })
 }
