@@ -35,7 +35,7 @@ describe('parseAddress()', () => {
     ['ws://host/#', 'A WebSocket URL has no fragment: remove #'],
     ['ws+unix:', 'A ws+unix: URL must name a socket: ws+unix:/path/to/socket:/path'],
     ['ws+unix::/path', 'A ws+unix: URL must name a socket: ws+unix:/path/to/socket:/path'],
-  ])('%j is a SyntaxError', (text, message) => {
+  ])('throws a SyntaxError for %j', (text, message) => {
     expect(() => parseAddress(text)).toThrow(new SyntaxError(message))
   })
 
@@ -45,6 +45,6 @@ describe('parseAddress()', () => {
   })
 })
 
-test('decode() returns malformed percent-encoding as it is', () => {
+test('returns malformed percent-encoding unchanged from decode()', () => {
   expect(['a%20b', '%e2%82%ac', '100%', '%ff'].map(decode)).toEqual(['a b', '€', '100%', '%ff'])
 })

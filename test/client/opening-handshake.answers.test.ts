@@ -27,7 +27,7 @@ const EXPECTED_HEADERS =
 const accept: Answer = (request, socket) => socket.write(acceptance(request))
 
 describe('the request', () => {
-  test('has the header of RFC 6455 section 4.1', async () => {
+  test('has the header fields of RFC 6455 section 4.1', async () => {
     const { url, port, requests } = await scriptedServer(accept)
     await connect(`${url}/chat?x=1`)
     await connect(url)
@@ -47,7 +47,7 @@ describe('the request', () => {
     })
   })
 
-  test('has subprotocols, compression, the origin and the given headers', async () => {
+  test('includes subprotocols, compression, the origin and the given headers', async () => {
     const { url, requests } = await scriptedServer((request, socket) =>
       socket.write(acceptance(request, { 'Sec-WebSocket-Protocol': 'a' })),
     )
@@ -94,7 +94,7 @@ describe('the request', () => {
     expect(() => connectWith(options)).toThrow(TypeError)
   })
 
-  test('throws for a header with a line break, and leaves no timer behind', () => {
+  test('throws for a header with a line break, without leaving a timer', () => {
     const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
     const before = timers()
     expect(() => new WebSocket('ws://127.0.0.1:1', { headers: { 'X-A': 'a\r\nb' } })).toThrow(TypeError)
@@ -103,7 +103,7 @@ describe('the request', () => {
 })
 
 describe('the answer', () => {
-  test("emits 'upgrade' before 'open', whose listener may give up the attempt", async () => {
+  test("emits 'upgrade' before 'open', and lets its listener abort the attempt", async () => {
     const { url } = await scriptedServer((request, socket) =>
       socket.write(acceptance(request, { 'Set-Cookie': 'a=b' })),
     )
@@ -213,7 +213,7 @@ describe('the answer', () => {
   })
 
   test.each([200, 401, 403, 404, 426, 500, 503])(
-    'with status %i is an unexpected response',
+    'is an unexpected response with status %i',
     async (status) => {
       const { url } = await scriptedServer((_request, socket) => {
         socket.write(`HTTP/1.1 ${status} Words\r\nContent-Length: 4\r\n\r\nbody`)
@@ -234,7 +234,7 @@ describe('the answer', () => {
     ['garbage', '\x81\x05hello\r\n\r\n', 'HPE_INVALID_CONSTANT'],
     ['nothing', '', 'ECONNRESET'],
     ['half a header', 'HTTP/1.1 101 Swi', 'ECONNRESET'],
-  ])('that is %s fails the attempt', async (_name, text, code) => {
+  ])('makes the attempt fail if it is %s', async (_name, text, code) => {
     const { url } = await scriptedServer((_request, socket) => socket.end(text))
     expect((await failedAttempt(new WebSocket(url))).code).toBe(code)
   })
@@ -290,7 +290,7 @@ describe('a server that ignores part of the compression offer (F35, F50)', () =>
     ['server_no_context_takeover', 'permessage-deflate', {}],
     ['server_max_window_bits', 'permessage-deflate; server_no_context_takeover', { serverMaxWindowBits: 9 }],
     ['both', 'permessage-deflate; server_max_window_bits=15', { serverMaxWindowBits: 9 }],
-  ])('is understood: %s', async (_name, extensions, perMessageDeflate) => {
+  ])('is accepted: %s', async (_name, extensions, perMessageDeflate) => {
     const { url } = await scriptedServer((request, socket) => {
       socket.write(acceptance(request, { 'Sec-WebSocket-Extensions': extensions }))
       void sendCompressed(socket, extensions.includes('no_context_takeover'))
@@ -325,7 +325,7 @@ describe('a server that ignores part of the compression offer (F35, F50)', () =>
   })
 })
 
-test('takes options that are null for the defaults', async () => {
+test('uses the defaults for options that are null', async () => {
   const { url, requests } = await scriptedServer(accept)
   const nothing = {
     handshakeTimeout: null,

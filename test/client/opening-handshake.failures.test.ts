@@ -24,7 +24,7 @@ describe('fails with the cause for', () => {
     expect(cause.code).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/)
   })
 
-  test('a port on which nobody listens', async () => {
+  test('a port without a listener', async () => {
     const url = `ws://127.0.0.1:${await freePort()}/`
     expect((await failedAttempt(new WebSocket(url))).code).toBe('ECONNREFUSED')
     await expect(connect(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
@@ -61,7 +61,7 @@ describe('fails with the cause for', () => {
   })
 })
 
-describe('an attempt that is given up', () => {
+describe('an aborted attempt', () => {
   test.each<[string, (client: WebSocket) => void]>([
     [
       'close()',
@@ -103,7 +103,7 @@ describe('an attempt that is given up', () => {
     expect(later.readyState).toBe(WebSocket.CLOSED)
   })
 
-  test('goes on if close() throws for its code', async () => {
+  test('continues if close() throws for its code', async () => {
     const running = await runningServer()
     const client = new WebSocket(running.url)
     expect(thrownBy(() => client.close(1006))).toEqual(webError('InvalidAccessError'))
@@ -138,7 +138,7 @@ async function silentServer(): Promise<{ url: string; requested: Promise<void>; 
 }
 
 describe('handshakeTimeout (F11)', () => {
-  test.each([0, Infinity])('%d sets no timer', async (handshakeTimeout) => {
+  test.each([0, Infinity])('sets no timer for %d', async (handshakeTimeout) => {
     const timers = vi.spyOn(globalThis, 'setTimeout')
     onTestFinished(() => {
       timers.mockRestore()
@@ -153,7 +153,7 @@ describe('handshakeTimeout (F11)', () => {
     client.terminate()
   })
 
-  test.each([-1, Number.NaN, 2 ** 31, 'abc', '100'])('%j throws', (handshakeTimeout) => {
+  test.each([-1, Number.NaN, 2 ** 31, 'abc', '100'])('throws for %j', (handshakeTimeout) => {
     expect(() => new WebSocket('ws://127.0.0.1:1', { handshakeTimeout } as never)).toThrow(
       new RangeError(
         `handshakeTimeout must be milliseconds from 0 to 2147483647, or Infinity for no limit; it is ${handshakeTimeout}`,
@@ -162,14 +162,14 @@ describe('handshakeTimeout (F11)', () => {
   })
 })
 
-test.each([-1, 1.5, Number.NaN, 'many'])('maxRedirects %j throws (F11)', (maxRedirects) => {
+test.each([-1, 1.5, Number.NaN, 'many'])('throws for maxRedirects %j (F11)', (maxRedirects) => {
   expect(() => new WebSocket('ws://127.0.0.1:1', { maxRedirects } as never)).toThrow(
     new RangeError(`maxRedirects must be an integer from 0 to 9007199254740991; it is ${maxRedirects}`),
   )
 })
 
 describe('a signal (F38)', () => {
-  test('aborts the attempt if it is aborted already', async () => {
+  test('aborts the attempt if it is already aborted', async () => {
     const reason = new Error('not today')
     const expected = { name: 'AbortError', code: 'ABORT_ERR', cause: reason }
     const { url } = await runningServer()
@@ -220,7 +220,7 @@ describe('a signal (F38)', () => {
 })
 
 describe('the connection', () => {
-  test('can be made by createConnection', async () => {
+  test('can be created by createConnection', async () => {
     const running = await runningServer()
     const made: unknown[] = []
     const client = await connect('ws://somewhere.invalid/x', {
@@ -235,7 +235,7 @@ describe('the connection', () => {
     client.terminate()
   })
 
-  test('can be looked up by lookup', async () => {
+  test('can be resolved by lookup', async () => {
     const running = await runningServer()
     const client = await connect(`ws://somewhere.invalid:${running.port}/`, {
       lookup: (_name, options, callback) => {

@@ -56,7 +56,7 @@ test.each([301, 302, 303, 307, 308])(
   },
 )
 
-test('takes other statuses with a Location, and redirects without one, for unexpected responses', async () => {
+test('treats other statuses with a Location, and redirects without one, as unexpected responses', async () => {
   const created = await redirecting('/end', 201)
   await expect(connect(created.url, { followRedirects: true })).rejects.toThrow('201')
   const lost = await scriptedServer((_request, socket) =>
@@ -76,7 +76,7 @@ test('sends headers and credentials again within an origin', async () => {
   socket.terminate()
 })
 
-test('sends no header and no credential to another origin, nor back again (F15)', async () => {
+test('sends no headers or credentials to another origin, nor when redirected back (F15)', async () => {
   const end = await redirecting('/end')
   const away = await scriptedServer((_request, socket) =>
     socket.end(`HTTP/1.1 302 Found\r\nLocation: ${back}/back\r\nContent-Length: 0\r\n\r\n`),
@@ -141,7 +141,7 @@ describe('a client certificate (F15)', () => {
   test.each<[string, WebSocketOptions & { secureContext?: SecureContext }]>([
     ['cert and key', { cert: mine.cert, key: mine.key }],
     ['secureContext', { secureContext: createSecureContext({ ...mine, ca: theirs.cert }) }],
-  ])('given by %s is shown to its own origin only', async (_name, options) => {
+  ])('given by %s is presented to its own origin only', async (_name, options) => {
     const other = await askingServer('/again')
     const first = await askingServer(`${other.url}/`)
     const attempt = connect(first.url, {
@@ -155,14 +155,14 @@ describe('a client certificate (F15)', () => {
     expect(other.shown).toEqual([undefined, undefined])
   })
 
-  test('is shown again within its origin', async () => {
+  test('is presented again within its origin', async () => {
     const { url, shown } = await askingServer('/again')
     const options = { ...mine, rejectUnauthorized: false, followRedirects: true, maxRedirects: 1 }
     await expect(connect(url, options)).rejects.toThrow('Maximum redirects exceeded')
     expect(shown).toEqual([fingerprint256, fingerprint256])
   })
 
-  test('of an agent makes a redirect to another origin fail', async () => {
+  test('makes a redirect to another origin fail if an agent has it', async () => {
     const other = await askingServer('/again')
     const first = await askingServer(`${other.url}/`)
     const agent = new Agent({ ...mine, rejectUnauthorized: false })
@@ -175,7 +175,7 @@ describe('a client certificate (F15)', () => {
   })
 })
 
-test('follows to another origin with an agent that has no certificate', async () => {
+test('follows a redirect to another origin with an agent that has no certificate', async () => {
   const end = await redirecting('/end')
   const start = await redirecting(`${end.url}/end`)
   const socket = await connect(start.url, { agent: new HttpAgent(), followRedirects: true })
@@ -213,7 +213,7 @@ test('follows no more than maxRedirects (F38)', async () => {
 })
 
 test.each([
-  ['to nowhere', 'http://', 'WS_ERR_INVALID_REDIRECT', 'Invalid redirect: Invalid URL'],
+  ['with an invalid URL', 'http://', 'WS_ERR_INVALID_REDIRECT', 'Invalid redirect: Invalid URL'],
   ['to another protocol', 'ftp://host/', 'WS_ERR_INVALID_REDIRECT', "The URL's protocol must be"],
   ['with a fragment', '/end#part', 'WS_ERR_INVALID_REDIRECT', 'has no fragment'],
   [
@@ -222,7 +222,7 @@ test.each([
     'WS_ERR_REDIRECT_REFUSED',
     'Refused a redirect to a unix',
   ],
-])('a redirect %s fails (F38)', async (_name, location, code, message) => {
+])('fails for a redirect %s (F38)', async (_name, location, code, message) => {
   const { url } = await redirecting(location)
   await expect(connect(url, { followRedirects: true })).rejects.toMatchObject({
     code,

@@ -19,7 +19,7 @@ function answerWith(body: string, type = 'text/plain', status = '403 Forbidden')
   return `HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 }
 
-test('a refusal of our own server reads as it was written (N6)', async () => {
+test('shows the refusal of a hubwire server as it was written (N6)', async () => {
   const { url } = await runningServer({
     authenticate: () =>
       refuse(401, { headers: { 'WWW-Authenticate': 'Bearer' }, body: 'A token is missing\n' }),
@@ -73,19 +73,19 @@ describe('the body of a refusal (N6)', () => {
     expect(error.body).toBe('y'.repeat(4095))
   })
 
-  test('is what came, from a peer that sends only a part of it', async () => {
+  test('is the part that arrived if the peer sends no more', async () => {
     const answer = 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 100\r\n\r\npart'
     expect((await refusedBy(answer, true)).message).toBe('503 Service Unavailable: part')
     expect((await refusedBy(answer)).body).toBe('part')
   })
 
-  test('is what came when the handshake times out', async () => {
+  test('is the part that arrived when the handshake times out', async () => {
     const answer = 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 100\r\n\r\npart'
     const error = await refusedBy(answer, true, { handshakeTimeout: 50 })
     expect(error).toMatchObject({ status: 503, body: 'part' })
   })
 
-  test('is not waited for if the attempt is given up', async () => {
+  test('is not awaited if the attempt is aborted', async () => {
     const { url } = await scriptedServer((_request, socket) => {
       socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\npart')
       setImmediate(() => client.terminate())
@@ -97,9 +97,9 @@ describe('the body of a refusal (N6)', () => {
 
 test.each<[string, string, string | undefined]>([
   ['not to be followed', 'ws+unix:/tmp/x:/', 'WS_ERR_REDIRECT_REFUSED'],
-  ['to nowhere', 'ftp://example.com/', 'WS_ERR_INVALID_REDIRECT'],
-  ['one too many', '/again', 'WS_ERR_TOO_MANY_REDIRECTS'],
-])('a redirect %s has its status, headers and body (N6)', async (_name, location, code) => {
+  ['with an invalid URL', 'ftp://example.com/', 'WS_ERR_INVALID_REDIRECT'],
+  ['beyond maxRedirects', '/again', 'WS_ERR_TOO_MANY_REDIRECTS'],
+])('reports status, headers and body of a redirect %s (N6)', async (_name, location, code) => {
   const { url } = await scriptedServer((_request, socket) => {
     socket.end(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\nContent-Length: 5\r\n\r\nthere`)
   })
@@ -108,7 +108,7 @@ test.each<[string, string, string | undefined]>([
   expect(error).toMatchObject({ code, status: 302, headers: { location }, body: 'there' })
 })
 
-test('a redirect that is not followed is a refusal with its Location (N6)', async () => {
+test('reports a redirect that is not followed as a refusal with its Location (N6)', async () => {
   const error = await refusedBy('HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n')
   expect(error).toMatchObject({
     message: 'Unexpected server response: 302 Found',

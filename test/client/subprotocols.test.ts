@@ -18,12 +18,12 @@ test.each([
   [new Set(['b', 'a']), ['b', 'a']],
   [new Map([['a', 1]]).keys(), ['a']],
   [[1, true] as never, ['1', 'true']],
-])('takes %j for subprotocols', (value, list) => {
+])('accepts %j as subprotocols', (value, list) => {
   expect(isSubprotocols(value)).toBe(true)
   expect([...readSubprotocols(value)]).toEqual(list)
 })
 
-test('does not take options for subprotocols', () => {
+test('does not mistake options for subprotocols', () => {
   expect(isSubprotocols({ origin: 'x' })).toBe(false)
 })
 
