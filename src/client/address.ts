@@ -23,7 +23,7 @@ export function parseAddress(address: string | URL, base?: URL): Address {
       `The URL's protocol must be ws:, wss:, http:, https: or ws+unix:; it is ${url.protocol}`,
     )
   }
-  // `hash` is also empty for a fragment that is there and empty.
+  // `hash` is also empty for an empty fragment (a trailing `#`).
   if (url.href.includes('#'))
     throw new SyntaxError(`A WebSocket URL has no fragment: remove ${url.hash || '#'}`)
   if (url.protocol !== 'ws+unix:') {

@@ -28,7 +28,7 @@ import {
 import { hasCredentials, isSameOrigin, makeRequest, userinfoOf } from './opening-request.js'
 import { readBody } from './refusal-body.js'
 
-/** Is told how the handshake goes. */
+/** Receives the events of the handshake. */
 export interface OpeningListener {
   onOpen(established: Established): void
   /** The server's 101 answer, before it is checked. */
@@ -92,7 +92,7 @@ export class OpeningHandshake {
     if (handshakeTimeout !== 0 && handshakeTimeout !== Infinity) this.#startTimer(handshakeTimeout)
   }
 
-  /** Ends it; the listener is told the error unless the handshake is over. */
+  /** Ends the handshake, and passes the error to the listener unless it is already over. */
   fail(error: Error): void {
     // With `ws`, who handles an answer hears of the end that it makes itself.
     this.#fail(error, this.#isHandled && this.#settings.preset.errorEvents === 'heard')
@@ -193,7 +193,7 @@ export class OpeningHandshake {
     if (REDIRECTS.has(status) && location !== undefined && this.#options.followRedirects === true) {
       this.#redirect(location, response)
     } else if (status === 101) {
-      // Node takes it for an upgrade if both headers say so.
+      // Node.js treats the response as an upgrade if both headers say so.
       const why =
         response.headers.upgrade === undefined
           ? 'Invalid Upgrade header: the server did not name websocket'
@@ -243,7 +243,7 @@ export class OpeningHandshake {
       this.#moveTo(parseAddress(location, this.#address.url))
       request = this.#makeRequest()
     } catch (error) {
-      // The server chose the URL: what is wrong with it must not be thrown into the process.
+      // The server chose the URL, so a mistake in it must not become an uncaught exception.
       this.#failWithBody(response, (body) => notFollowed(error as Error, response, body))
       return
     }

@@ -48,7 +48,7 @@ export function userinfoOf({ username, password }: URL): string | undefined {
   return username === '' && password === '' ? undefined : `${decode(username)}:${decode(password)}`
 }
 
-/** Whether an agent adds a client certificate by itself, which cannot be taken from it for a single request. */
+/** Whether an agent adds a client certificate, which a single request cannot leave out. */
 export function hasCredentials(agent: RequestOptions['agent']): boolean {
   if (typeof agent !== 'object') return false
   const { options = {} } = agent as Agent & { options?: Readonly<Record<string, unknown>> }

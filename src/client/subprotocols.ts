@@ -3,7 +3,7 @@ import { isToken } from '../protocol/header-grammar.js'
 /** Subprotocols to offer, in order of preference. */
 export type Subprotocols = string | Iterable<string>
 
-/** Tells subprotocols from options, which may be given in their place. */
+/** Distinguishes subprotocols from options, which may be given in their place. */
 export function isSubprotocols(value: unknown): value is Subprotocols | undefined {
   return (
     value === undefined ||

@@ -55,7 +55,7 @@ export const DEFAULT_MAX_FRAGMENTS = 131_072
 
 /** What {@link Decoder.allowance} pays for each frame beside its payload: 256 frames of a few bytes cost 1 MiB. */
 export const FRAME_COST = 4096
-/** What it pays for each compressed message, beside a unit for each byte that it inflates to. */
+/** What a compressed message costs, in addition to one unit for each byte that it inflates to. */
 export const INFLATE_COST = 16_384
 
 /** What the owner has told a decoder to hold. */
@@ -330,7 +330,7 @@ export class Decoder {
   #deliverInflated(payload: Buffer, isBinary: boolean): void {
     this.allowance -= INFLATE_COST + payload.length
     const wasReading = this.#reading
-    // What the sink pushes or releases meanwhile is read once it has returned.
+    // What the sink pushes or releases in the meantime is read once it has returned.
     this.#reading = true
     try {
       this.#deliver(payload, 0, payload.length, isBinary, false)

@@ -105,7 +105,7 @@ export class Fragments {
     return this.#pieces
   }
 
-  /** Moves all pieces to the beginning of a segment with room for so many bytes behind them. */
+  /** Moves all pieces to the beginning of a segment with room for so many more bytes. */
   #merge(due: number): void {
     const pieces = this.takePieces()
     const segment = Buffer.allocUnsafeSlow(this.length + due)

@@ -17,7 +17,7 @@ export function headerLength(payloadLength: number): number {
 }
 
 /**
- * Writes a frame's header at `offset` and returns the offset behind it.
+ * Writes a frame's header at `offset` and returns the offset after it.
  *
  * @param first - the first byte: FIN, reserved bits and opcode
  * @param masked - whether a masking key follows; it is not written here
@@ -54,7 +54,7 @@ function writeWord(target: Uint8Array, offset: number, word: number): void {
   target[offset + 3] = word
 }
 
-/** Writes a masking key, its first byte in the lowest bits, and returns the offset behind it. */
+/** Writes a masking key, its first byte in the lowest bits, and returns the offset after it. */
 export function writeMaskingKey(target: Uint8Array, offset: number, key: number): number {
   target[offset] = key
   target[offset + 1] = key >>> 8
@@ -76,7 +76,7 @@ export function readLength64(source: Buffer, offset: number): number {
   return upper >= 0x8000_0000 ? -1 : upper * 0x1_0000_0000 + source.readUInt32BE(offset + 4)
 }
 
-/** The offset of the payload in an unmasked frame of ours. */
+/** The offset of the payload in an unmasked frame from {@link encodeFrame}. */
 export function payloadStart(frame: Uint8Array): number {
   const length = frame[1]!
   return length < LENGTH_16 ? 2 : length === LENGTH_16 ? 4 : 10

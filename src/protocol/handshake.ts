@@ -54,12 +54,12 @@ export class HandshakeError extends Error {
   }
 }
 
-/** The parts of an HTTP request that the opening handshake looks at; `http.IncomingMessage` is one. Any may be missing. */
+/** The parts of an HTTP request that the opening handshake reads; `http.IncomingMessage` is one. Any may be missing. */
 export interface OpeningRequest {
   readonly method?: string | undefined
   readonly httpVersion: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  /** Names and values in turn, as they were received. */
+  /** Names and values alternately, as they were received. */
   readonly rawHeaders: readonly string[]
 }
 
@@ -216,7 +216,7 @@ export function joinLines(lines: readonly string[]): string {
   return `${lines.join('\r\n')}\r\n\r\n`
 }
 
-/** The parts of an HTTP answer that the opening handshake looks at; `http.IncomingMessage` is one. */
+/** The parts of an HTTP answer that the opening handshake reads; `http.IncomingMessage` is one. */
 export interface OpeningResponse {
   readonly statusCode?: number | undefined
   readonly statusMessage?: string | undefined
@@ -311,12 +311,12 @@ export function refused(
 /** The longest text of a peer that a message shows, in characters. */
 const LONGEST_SHOWN = 200
 
-/** Texts that people read; a page of a proxy in HTML is none. */
+/** Content types that are worth showing in a message. The HTML page of a proxy is not. */
 const READABLE = /^(text\/plain|application\/([\w.-]+\+)?json)\b/i
 
 function refusalMessage({ statusCode = 0, statusMessage = '', headers }: OpeningResponse, body = ''): string {
   const phrase = oneLine(statusMessage).slice(0, LONGEST_SHOWN)
-  // A status that is no error, or has no words, does not say by itself that something went wrong.
+  // Without an error status and its phrase, the message would not say that something went wrong.
   const isPlain = phrase !== '' && statusCode >= 400
   const status = `${isPlain ? '' : 'Unexpected server response: '}${statusCode} ${phrase}`.trim()
   const type = headers['content-type'] ?? 'text/plain'

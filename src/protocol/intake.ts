@@ -19,10 +19,10 @@ export class Intake {
   /** How far the chunk has been read. */
   offset = 0
 
-  /** What follows the chunk; the first piece stands last. Both are `undefined` while there is nothing. */
+  /** What follows the chunk, in reverse order. Both are `undefined` while there is nothing. */
   #pieces: Buffer[] | undefined
   #incoming: Fragments | undefined
-  /** Bytes behind the chunk. */
+  /** The number of bytes after the chunk. */
   #behind = 0
 
   /** The bytes of the chunk that have not been read. */
@@ -45,7 +45,7 @@ export class Intake {
     }
   }
 
-  /** Puts the next piece behind what is left of the chunk, which is less than a frame; `false` when there is none. */
+  /** Appends the next piece to the rest of the chunk, which is less than a frame; `false` if there is none. */
   refill(): boolean {
     const piece = this.#shift()
     if (piece === undefined) return false
@@ -53,7 +53,7 @@ export class Intake {
     return true
   }
 
-  /** Lets go of the chunk but for a short rest: it may be a view of a read buffer. */
+  /** Releases the chunk, which may be a view of a read buffer, and keeps a short rest of it as a copy. */
   trim(): void {
     if (this.rest >= UNFINISHED_FRAME) return
     this.chunk = this.rest === 0 ? EMPTY : isolate(this.chunk.subarray(this.offset))

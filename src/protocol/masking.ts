@@ -4,7 +4,7 @@ const WORDS_FROM = 64
 /** For more bytes {@link mask} does not look at the result: `isAscii` does that faster than this loop. */
 export const SEEN_UP_TO = 1024
 
-/** The bits of what {@link mask} returns that tell of a byte that is not ASCII, or was not looked at. */
+/** The bits of the result of {@link mask} that are set by a byte that is not ASCII or was not checked. */
 export const NOT_ASCII = 0x80808080
 
 /** A key is written here in the order of its bytes, and read in the byte order of the machine. */

@@ -119,7 +119,7 @@ function inflateLater(
 /** With literals of one shape, without a spread, zlib's constructor takes 7 µs instead of 11. */
 function zlibOptions(length: number, room: number, dictionary: Buffer | undefined): ZlibOptions {
   const info = true
-  // zlib refuses 0, which is what is left when a message has reached the limit and another stream follows.
+  // zlib refuses 0, the rest when a message has reached the limit and another stream follows.
   const maxOutputLength = Math.max(1, room)
   const chunkSize = Math.min(Math.max(2048, length * 6), 64 * 1024)
   return dictionary === undefined

@@ -18,7 +18,7 @@ export interface PerMessageDeflateOptions {
    * the window that the server states.
    */
   serverMaxWindowBits?: number
-  /** The base-2 logarithm of the client's window, 9 to 15; 15 by default, which `true` stands for as well. */
+  /** The base-2 logarithm of the client's window, 9 to 15; 15 by default. `true` also means 15. */
   clientMaxWindowBits?: number | true
   /** Shorter messages, in bytes, are sent uncompressed; 1024 by default. */
   threshold?: number
@@ -39,7 +39,7 @@ interface Stated {
   serverNoContextTakeover: boolean
   clientNoContextTakeover: boolean
   serverMaxWindowBits: number | undefined
-  /** `true` where it stands without a value, which only an offer may do. */
+  /** `true` if it has no value, which only an offer may omit. */
   clientMaxWindowBits: number | true | undefined
 }
 
@@ -199,8 +199,8 @@ function isWindowBits(value: string): boolean {
 /**
  * Checks options.
  *
- * @returns the options without what is `null`, which asks for the default
- * @throws RangeError naming the option, its value and what it may be
+ * @returns the options without those that are `null`, which means the default
+ * @throws RangeError naming the option, its value and the valid range
  */
 export function checkDeflateOptions(given: PerMessageDeflateOptions): PerMessageDeflateOptions {
   const options = withoutNulls(given)

@@ -2,7 +2,7 @@ import { FIN, Opcode } from './opcodes.js'
 
 /**
  * Counts the data messages that end within unread bytes, by their frame headers alone: nothing is unmasked, inflated
- * or validated. Nothing behind a Close frame counts.
+ * or validated. Nothing after a Close frame counts.
  *
  * @param remaining - bytes at the beginning that belong to a frame whose header has been read
  * @param isLastFrame - whether that frame ends its message

@@ -52,7 +52,7 @@ export class Utf8Validator {
   }
 }
 
-/** The offset of the last character if it may be unfinished at `end`, else `end`: the automaton takes the bytes behind it. */
+/** The offset of the last character if it may be incomplete at `end`, else `end`. The automaton reads on from there. */
 function lastBoundary(bytes: Buffer, end: number): number {
   for (let index = end - 1; index >= end - 3; index--) {
     const byte = bytes[index]!

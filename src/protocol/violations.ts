@@ -4,7 +4,7 @@ import { MAX_CONTROL_PAYLOAD } from './frames.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
 
 /**
- * What is wrong with the first byte of a frame (RFC 6455 sections 5.2, 5.4 and 5.5), if anything.
+ * The violation in the first byte of a frame (RFC 6455 sections 5.2, 5.4 and 5.5), if there is one.
  *
  * @param inMessage - whether a message is unfinished, so that a continuation must come and a new one must not
  * @param compression - whether permessage-deflate was negotiated, which gives RSV1 its meaning
@@ -14,7 +14,7 @@ export function checkFirstByte(
   inMessage: boolean,
   compression: boolean,
 ): ProtocolError | undefined {
-  // Nearly every frame is a whole message that stands between messages.
+  // Nearly every frame is a whole message, outside of any fragmented one.
   if ((first === (FIN | Opcode.text) || first === (FIN | Opcode.binary)) && !inMessage) return undefined
 
   const opcode = first & 0x0f

@@ -3,7 +3,7 @@ import type { WebSocket } from '../websocket/websocket.js'
 
 type CloseListener = (socket: WebSocket, details: CloseDetails) => void
 
-/** The sockets of a server that are not closed yet, and those who are to know when one closes. */
+/** The sockets of a server that are not closed yet, and the callbacks to run when one closes. */
 export class Clients<User> {
   readonly sockets: Set<WebSocket<User>> = new Set<WebSocket<User>>()
   readonly #listeners = new Set<CloseListener>()

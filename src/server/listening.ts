@@ -38,7 +38,7 @@ export interface ListenOptions {
  */
 export function createOwnServer(handshakeTimeout: number, rules: AcceptingRules): Server {
   if (rules.keepsHttpTimeouts) return createServer(answerUpgradeRequired)
-  // Node.js takes 0 for no limit.
+  // 0 means no limit in Node.js.
   const timeout = handshakeTimeout === Infinity ? 0 : handshakeTimeout
   return createServer(
     {
@@ -111,7 +111,7 @@ export async function listen(server: Server | SecureServer, options: ListenOptio
   })
 }
 
-/** Starts the HTTP server of a WebSocketServer, which hears of failures by `'error'`. */
+/** Starts the HTTP server of a WebSocketServer, which reports failures as `'error'`. */
 export function startOwnServer(server: Server, options: ListenOptions): void {
   if (options.unixPath === undefined) {
     const { port, host, backlog } = options

@@ -62,7 +62,7 @@ export function routes<User = undefined, Pattern extends string = string>(
       return false
     },
   })
-  // The server looks at what a listener returns: a promise of the handler is a promise of the listener.
+  // The server awaits what a listener returns, so the listener returns the handler's promise.
   server.on('connection', (socket, request) => found.get(request)?.(socket, request))
   return server
 }

@@ -58,7 +58,7 @@ export function checkServerOptions<User>(options: WebSocketServerOptions<User, b
   for (const name of ['noServer', 'takeover', 'clientTracking'] as const) checkBoolean(name, options[name])
   checkConnectionFlags(options)
   checkPlace(options)
-  // As Node.js does, it takes the text of an environment variable.
+  // As in Node.js, a port may be text, such as an environment variable.
   const given: unknown = port
   if (given !== undefined) checkInteger('port', given === '' ? NaN : Number(given), 0, 65_535)
   if (unixPath !== undefined && (typeof unixPath !== 'string' || unixPath === '')) {
@@ -92,7 +92,7 @@ export function checkPlace<User>(options: WebSocketServerOptions<User, boolean>)
   )
 }
 
-/** @throws TypeError if the class of the sockets is none of ours */
+/** @throws TypeError if the class of the sockets does not extend WebSocket */
 export function checkSocketClass(SocketClass: unknown): void {
   if (SocketClass === undefined || SocketClass === WebSocket) return
   if (typeof SocketClass !== 'function' || !(SocketClass.prototype instanceof WebSocket)) {
@@ -100,7 +100,7 @@ export function checkSocketClass(SocketClass: unknown): void {
   }
 }
 
-/** An application of a framework has some of a server's methods, but is none. */
+/** A framework's application object has some of a server's methods, but is not a server. */
 function checkHttpServer(server: unknown): void {
   const { on, emit, address } = Object(server) as Readonly<Record<string, unknown>>
   if (typeof server === 'object' && [on, emit, address].every((method) => typeof method === 'function'))

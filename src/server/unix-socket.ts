@@ -21,7 +21,7 @@ export interface UnixSocketOptions {
 /** Under which path each server can be reached: it was bound to a name of its own. */
 const paths = new WeakMap<object, string>()
 
-/** The path of the unix socket on which a server of ours listens. */
+/** The path of the unix socket on which a server listens, if it does. */
 export function unixPathOf(server: Server): string | undefined {
   return server.listening ? paths.get(server) : undefined
 }
@@ -59,7 +59,7 @@ export async function listenOnUnixSocket(server: Server, options: UnixSocketOpti
   }
 }
 
-/** @throws EADDRINUSE if somebody listens there, unless that is to be taken over, or if it is no socket */
+/** @throws EADDRINUSE if a server listens there that is not to be taken over, or if the file is not a socket */
 async function checkVacant(path: string, takeover: boolean): Promise<void> {
   const answer = await probe(path)
   if (answer === 'absent' || answer === 'stale') return
@@ -110,7 +110,7 @@ function removeWhenClosed(server: Server, path: string): void {
   })
 }
 
-/** Tells a file from all that follow under its name: numbers of inodes are used again, so with the time of its creation. */
+/** Identifies a file among all that have its name. Inode numbers are reused, so the creation time is part of it. */
 function identity(path: string): string | undefined {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return stat && `${stat.dev}:${stat.ino}:${stat.mtimeNs}`
@@ -118,7 +118,7 @@ function identity(path: string): string | undefined {
 
 type Answer = 'absent' | 'stale' | 'live' | 'other'
 
-/** What is at a path: nothing, a socket on which nobody listens, one on which somebody does, or another file. */
+/** What is at a path: nothing, a socket without a listener, a socket with one, or another file. */
 async function probe(path: string): Promise<Answer> {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (stat === undefined) return 'absent'
@@ -185,7 +185,7 @@ async function waitForHolder(file: string): Promise<void> {
   if (code !== 'ECONNREFUSED') return
   const moved = `${file}${process.pid.toString(36)}`
   try {
-    // Another starter may have removed it meanwhile, and hold a new one: look at what was moved.
+    // Another starting process may have replaced it in the meantime, so check what was moved.
     renameSync(file, moved)
     if ((await probe(moved)) === 'live') renameSync(moved, file)
     else unlinkSync(moved)

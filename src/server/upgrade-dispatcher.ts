@@ -6,7 +6,7 @@ import { publishRefused, refusalFor } from './admission/refusal.js'
 import { giveBack } from './give-back.js'
 import { writeRefusal } from './http1-upgrade.js'
 
-/** A server of ours on an `http.Server`. */
+/** A WebSocketServer on an `http.Server`. */
 export interface UpgradeOwner {
   /** Milliseconds for a refusal to be read. */
   readonly closeTimeout: number
@@ -36,7 +36,7 @@ export class UpgradeDispatcher {
   readonly #owners = new Set<UpgradeOwner>()
   /** What `server.emit` was when ours replaced it. */
   #emitBefore: Server['emit'] | undefined
-  /** Whether that was a property of the server itself, which somebody else had replaced. */
+  /** Whether that was an own property of the server, set by other code. */
   #wasReplaced = false
   #hasOtherErrorListener = false
 
@@ -79,7 +79,7 @@ export class UpgradeDispatcher {
     this.#server.off('listening', this.#onListening)
     this.#emitter.off(errorMonitor, this.#beforeError)
     this.#server.off('error', this.#onError)
-    // If another library has wrapped ours since, ours stays behind it and passes everything on.
+    // If another library has wrapped our `emit` since, it stays in place and passes everything on.
     if (this.#server.emit !== this.#emit) return
     if (this.#wasReplaced) this.#server.emit = this.#emitBefore!
     else Reflect.deleteProperty(this.#server, 'emit')
@@ -102,10 +102,10 @@ export class UpgradeDispatcher {
     return false
   }
 
-  /** An upgrade that has no owner, unless somebody has put the server's own `emit` back. */
+  /** Called for an upgrade that has no owner, unless other code has restored the server's own `emit`. */
   readonly #onUpgrade = (...[request, socket, head]: UpgradeEvent): void => {
     if (this.#server.emit !== this.#emit && this.#give(request, socket, head)) return
-    // Another listener may respond at any time, and nothing in a socket tells that none will.
+    // Another listener may respond at any time, and a socket does not show whether one will.
     if (this.#server.listenerCount('upgrade') > 1) return
     const [owner] = this.#owners
     const isRefused = owner?.refusesOtherProtocols === true
@@ -133,7 +133,7 @@ export class UpgradeDispatcher {
   readonly #onError = (error: Error): void => {
     let isHandled = this.#hasOtherErrorListener
     for (const owner of this.#owners) if (owner.onError(error)) isHandled = true
-    // Without any listener but ours it ends the process, as it does without us.
+    // Without a listener of the application the error ends the process, as it does without this library.
     if (!isHandled) throw error
   }
 }

@@ -23,7 +23,7 @@ import { callHandler } from './connection-handler.js'
 import { acceptanceBytes, readUpgrade, writeRefusal } from './http1-upgrade.js'
 import { chooseSubprotocol, type HandleProtocols } from './subprotocol-choice.js'
 
-/** What a server decides on its opening handshakes, and what it is told of them. */
+/** What a server decides about its opening handshakes, and the events that it receives from them. */
 export interface UpgradeServer<User> {
   readonly admission: Admission<User>
   readonly settings: ConnectionSettings
@@ -86,7 +86,7 @@ export class Upgrade<User> {
     this.#socket.on('error', ignore)
     // A client that has sent FIN can still read the response.
     this.#socket.allowHalfOpen = true
-    // Before the FIN behind it is read: later the stream would not take it back.
+    // Do this before the FIN is read: after it, the stream would not accept the bytes.
     if (this.#head.length > 0) this.#socket.unshift(this.#head)
     this.#attempt(() => {
       this.#check()

@@ -96,7 +96,7 @@ export class WebSocketServer<
   constructor(options: WebSocketServerOptions<User, Tracking, Pattern>, callback?: () => void) {
     const preset = presetOf(options)
     super({ captureRejections: preset.handlerFailure === 'close' })
-    // Without any options the check says what to write.
+    // Without options, the check throws an error that says what to write.
     const given = withoutNulls(options ?? ({} as WebSocketServerOptions<User, Tracking, Pattern>))
     if (preset.checksOptions) checkServerOptions(given)
     else checkPlace(given)
@@ -149,7 +149,7 @@ export class WebSocketServer<
    * throws or rejects, the socket closes with 1011.
    *
    * @param request - from the `'upgrade'` event of an `http.Server`, as are the next two
-   * @param head - what came after the header of the request
+   * @param head - the bytes that arrived after the header of the request
    * @throws Error if it was called with this socket before
    */
   handleUpgrade(
@@ -264,7 +264,7 @@ export class WebSocketServer<
       refusesOtherProtocols: this.#settings.preset.accepting.refusesOtherProtocols,
       owns: (request) => {
         const claim = this.#claim(request)
-        // The handshake finds the same claim, and tells the client of a failure.
+        // The handshake uses the same claim, and reports a failure to the client.
         this.#claims.set(request, claim)
         return 'failure' in claim || claim.params !== undefined
       },

@@ -9,7 +9,7 @@ import { Refusal, refusalFor } from './refusal.js'
 import { type Client, normalAddress, TrustedProxies, type TrustProxy } from './trusted-proxies.js'
 import { verify, verifyAtOnce, type VerifyClient } from './verify-client.js'
 
-/** Who may connect. */
+/** Decides which clients may connect. */
 export interface AdmissionOptions<User> {
   /** The origins that may connect; the server's own by default. */
   origins?: Origins
@@ -38,7 +38,7 @@ export interface Admitted<User> {
 
 export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
 
-/** How long a client that met a limit is told to wait, in seconds. */
+/** The Retry-After of a refusal because of a limit, in seconds. */
 const RETRY_AFTER = '5'
 
 /** Decides on requests; the cheapest checks come first. */

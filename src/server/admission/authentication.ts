@@ -45,7 +45,7 @@ export function readUser(answer: unknown, warnings: AnswerWarnings): { user: unk
   return refusalFor('application', 401, {})
 }
 
-/** The client left while it was being checked, and nobody is left to respond to. */
+/** The client left during the check, so there is no response. */
 export const GONE: unique symbol = Symbol('gone')
 
 /**

@@ -46,7 +46,7 @@ function originOf(text: string): string | undefined {
   if (text === 'null') return text
   if (!/^[a-z][a-z\d+.-]*:\/\/./i.test(text) || !URL.canParse(text)) return undefined
   const { origin, protocol, host } = new URL(text)
-  // Of other schemes, such as that of a browser's extension, URL knows no origin.
+  // URL has no origin for other schemes, such as those of browser extensions.
   return origin === 'null' ? `${protocol}//${host}` : origin
 }
 

@@ -11,7 +11,7 @@ export type TrustProxy = number | readonly string[]
 
 /** What is known about the client that sent a request. */
 export interface Client {
-  /** Its address according to trusted proxies; without them the socket knows it, and is not asked until it is needed. */
+  /** Its address according to trusted proxies. Without them it is read from the socket when it is needed. */
   readonly forwardedAddress: string | undefined
   /** The host that it asked for. */
   readonly host: string | undefined
@@ -41,7 +41,7 @@ export class TrustedProxies {
     this.#isUnixSocket = isUnixSocket
   }
 
-  /** Who sent a request. */
+  /** The client that sent a request. */
   client(request: IncomingMessage): Client {
     const { socket, headers } = request
     const own: Client = {
