@@ -341,7 +341,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
       this.#connection?.opened()
     })
     this.#attempt = attempt
-    onAbort(this, options.signal, (reason) => {
+    onAbort(this, options.signal ?? undefined, (reason) => {
       if (this.#connection === undefined) attempt.fail(abortError(reason))
       else this.#connection.terminate(toError(reason))
     })
