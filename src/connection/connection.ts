@@ -153,8 +153,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
       return
     }
     this.settings.traffic.received++
-    const form = isBinary ? this.binaryForm : undefined
-    const message = form === undefined ? data : (form(data as Buffer) as ArrayBuffer)
+    const message = isBinary ? ((this.binaryForm?.(data as Buffer) ?? data) as ArrayBuffer) : data
     if (channels.message.hasSubscribers) {
       channels.message.publish({ ...this.origin, data: message, isBinary })
     }

@@ -100,15 +100,13 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     protocols: Subprotocols | WebSocketOptions | null = [],
     options: WebSocketOptions | null = null,
   ) {
-    const preset = presetOf(options ?? protocols)
-    super(preset.handlerFailure === 'close')
-    this.#preset = preset
+    super(presetOf(options ?? protocols).handlerFailure === 'close')
+    this.#preset = presetOf(options ?? protocols)
     if (address === null) return
     if (address === undefined) throw new TypeError('new WebSocket(address) needs the URL of a server')
     try {
-      const isOffer = isSubprotocols(protocols)
-      const offered = readSubprotocols(isOffer ? protocols : [], preset.opening.ignoresCase)
-      this.#connect(address, offered, options ?? (isOffer ? {} : (protocols ?? {})))
+      const [offered, given] = isSubprotocols(protocols) ? [protocols, {}] : [[], protocols ?? {}]
+      this.#connect(address, readSubprotocols(offered, this.#preset.opening.ignoresCase), options ?? given)
     } catch (error) {
       throw error instanceof SyntaxError ? this.#preset.errorForm(error, 'SyntaxError') : error
     }
