@@ -23,5 +23,5 @@ new WebSocketServer({ port: 0, path: /^\/(?<room>\w+)$/ }).on('connection', (soc
   socket.send(socket.params.room.trim())
 })
 const chat = (socket: WebSocket<undefined, { room: string }>): void => socket.close(1000, socket.params.room)
-// error: Type '(socket: WebSocket<…room…>) => void' is not assignable to type '…"name"…'
+// error: Type '(socket: WebSocket<…room…>) => void' is not assignable to type '…name…'
 routes({ '/chat/:name': chat }, { port: 0 })
