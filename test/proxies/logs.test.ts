@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { connect, cookieToken, queryToken } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -40,7 +41,7 @@ async function logged(path: string, entry: string): Promise<string> {
 describe('the logs of nginx with the format of docs/operations.md', requires('nginx'), () => {
   test('have no token of the query while the worker runs (N14)', async () => {
     const { port } = await runningServer({
-      authenticate: (request) => queryToken(request) === TOKEN && 'ada',
+      authenticate: (request: IncomingMessage) => queryToken(request) === TOKEN && 'ada',
     } as object)
     const { host, access, error } = await loggingNginx(port)
     const client = await connect(`ws://${host}/chat?token=${TOKEN}`)
@@ -55,7 +56,7 @@ describe('the logs of nginx with the format of docs/operations.md', requires('ng
   test('have no token of a cookie even if the worker is down, though they have the query (N14)', async () => {
     const seen: unknown[] = []
     const { port } = await runningServer({
-      authenticate: (request) => seen.push(cookieToken(request, 'session')),
+      authenticate: (request: IncomingMessage) => seen.push(cookieToken(request, 'session')),
     } as object)
     const up = await loggingNginx(port)
     const headers = { cookie: `session=${TOKEN}` }

@@ -62,7 +62,7 @@ describe.each(Object.entries(consumers))('%s', (_name, consume) => {
     const received = new Queue<unknown>()
     const server = routes(
       {
-        '/chat/:room': async (socket) => {
+        '/chat/:room': async (socket: WebSocket) => {
           await settled()
           received.push(await consume(socket as WebSocket<never>))
         },

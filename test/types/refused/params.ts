@@ -2,7 +2,7 @@ import { routes, type WebSocket, WebSocketServer } from 'hubwire'
 
 const server = new WebSocketServer({ port: 0, path: '/chat/:room' })
 server.on('connection', (socket) => {
-  // error: Property 'rom' does not exist on type '…"room"…'. Did you mean 'room'?
+  // error: Property 'rom' does not exist on type '{ readonly room: string; }'. Did you mean 'room'?
   socket.send(socket.params.rom)
 })
 new WebSocketServer({ port: 0, path: '/chat' }).on('connection', (socket) => {
