@@ -5,8 +5,17 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 // other versions of Node.js are tested. Coverage is measured on src/ only.
 const built = process.env.HUBWIRE_BUILT === '1'
 
-// Tests that do not run the package need no second run on another version.
-const once = built ? ['test/package/{layering,types}.test.ts', 'test/types/**'] : []
+// Tests of tools, browsers and other packages, and of the sources, need no second run on another version.
+const once = built
+  ? [
+      'test/package/{layering,types,ws}.test.ts',
+      'test/types/**',
+      'test/browser/{browsers,bundles}.test.ts',
+      'test/interop/chat-page.test.ts',
+      'test/proxies/vite*.test.ts',
+      'test/consumers/**',
+    ]
+  : []
 
 // HUBWIRE_RUNS=50 gives property tests 50 times as many cases (test/support/runs.ts), and the time for them.
 const timeout = 30_000 * Number(process.env.HUBWIRE_RUNS ?? '1')
@@ -44,12 +53,12 @@ export default defineConfig({
       project(
         'unit',
         ['test/**/*.test.ts'],
-        ['test/{conformance,consumers,examples,interop,package,proxies,types}/**'],
+        ['test/{conformance,consumers,examples,interop,package,proxies,types}/**', ...once],
       ),
       project('conformance', ['test/conformance/**/*.test.ts']),
       project('examples', ['test/examples/**/*.test.ts']),
-      project('interop', ['test/{interop,proxies}/**/*.test.ts']),
-      project('consumers', ['test/consumers/*.test.ts']),
+      project('interop', ['test/{interop,proxies}/**/*.test.ts'], once),
+      project('consumers', ['test/consumers/*.test.ts'], once),
       project('package', ['test/{package,types}/**/*.test.ts'], once),
     ],
     coverage: {

@@ -18,7 +18,7 @@ const http = createServer((request, response) => {
 const server = routes(
   {
     '/chat/:user': (socket) => {
-      const user = String(socket.params.user)
+      const user = socket.params.user
       hub.group(`user ${user}`).add(socket) // as Channels' channel_layer.send: a group of one user's sockets
       handle(socket, {
         join: (room) => void hub.group(`room ${room}`).add(socket),

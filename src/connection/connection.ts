@@ -30,7 +30,8 @@ let endInput: (connection: Connection) => void
  * It is the async context in which its events are emitted: that in which it was made.
  */
 export class Connection extends EventScope implements InboundOwner, SenderOwner, Pulse, SocketListener {
-  readonly #socket: Duplex
+  /** What it runs over. */
+  readonly socket: Duplex
   readonly #inbound: Inbound
   readonly #sender: Sender
   #closing: ClosingHandshake | undefined
@@ -50,7 +51,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   constructor(established: Established, emitter: ConnectionEmitter) {
     const { socket, settings, compression } = established
     super(settings, emitter)
-    this.#socket = socket
+    this.socket = socket
     this.#sender = new Sender(socket, settings, this, compression?.deflater)
     this.#inbound = new Inbound(socket, settings, this, compression?.inflater)
     listenTo(socket, this)
@@ -61,14 +62,9 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     return this.#closing === undefined ? 1 : this.#closing.isOver ? 3 : 2
   }
 
-  /** What it runs over. */
-  get socket(): Duplex {
-    return this.#socket
-  }
-
   /** The address at the other end of the socket, where it has one. */
   get remoteAddress(): string | undefined {
-    return this.#socket instanceof Socket ? this.#socket.remoteAddress : undefined
+    return this.socket instanceof Socket ? this.socket.remoteAddress : undefined
   }
 
   /** Bytes of frames that came, and that the operating system took. */
@@ -138,7 +134,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     closing.dropped += this.#inbound.discard()
     this.#sender.fail(closing.cause ?? closedError())
     if (this.#isGone) this.#finishLater()
-    else this.#socket.destroy()
+    else this.socket.destroy()
   }
 
   // What the way in finds.

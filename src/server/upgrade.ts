@@ -13,7 +13,6 @@ import {
   PERMESSAGE_DEFLATE,
   type PerMessageDeflateOptions,
 } from '../protocol/permessage-deflate.js'
-import { acceptOffer, type PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
 import type { Params } from '../websocket/admission.js'
 import { startAccepted, type WebSocket } from '../websocket/websocket.js'
 import type { Admission, Admitted } from './admission/admission.js'

@@ -7,7 +7,7 @@ import { uncaught } from '../support/uncaught.js'
 describe('throws for a user mistake and names what is wrong (N7)', () => {
   test.each([
     ['undefined', undefined, /name of a group must be a string; it is undefined/],
-    ['a number', 7, /it is a number/],
+    ['a number', 7, /it is 7/],
     ['a socket', new FakeMember(), /it is an object \(FakeMember\)/],
   ])('group() of %s', (_name, name, message) => {
     const hub = new Hub()
@@ -30,7 +30,7 @@ describe('throws for a user mistake and names what is wrong (N7)', () => {
 
   test.each([
     ['a string', 'socket', /except must be a member or an iterable of members; it is "socket"/],
-    ['a number', 1, /it is a number/],
+    ['a number', 1, /it is 1/],
     ['an object that is no member', {}, /it is an object \(Object\)/],
     ['an array with something else', [{}], /contains an object \(Object\)/],
   ])('except of %s (F25)', (_name, except, message) => {

@@ -65,12 +65,12 @@ describe('anything else is a TypeError that says what it was', () => {
   test.each([
     ['undefined', undefined, 'undefined is not'],
     ['null', null, 'null is not'],
-    ['a boolean', false, 'a boolean is not'],
-    ['a bigint', 1n, 'a bigint is not'],
-    ['a symbol', Symbol('x'), 'a symbol is not'],
+    ['a boolean', false, 'false is not'],
+    ['a bigint', 1n, '1 is not'],
+    ['a symbol', Symbol('x'), 'Symbol(x) is not'],
     ['a function', () => 1, 'a function is not'],
     ['an object', {}, 'an object (Object) is not'],
-    ['an array', [1], 'an object (Array) is not'],
+    ['an array', [1], '[1] is not'],
     ['an instance', new Message(), 'an object (Message) is not'],
     ['an object without a prototype', Object.create(null), 'an object (without a class) is not'],
     [

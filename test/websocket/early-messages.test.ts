@@ -8,9 +8,7 @@ import { clientFrame, opcode } from '../support/raw-frame.js'
 import { inbox, take } from '../support/inbox.js'
 import { pausedClient } from '../support/paused-client.js'
 import { Queue } from '../support/queue.js'
-import { opcode } from '../support/raw-frame.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
-import { runningServer } from '../support/running-server.js'
 
 const text = (payload: string): Buffer => clientFrame({ opcode: opcode.text, payload })
 

@@ -85,7 +85,7 @@ async function perform(near: WebSocket, far: WebSocket, steps: readonly Step[]):
 function record(socket: WebSocket): string[] {
   const seen: string[] = []
   socket.on('message', (data, isBinary) => {
-    seen.push(`${isBinary ? 'binary' : 'text'} ${isBinary ? (data as Buffer).toString() : (data)}`)
+    seen.push(`${isBinary ? 'binary' : 'text'} ${isBinary ? (data as Buffer).toString() : data}`)
   })
   socket.on('ping', (data) => seen.push(`ping ${data.toString('hex')}`))
   socket.on('pong', (data) => seen.push(`pong ${data.toString('hex')}`))

@@ -1,4 +1,4 @@
-import { anonymous, connect, type VerifyCallback, type VerifyClient, WebSocketServer } from 'hubwire'
+import { anonymous, connect, type VerifyCallback, type VerifyClient } from 'hubwire'
 import { WebSocketServer as WsServer } from '#src/ws/websocket-server.js'
 import { describe, expect, test } from 'vitest'
 import { settled } from '../../support/event-loop.js'
