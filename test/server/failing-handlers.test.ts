@@ -30,8 +30,11 @@ describe("a handler of a connection that fails reaches 'error' of its server, wi
     expect(lost).toEqual([])
   })
 
-  test('a route', async () => {
-    const server = routes({ '/': raise }, { port: 0, host: '127.0.0.1' })
+  test.each<[string, () => void | Promise<void>]>([
+    ['throws', raise],
+    ['rejects', () => Promise.reject(failure)],
+  ])('that %s in a route (N2)', async (_name, handler) => {
+    const server = routes({ '/': handler }, { port: 0, host: '127.0.0.1' })
     endWithTest(server)
     await once(server, 'listening')
     const failed = once(server, 'error') as Promise<[Error, WebSocket<undefined>]>
