@@ -53,6 +53,8 @@ export interface AcceptingRules {
   readonly refusesBadOffers: boolean
   /** Whether answers of the application's checks count by their truth, instead of `true` alone, and at once. */
   readonly takesTruthyAnswers: boolean
+  /** Whether a client that has sent FIN by the end of an asynchronous check is dropped, in place of served. */
+  readonly dropsEndedClients: boolean
   /** Whether a server on a port of its own keeps the times that Node.js allows for a request. */
   readonly keepsHttpTimeouts: boolean
 }
@@ -96,6 +98,7 @@ export const HUBWIRE_PRESET: Preset = {
     refusesOtherProtocols: false,
     refusesBadOffers: false,
     takesTruthyAnswers: false,
+    dropsEndedClients: false,
     keepsHttpTimeouts: false,
   },
   opening: { protocolVersion: '13', ignoresCase: true, refusals: 'with-body' },

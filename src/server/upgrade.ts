@@ -108,8 +108,10 @@ export class Upgrade<User> {
   }
 
   #admit(opening: Opening, params: Params): void {
+    const { dropsEndedClients } = this.#server.settings.preset.accepting
     const decided = (decision: Admitted<User> | Refusal | typeof GONE): void => {
-      if (decision === GONE || !this.#socket.readable) this.#socket.destroy()
+      const isDropped = decision === GONE || (dropsEndedClients && !this.#socket.readable)
+      if (isDropped) this.#socket.destroy()
       else if (!this.#server.isAccepting()) this.#refuse(shuttingDown())
       else if (decision instanceof Refusal && decision.closeCode === undefined) this.#refuse(decision)
       else this.#accept(opening, params, decision)

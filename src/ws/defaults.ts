@@ -36,6 +36,7 @@ const WS_PRESET: Preset = {
     refusesOtherProtocols: true,
     refusesBadOffers: true,
     takesTruthyAnswers: true,
+    dropsEndedClients: true,
     keepsHttpTimeouts: true,
   },
   opening: { protocolVersion: '13', ignoresCase: false, refusals: 'status-only' },

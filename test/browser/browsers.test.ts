@@ -214,20 +214,25 @@ describe.each(browsers)('a page in $name', (options) => {
       expect((await courseOf(tab)).endsWith('waiting connecting open')).toBe(true)
     })
 
-    test('closes cleanly when it is left, and resumes when the browser shows it again', async () => {
-      const { program, url } = await startServer()
-      const tab = await visitOpen(`'${url}/back'`)
-      await tab.evaluate(`setTimeout(() => location.href = '/elsewhere')`)
-      await program.line(/^closed 1000 \/back$/)
-      await tab.until(`location.pathname === '/elsewhere' && window.isReady`)
-      await tab.evaluate('setTimeout(() => history.back())')
-      await tab.until('window.returns === 1')
-      await tab.until(IS_BACK)
-      expect(await courseOf(tab)).toBe('connecting open waiting connecting open')
-      expect(await tab.evaluate('[states[2].reason, states[2].delay]')).toEqual(['hidden', null])
-      expect(accepted(program)).toHaveLength(2)
-      expect(ours(tab)).toEqual([])
-    })
+    // Firefox does not return to the page within 90 s when WebDriver BiDi drives it.
+    const testInChromium = options.name === 'Chromium' ? test : test.skip
+    testInChromium(
+      'closes cleanly when it is left, and resumes when the browser shows it again',
+      async () => {
+        const { program, url } = await startServer()
+        const tab = await visitOpen(`'${url}/back'`)
+        await tab.evaluate(`setTimeout(() => location.href = '/elsewhere')`)
+        await program.line(/^closed 1000 \/back$/)
+        await tab.until(`location.pathname === '/elsewhere' && window.isReady`)
+        await tab.evaluate('setTimeout(() => history.back())')
+        await tab.until('window.returns === 1')
+        await tab.until(IS_BACK)
+        expect(await courseOf(tab)).toBe('connecting open waiting connecting open')
+        expect(await tab.evaluate('[states[2].reason, states[2].delay]')).toEqual(['hidden', null])
+        expect(accepted(program)).toHaveLength(2)
+        expect(ours(tab)).toEqual([])
+      },
+    )
 
     test('works in a worker', async () => {
       const { program, url } = await startServer()

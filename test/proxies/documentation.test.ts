@@ -14,7 +14,7 @@ const sites = readdirSync(new URL('../../examples/nginx/', import.meta.url))
 const files: Readonly<Record<string, readonly string[]>> = {
   nginx: sites.map((site) => `nginx/${site}`),
   haproxy: ['haproxy/haproxy.cfg'],
-  js: ['worker/server.js', 'vite/vite.config.js'],
+  js: ['worker/server.js', 'unix-socket/server.js', 'vite/vite.config.js'],
 }
 const document = readFileSync(new URL('../../docs/deployment.md', import.meta.url), 'utf8')
 const blocks = Array.from(document.matchAll(/^```(\w+)\n(.*?)^```$/gms), ([, language, text]) => ({

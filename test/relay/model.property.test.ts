@@ -51,9 +51,10 @@ class Run {
   readonly broker = new MemoryBroker()
   readonly nodes: Node[]
   #now = 0
-  #hasLost = false
+  readonly #mayLose: boolean
 
-  constructor() {
+  constructor(mayLose: boolean) {
+    this.#mayLose = mayLose
     this.nodes = Array.from({ length: HUBS }, () => new Node(this.broker.relay(OPTIONS), () => this.#now))
   }
 
@@ -81,7 +82,6 @@ class Run {
         node.relay.connect()
         break
       case 'lose':
-        this.#hasLost = true
         node.relay.losing += step.count
         break
       case 'stop':
@@ -155,7 +155,7 @@ class Run {
       const subject = subjects.get(group)
       if (subject?.isReady !== true) continue
       // What a broker loses on a connection that stays up is found from the second heartbeat on.
-      if (this.#hasLost && node.heartbeats < subject.heartbeats[from]! + 3) continue
+      if (this.#mayLose && node.heartbeats < subject.heartbeats[from]! + 3) continue
       subject.expected.push({ text, at: this.#now })
     }
     node.hub.broadcast(`group ${group}`, text)
@@ -190,7 +190,7 @@ const usual = [
 const faults = ['cut', 'lose', 'stop', 'resume'].map((name) => ({ weight: 1, arbitrary: step(name) }))
 
 async function play(steps: readonly Step[], mayLose: boolean): Promise<void> {
-  const run = new Run()
+  const run = new Run(mayLose)
   try {
     await run.begin()
     for (const one of steps) await run.take(one)
