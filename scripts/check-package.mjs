@@ -40,6 +40,9 @@ try {
     '--no-emoji',
     '--format',
     'table-flipped',
+    // The types of hubwire/ws are those of a CommonJS module, because require() of it returns the class itself.
+    '--ignore-rules',
+    'false-cjs',
   ]
   const types = spawnSync(process.execPath, [attw, tarball, ...options], { stdio: 'inherit' })
 
