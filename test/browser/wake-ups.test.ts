@@ -87,7 +87,7 @@ describe('a wait', () => {
     for (const type of ['online', 'visibilitychange', 'pageshow'] as const) page.fire(type)
     await settle()
     expect(socket.status.state).toBe('waiting')
-    await vi.advanceTimersByTimeAsync(LONGEST)
+    await vi.advanceTimersToNextTimerAsync()
     expect(FakeWebSocket.made).toHaveLength(2)
   })
 
