@@ -94,7 +94,7 @@ export class OpeningHandshake {
 
   /** Ends the handshake, and passes the error to the listener unless it is already over. */
   fail(error: Error): void {
-    // With `ws`, who handles an answer hears of the end that it makes itself.
+    // In hubwire/ws, an application that handles the answer is told of the end that it makes itself, as in `ws`.
     this.#fail(error, this.#isHandled && this.#settings.preset.errorEvents === 'heard')
   }
 

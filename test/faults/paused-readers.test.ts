@@ -2,7 +2,7 @@ import { connect as connectSocket, type Socket } from 'node:net'
 import { connect, type WebSocket } from 'hubwire'
 import { describe, expect, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
-import { settled } from '../support/event-loop.js'
+import { settled, until } from '../support/event-loop.js'
 import { runningServer } from '../support/running-server.js'
 import { noise } from '../support/sample-messages.js'
 
@@ -34,10 +34,6 @@ class Receipts {
       if (!numbered(this.count++).equals(data as Buffer)) this.wrong++
     })
   }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await settled()
 }
 
 interface Ends {

@@ -5,7 +5,7 @@ import { encodeQuery, encodeRequest } from '#src/relay/control.js'
 import { Counters } from '#src/relay/counters.js'
 import { decodeBatch, encodeBatch } from '#src/relay/envelope.js'
 import { Publisher } from '#src/relay/publisher.js'
-import { turn } from '../support/event-loop.js'
+import { turn, until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
 import { MemoryBroker, type MemoryRelay } from '../support/memory-broker.js'
 import { uncaught } from '../support/uncaught.js'
@@ -23,10 +23,6 @@ function nodeOf(broker: MemoryBroker, options: RelayOptions = {}): Node {
   const gaps: Gap[] = []
   hub.on('gap', (gap) => gaps.push(gap))
   return { hub, relay, gaps }
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await turn()
 }
 
 const has = (relay: MemoryRelay, name: string): boolean => relay.subscribed.has(`hubwire:group:${name}`)

@@ -3,7 +3,7 @@ import { type Gap, Hub, type RelayOptions } from 'hubwire'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { encodeBare, encodeHeartbeat } from '#src/relay/control.js'
 import { encodeBatch, Flag, Kind } from '#src/relay/envelope.js'
-import { turn } from '../support/event-loop.js'
+import { turn, until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
 import { MemoryBroker, type MemoryRelay } from '../support/memory-broker.js'
 
@@ -27,10 +27,6 @@ async function nodeOf(broker: MemoryBroker, options: RelayOptions = {}): Promise
   hub.group('news').add(member)
   await Promise.all([hub.ready, hub.group('news').ready])
   return { hub, relay, member, gaps }
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await turn()
 }
 
 /** A node that is none: it publishes whatever it likes. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { type Gap, Hub } from 'hubwire'
 import { expect, test } from 'vitest'
-import { turn } from '../support/event-loop.js'
+import { turn, until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
 import { MemoryBroker, type MemoryRelay } from '../support/memory-broker.js'
 import { runs } from '../support/runs.js'
@@ -101,9 +101,6 @@ class Run {
       relay.losing = 0
       relay.resume()
       relay.connect()
-    }
-    const until = async (isTrue: () => boolean): Promise<void> => {
-      while (!isTrue()) await turn()
     }
     await until(() => this.nodes.every(({ hub }) => hub.stats().relay?.connected === true))
     const before = this.nodes.map(({ heartbeats }) => heartbeats)

@@ -4,7 +4,7 @@ import { redisRelay } from 'hubwire/redis'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { turn } from '../support/event-loop.js'
+import { turn, until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
 import { RedisServer } from '../support/redis-server.js'
 import { requires } from '../support/requirements.js'
@@ -19,10 +19,6 @@ function hubAt(path: string, client: keyof typeof clients, options: RelayOptions
   const hub = new Hub({ relay })
   onTestFinished(() => hub.close())
   return hub
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await turn()
 }
 
 const missedIn = (gaps: readonly Gap[]): number => gaps.reduce((sum, { missed = 0 }) => sum + missed, 0)

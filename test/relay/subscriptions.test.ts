@@ -1,6 +1,6 @@
 import { Hub, type RelayOptions } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { turn } from '../support/event-loop.js'
+import { until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
 import { MemoryBroker, type MemoryRelay } from '../support/memory-broker.js'
 import { runs } from '../support/runs.js'
@@ -12,10 +12,6 @@ function hubWith(options: RelayOptions = {}): { hub: Hub; relay: MemoryRelay } {
   const hub = new Hub({ relay })
   onTestFinished(() => hub.close())
   return { hub, relay }
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await turn()
 }
 
 const groupsOf = (channels: Iterable<string>): string[] =>

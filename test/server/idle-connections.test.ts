@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { settled } from '../support/event-loop.js'
+import { settled, until } from '../support/event-loop.js'
 import { handshakeText, readHead } from '../support/http-exchange.js'
 import { FrameReader, opcode } from '../support/raw-frame.js'
 import { clientFrame } from '../support/paused-client.js'
@@ -58,10 +58,6 @@ async function openAll(port: number, count: number): Promise<IdleClient[]> {
 }
 
 /** Waits until something holds that what is on its way will bring about. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await settled()
-}
-
 describe(`${CONNECTIONS} idle connections on real sockets`, () => {
   // Only what makes looks: the sockets, and all other timers, are those of the system.
   beforeEach(() => {

@@ -12,3 +12,8 @@ export function turn(): Promise<void> {
 export async function settled(): Promise<void> {
   for (let count = 0; count < 16; count++) await turn()
 }
+
+/** Waits, turn by turn, until it is so. */
+export async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await turn()
+}
