@@ -127,7 +127,7 @@ describe('shutdown()', () => {
     const plain = connectSocket(port, '127.0.0.1')
     await once(plain, 'connect')
     const client = await connect(`ws://127.0.0.1:${port}`)
-    expect(await server.shutdown({ timeout: 10 })).toEqual({ closed: 1, terminated: 0 })
+    expect(await server.shutdown()).toEqual({ closed: 1, terminated: 0 })
     expect(client.readyState).toBe(WebSocket.CLOSED)
     expect(http.listening).toBe(true)
     expect(plain.destroyed).toBe(false)
