@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { ignore } from '../options/ignore.js'
 import { withoutNulls } from '../options/checks.js'
 import {
   fieldsOf,
@@ -149,7 +150,7 @@ export class OpeningHandshake {
   }
 
   #upgraded(response: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // From here on, Node leaves the socket and its errors to us.
+    // From here on, Node leaves the socket and its errors to us. What makes us destroy it is reported instead.
     socket.on('error', ignore)
     this.#listener.onUpgrade(response)
     if (this.#isOver) {
@@ -300,8 +301,4 @@ function notFollowed(error: Error, answer: IncomingMessage, body = ''): ConnectE
     cause: error,
     response,
   })
-}
-
-function ignore(): void {
-  // What made us destroy the socket is reported instead.
 }

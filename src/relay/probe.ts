@@ -1,7 +1,7 @@
 import type { Channels } from './channels.js'
 import { encodeBare, type Sender } from './control.js'
 import { Kind, readHeader } from './envelope.js'
-import { ignoreFailure } from './ignore-failure.js'
+import { ignore } from '../options/ignore.js'
 import type { Relay } from './relay.js'
 
 /** Milliseconds after which a node that has not heard itself tries again. */
@@ -41,13 +41,13 @@ export class Probe {
     this.#timer = setTimeout(onTimeout, PROBE_TIMEOUT).unref()
     relay.subscribe([channel]).then(() => {
       if (this.#channel !== channel) return
-      relay.publish(channel, encodeBare(Kind.probe, sender())).catch(ignoreFailure)
-    }, ignoreFailure)
+      relay.publish(channel, encodeBare(Kind.probe, sender())).catch(ignore)
+    }, ignore)
   }
 
   end(): void {
     clearTimeout(this.#timer)
-    if (this.#channel !== undefined) this.#options.relay.unsubscribe([this.#channel]).catch(ignoreFailure)
+    if (this.#channel !== undefined) this.#options.relay.unsubscribe([this.#channel]).catch(ignore)
     this.#channel = undefined
   }
 

@@ -7,7 +7,7 @@ import { Counters } from './counters.js'
 import { BATCH_HEAD, Kind, NODE_ID_LENGTH, type RelayedMessage } from './envelope.js'
 import type { Gap } from './gap.js'
 import { Heartbeats } from './heartbeats.js'
-import { ignoreFailure } from './ignore-failure.js'
+import { ignore } from '../options/ignore.js'
 import { Inbox } from './inbox.js'
 import { Incoming } from './incoming.js'
 import type { LocalGroups } from './local-groups.js'
@@ -126,7 +126,7 @@ export class RelayNode {
       this.#becomeReady = resolve
       this.#failReady = reject
     })
-    this.#ready.catch(ignoreFailure)
+    this.#ready.catch(ignore)
     this.#timer = setInterval(() => this.#tick(), heartbeatInterval).unref()
     relay.open({
       connection: (state) => this.#changed(state),
@@ -241,7 +241,7 @@ export class RelayNode {
     const { nodes } = this.#channels
     this.#relay.subscribe([nodes, this.#channels.node(this.id)]).then(() => {
       this.#hasBaseChannels = true
-    }, ignoreFailure)
+    }, ignore)
   }
 
   #groupsWithMembers(): Subscription[] {
@@ -300,7 +300,7 @@ export class RelayNode {
   }
 
   #send(channel: string, bytes: Buffer): void {
-    if (this.#publisher.isConnected) this.#relay.publish(channel, bytes).catch(ignoreFailure)
+    if (this.#publisher.isConnected) this.#relay.publish(channel, bytes).catch(ignore)
   }
 
   async #close(): Promise<void> {
@@ -332,6 +332,6 @@ async function limited(promise: Promise<unknown>): Promise<void> {
   const timeout = new Promise((resolve) => {
     timer = setTimeout(resolve, CLOSE_TIMEOUT)
   })
-  await Promise.race([promise.catch(ignoreFailure), timeout])
+  await Promise.race([promise.catch(ignore), timeout])
   clearTimeout(timer)
 }

@@ -1,4 +1,4 @@
-import { ignoreFailure } from './ignore-failure.js'
+import { ignore } from '../options/ignore.js'
 import { type Channels, keyOf } from './channels.js'
 import type { Peer } from './peers.js'
 import type { Relay } from './relay.js'
@@ -102,7 +102,7 @@ export class Subscriptions {
     if (!subscription?.hasMembers || (this.#isUp && subscription.state === 'subscribed'))
       return Promise.resolve()
     const promise = new Promise<void>((resolve, reject) => subscription.waiting.push({ resolve, reject }))
-    promise.catch(ignoreFailure)
+    promise.catch(ignore)
     return promise
   }
 

@@ -1,6 +1,7 @@
 import { type EventEmitter, errorMonitor } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { ignore } from '../options/ignore.js'
 import { listHas } from '../protocol/header-grammar.js'
 import { publishRefused, refusalFor } from './admission/refusal.js'
 import { giveBack } from './give-back.js'
@@ -116,6 +117,7 @@ export class UpgradeDispatcher {
 
   #refuse(request: IncomingMessage, socket: Duplex): void {
     const refusal = refusalFor('path', 404, { body: 'Nothing here upgrades to websocket\n' })
+    // The peer may leave before it has read the answer.
     socket.on('error', ignore)
     publishRefused(request, refusal)
     writeRefusal(socket, refusal, Math.max(...[...this.#owners].map(({ closeTimeout }) => closeTimeout)))
@@ -142,8 +144,4 @@ type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 
 function isToWebSocket(request: IncomingMessage): boolean {
   return listHas(request.headers.upgrade, 'websocket')
-}
-
-function ignore(): void {
-  // The peer has left, and the socket closes by itself.
 }

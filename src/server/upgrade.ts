@@ -6,6 +6,7 @@ import {
   type ConnectionSettings,
   type Established,
 } from '../connection/settings.js'
+import { ignore } from '../options/ignore.js'
 import { acceptanceLines, HandshakeError, type Opening } from '../protocol/handshake.js'
 import type { Extension } from '../protocol/header-grammar.js'
 import {
@@ -233,8 +234,4 @@ function notFound(status: number): Refusal {
 function shuttingDown(): Refusal {
   const body = 'The server is shutting down\n'
   return refusalFor('shutdown', 503, { body, headers: { 'Retry-After': '5' } })
-}
-
-function ignore(): void {
-  // The peer has left, and the socket closes by itself.
 }

@@ -1,3 +1,4 @@
+import { ignore } from '../options/ignore.js'
 import { HUBWIRE_PRESET, type Preset, PRESET, type PresetOptions } from '../connection/preset.js'
 import type { PerMessageDeflateOptions } from '../protocol/permessage-deflate.js'
 import { withoutNulls } from '../options/checks.js'
@@ -27,6 +28,7 @@ const WS_PRESET: Preset = {
     fragments: (data) => [data],
   },
   answerPing: (socket, payload) => {
+    // The peer that is to get a Pong may have gone.
     ;(socket as PongSender).pong(payload, undefined, ignore)
   },
   limitsSlowPeers: false,
@@ -44,10 +46,6 @@ const WS_PRESET: Preset = {
 
 interface PongSender {
   pong(data: Buffer, mask: undefined, callback: () => void): void
-}
-
-function ignore(): void {
-  // The peer that is to get a Pong may have gone.
 }
 
 const DEFAULTS = {

@@ -1,5 +1,6 @@
 import type { ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { ignore } from '../options/ignore.js'
 import { type ConnectionOptions, connectionSettings } from '../connection/settings.js'
 import { Opcode } from '../protocol/opcodes.js'
 import { toPayload, type Payload } from '../sending/payload.js'
@@ -170,13 +171,10 @@ function lengthOf(data: unknown): number {
 function withControl(values: readonly unknown[], send: (values: readonly unknown[]) => void): void {
   const [data, ...rest] = values
   if (data instanceof Blob) {
+    // A control frame of bytes that cannot be read is not sent.
     data.arrayBuffer().then((bytes) => {
       send([bytes, ...rest])
     }, ignore)
   } else if (typeof data === 'function' || data === undefined) send(values)
   else send([readPayload(data), ...rest])
-}
-
-function ignore(): void {
-  // A control frame of bytes that cannot be read is not sent.
 }

@@ -1,4 +1,4 @@
-import { ignoreFailure } from '../ignore-failure.js'
+import { ignore } from '../../options/ignore.js'
 import { type ConnectionEvents, type RedisConnection, retryDelay, SOCKET_TIMEOUT } from './connection.js'
 
 /** What is used of a client of the package `ioredis`. */
@@ -51,7 +51,7 @@ export class IoredisConnection implements RedisConnection {
       if (!this.#isClosed) events.message(channel.toString(), payload)
     })
     client.on('ready', () => {
-      if (this.#subscribed.size > 0) client.subscribe([...this.#subscribed]).catch(ignoreFailure)
+      if (this.#subscribed.size > 0) client.subscribe([...this.#subscribed]).catch(ignore)
       report(true)
     })
     client.on('close', () => report(false))
@@ -60,10 +60,10 @@ export class IoredisConnection implements RedisConnection {
     })
     // Its timeout counts from a command on; a subscriber gives none.
     this.#pings = setInterval(() => {
-      if (client.status === 'ready') client.ping().catch(ignoreFailure)
+      if (client.status === 'ready') client.ping().catch(ignore)
     }, SOCKET_TIMEOUT / 3).unref()
     // It tries again by itself.
-    client.connect().catch(ignoreFailure)
+    client.connect().catch(ignore)
   }
 
   publish(channel: string, payload: Buffer): Promise<number> {

@@ -1,4 +1,4 @@
-import { ignoreFailure } from '../ignore-failure.js'
+import { ignore } from '../../options/ignore.js'
 import { type ConnectionEvents, type RedisConnection, retryDelay, SOCKET_TIMEOUT } from './connection.js'
 
 type Listener = (payload: Buffer, channel: Buffer) => void
@@ -50,7 +50,7 @@ export class NodeRedisConnection implements RedisConnection {
       if (!this.#isClosed) events.error(error)
     })
     // It tries again by itself, and rejects when it is closed.
-    client.connect().catch(ignoreFailure)
+    client.connect().catch(ignore)
   }
 
   publish(channel: string, payload: Buffer): Promise<number> {

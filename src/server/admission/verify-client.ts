@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { ignore } from '../../options/ignore.js'
 import type { AnswerWarnings } from './answers.js'
 import { type Refusal, refusalFor, refuse } from './refusal.js'
 
@@ -39,6 +40,7 @@ export function verifyAtOnce(
   // Without the header `ws` has `undefined` here, against its types.
   const info = { origin: origin as string, secure, req: request }
   if (verifyClient.length !== 2) {
+    // A check of one parameter answers with what it returns.
     return verifyClient(info, ignore) ? undefined : refusalFor('application', 401, {})
   }
   let answer: Refusal | 'verified' | undefined
@@ -53,10 +55,6 @@ export function verifyAtOnce(
   return new Promise((resolve) => {
     settle = resolve
   })
-}
-
-function ignore(): void {
-  // A check of one parameter answers with what it returns.
 }
 
 /** What a check needs beside the request. */
