@@ -169,7 +169,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     if (this.settings.autoPong && this.#closing?.isSent !== true) {
       // A peer that does not read our Pongs gets the latest, when it reads again (RFC 6455 section 5.5.3).
       this.#duePong = payload
-      if (!this.#sender.isWaiting && !this.#sender.isBusy) this.#sendDuePong()
+      this.onIdle()
     }
     this.emit('ping', payload)
   }
@@ -217,8 +217,13 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.silentLooks = 0
     this.#beat?.readAhead()
     this.#closing?.deadline?.putOff()
-    if (!this.#sender.isWaiting) this.#sendDuePong()
+    this.onIdle()
     this.#inbound.regulate(this.#sender.bufferedBytes, this.settings.maxBufferedAmount / 2)
+  }
+
+  /** Sends the Pong that is due, if nothing waits in front of it. */
+  onIdle(): void {
+    if (!this.#sender.isWaiting && !this.#sender.isBusy) this.#sendDuePong()
   }
 
   onDrain(): void {

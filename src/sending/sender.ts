@@ -27,6 +27,8 @@ export interface SendingSettings {
 export interface SenderOwner {
   /** Bytes that had to wait were taken by the operating system. Not called for writes that are taken at once. */
   onTaken(): void
+  /** No compression or Blob is pending any more. */
+  onIdle(): void
   /** All that waited is taken, after a send that returned `false`. Called once per such phase, never within a send. */
   onDrain(): void
   /** Sends have begun to return `false`. */
@@ -217,6 +219,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 
   onWriterIdle(): void {
+    this.#owner.onIdle()
     if (this.#closed !== undefined) this.#finish()
     if (this.#owesDrain) this.#drainLater()
   }

@@ -59,6 +59,7 @@ class Run {
   readonly sent: Sent[] = []
   readonly owner = {
     onTaken: vi.fn(),
+    onIdle: vi.fn(),
     onDrain: vi.fn(),
     onBackpressure: vi.fn(),
     onSendingFailed: vi.fn(),

@@ -21,6 +21,7 @@ const deflate = { windowBits: 15, contextTakeover: true, threshold: 100, level: 
 function recordingOwner() {
   return {
     onTaken: vi.fn(),
+    onIdle: vi.fn(),
     onDrain: vi.fn(),
     onBackpressure: vi.fn(),
     onSendingFailed: vi.fn<(cause: Error, isOfSocket: boolean) => void>(),

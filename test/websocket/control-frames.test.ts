@@ -95,6 +95,26 @@ describe('autoPong', () => {
     expect(pongs.map((frame) => frame.payload.toString())).toEqual(['19999'])
   })
 
+  test.each([
+    ['compression', (): string => 'abc'.repeat(100_000)],
+    ['Blob', (): Blob => new Blob(['read on another thread'])],
+  ])('sends the answer that waited for a %s once that is done', async (_name, make) => {
+    const { client, socket } = await openPair({
+      server: { perMessageDeflate: true },
+      client: { perMessageDeflate: true },
+    })
+    const pongs: string[] = []
+    client.on('pong', (payload) => pongs.push(payload.toString()))
+    socket.on('message', () => socket.send(make()))
+    // In one chunk, so that the second Ping is read while the answer to the message is being made.
+    client.send('go')
+    client.ping('first')
+    client.ping('latest')
+    await once(client, 'message')
+    await settled()
+    expect(pongs).toEqual(['latest'])
+  })
+
   test('does not answer behind a Close frame of our own', async () => {
     const { socket, clientEnd, serverEnd } = await memoryPair()
     clientEnd.stall()
