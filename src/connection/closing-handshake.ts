@@ -39,6 +39,12 @@ export class ClosingHandshake {
     this.reason = reason
   }
 
+  /** Replaces the deadline. */
+  renew(deadline: Deadline): void {
+    this.deadline?.clear()
+    this.deadline = deadline
+  }
+
   details(): CloseDetails {
     return {
       wasClean: this.hasLeft && this.isReceived,

@@ -361,7 +361,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     if (this.#inbound.isHeld()) {
       // The peer's Close frame or FIN may stand behind the messages, which are counted instead of delivered.
       closing.isDeaf = true
-      if (!isFinal) closing.deadline = this.#deadline(this.settings.closeTimeout)
+      if (!isFinal) closing.renew(this.#deadline(this.settings.closeTimeout))
       this.#inbound.releaseAll()
       if (!isFinal && (wasOpen || this.#isGone || closing.isReceived)) return
     }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import { connect, createWebSocketStream, Hub, WebSocket, WebSocketServer } from 'hubwire'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Closed, closeOf } from '../support/close-of.js'
 import { settled, turn } from '../support/event-loop.js'
 import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
@@ -14,6 +14,30 @@ const MIB = 1024 * 1024
 
 /** Ends a raw peer's connection in the way that is named. */
 const CLOSE = clientFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]) })
+
+/** Watches the timers of one length: how many were started, and those that have neither fired nor been cleared. */
+function timersOf(milliseconds: number): { started: number; live: Set<unknown> } {
+  const timers = { started: 0, live: new Set<unknown>() }
+  const { setTimeout: start, clearTimeout: clear } = globalThis
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((action: (value: unknown) => void, delay, value) => {
+    const timer = start(() => {
+      timers.live.delete(timer)
+      action(value)
+    }, delay)
+    if (delay !== milliseconds) return timer
+    timers.started++
+    timers.live.add(timer)
+    return timer
+  }) as typeof setTimeout)
+  vi.spyOn(globalThis, 'clearTimeout').mockImplementation((timer) => {
+    timers.live.delete(timer)
+    clear(timer)
+  })
+  onTestFinished(() => {
+    vi.restoreAllMocks()
+  })
+  return timers
+}
 
 describe('closing while messages are held back (F2)', () => {
   test('close() on a paused socket completes when no message is in front of the peer’s Close frame', async () => {
@@ -46,6 +70,20 @@ describe('closing while messages are held back (F2)', () => {
     peer.end(Buffer.concat([clientFrame({ opcode: opcode.text, payload: 'held' })]))
     peer.resume()
     expect(await closeOf(socket)).toMatchObject({ code: 1006, dropped: 1 })
+  })
+
+  test('a FIN behind held messages leaves no timer behind when all is over', async () => {
+    const closeTimeout = 57
+    const timers = timersOf(closeTimeout)
+    const running = await runningServer({ closeTimeout })
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    socket.pause()
+    peer.end(clientFrame({ opcode: opcode.text, payload: 'held' }))
+    peer.resume()
+    await closeOf(socket)
+    expect(timers.started).toBeGreaterThan(1)
+    expect(timers.live.size).toBe(0)
   })
 
   test('server.close() calls back and shutdown() resolves though a socket is paused', async () => {
