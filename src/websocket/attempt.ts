@@ -139,7 +139,11 @@ export class Attempt extends AsyncResource implements OpeningListener {
     this.readyState = 3
     const details = { wasClean: false, initiator: 'local', cause: error, dropped: 0 } as const
     for (const listener of this.#closedListeners) {
-      Reflect.apply(listener, this.#emitter, [CloseCode.abnormal, '', details])
+      try {
+        Reflect.apply(listener, this.#emitter, [CloseCode.abnormal, '', details])
+      } catch (failure) {
+        this.handlerFailed(failure)
+      }
     }
     const isText = this.#preset.closeReason === 'string'
     this.#emit('close', CloseCode.abnormal, isText ? '' : (Buffer.alloc(0) as unknown as string), details)

@@ -137,6 +137,25 @@ describe('a failing handler', () => {
     expect(warnings[0]!.detail).toContain('failing-handlers.test')
   })
 
+  test.each(['an open connection', 'an attempt to connect'])(
+    'of onceClosed keeps neither the others nor close from being called at the end of %s',
+    async (what) => {
+      const escaped = uncaught()
+      const { running, client, socket: accepted } = await openPair()
+      running.server.on('error', () => undefined)
+      const socket = what === 'an open connection' ? accepted : new WebSocket('ws://127.0.0.1:1')
+      const order: string[] = []
+      socket.onceClosed(fail)
+      socket.onceClosed(() => order.push('onceClosed'))
+      socket.on('close', () => order.push('close'))
+      client.close()
+      await closeOf(socket)
+      await settled()
+      expect(order).toEqual(['onceClosed', 'close'])
+      expect(escaped).toEqual([])
+    },
+  )
+
   test('of a custom event throws to its caller', async () => {
     const { socket } = await openPair()
     const custom = socket as unknown as NodeJS.EventEmitter
