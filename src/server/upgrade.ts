@@ -179,7 +179,8 @@ export class Upgrade<User> {
     } catch (failure) {
       this.#server.onFailure(failure)
     }
-    if (!isTakenOver) this.#end(refusal)
+    if (isTakenOver) this.#server.admission.refused(this.#socket)
+    else this.#end(refusal)
   }
 
   #attempt(step: () => void): void {
@@ -213,6 +214,7 @@ export class Upgrade<User> {
       return
     }
     this.#isAnswered = true
+    this.#server.admission.refused(this.#socket)
     writeRefusal(this.#socket, refusal, this.#server.settings.closeTimeout)
   }
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
-import { type Anonymous, anonymous, connect, WebSocket, WebSocketServer } from 'hubwire'
+import { type Anonymous, anonymous, connect, refuse, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
-import { settled } from '../support/event-loop.js'
+import { settled, until } from '../support/event-loop.js'
 import { handshakeText, readAnswer } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { openPair } from '../support/open-pair.js'
@@ -89,6 +89,19 @@ describe('shutdown()', () => {
     const aborted = once(await checks.next(), 'abort')
     await server.shutdown({ timeout: 20 })
     await aborted
+    raw.destroy()
+  })
+
+  test('ends the sockets of refused clients that do not read the answer after the timeout', async () => {
+    const { server, port } = await runningServer({
+      authenticate: () => refuse(401, { body: 'x'.repeat(20_000_000) }),
+      closeTimeout: Infinity,
+    })
+    const raw = connectSocket(port, '127.0.0.1')
+    raw.on('error', () => {})
+    raw.write(handshakeText())
+    await until(() => server.stats().refused.application === 1)
+    expect(await server.shutdown({ timeout: 20 })).toEqual({ closed: 0, terminated: 0 })
     raw.destroy()
   })
 

@@ -123,7 +123,16 @@ export class Admission<User> {
     return refusal instanceof Promise ? refusal.then((late) => late ?? admitted) : (refusal ?? admitted)
   }
 
-  /** Ends the handshakes whose checks have not finished. */
+  /** Counts a handshake that was refused as pending until its client has read the response, or its socket is closed. */
+  refused(socket: Duplex): void {
+    if (socket.destroyed) return
+    this.#pending.add(socket)
+    socket.once('close', () => {
+      this.#pending.delete(socket)
+    })
+  }
+
+  /** Ends the handshakes that are pending: checks that have not finished, and responses that are not read. */
   abandon(): void {
     for (const socket of this.#pending) socket.destroy()
   }
