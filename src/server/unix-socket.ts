@@ -162,7 +162,8 @@ async function lock(path: string): Promise<() => Promise<void>> {
       }
     }
     if (error.code !== 'EADDRINUSE') throw renamed(error, file, path)
-    await waitForHolder(file)
+    const obstacle = await waitForHolder(file)
+    if (obstacle !== undefined) throw lockError(obstacle, file, path)
   }
 }
 
@@ -173,30 +174,47 @@ function tryListen(server: SocketServer, path: string): Promise<NodeJS.ErrnoExce
   })
 }
 
-/** Returns when the holder of the lock has closed it, or when a lock that a killed process left has been removed. */
-async function waitForHolder(file: string): Promise<void> {
+/**
+ * Returns when the holder of the lock has closed it, or when a lock that a killed process left has been removed.
+ *
+ * @returns the code of an error that will not pass by itself, or `undefined`
+ */
+async function waitForHolder(file: string): Promise<string | undefined> {
   const [code, socket] = await open(file)
   if (code === undefined) {
     socket.resume()
     if (!socket.closed) await new Promise((done) => socket.once('close', done))
-    return
+    return undefined
   }
   socket.destroy()
-  if (code !== 'ECONNREFUSED') return
+  // EAGAIN: so many wait for the holder that its backlog is full.
+  if (code !== 'ECONNREFUSED') return code === 'ENOENT' || code === 'EAGAIN' ? undefined : code
+  if (lstatSync(file, { throwIfNoEntry: false })?.isSocket() === false) return 'EADDRINUSE'
   const moved = `${file}${process.pid.toString(36)}`
   try {
     // Another starting process may have replaced it in the meantime, so check what was moved.
     renameSync(file, moved)
     if ((await probe(moved)) === 'live') renameSync(moved, file)
     else unlinkSync(moved)
-  } catch {
+  } catch (error) {
     // Another starter was faster.
+    const { code: failure } = error as NodeJS.ErrnoException
+    return failure === 'ENOENT' ? undefined : failure
   }
+  return undefined
 }
 
 function addressInUse(address: string): Error {
   const error = new Error(`listen EADDRINUSE: address already in use ${address}`)
   return Object.assign(error, { code: 'EADDRINUSE', syscall: 'listen', address })
+}
+
+function lockError(code: string, file: string, address: string): Error {
+  const error = new Error(
+    `listen ${code}: cannot take the lock ${file}, which is another user's or no socket. ` +
+      'Remove it, unless a server is starting',
+  )
+  return Object.assign(error, { code, syscall: 'listen', address })
 }
 
 /** The error of a file beside the socket, as that of the socket. */

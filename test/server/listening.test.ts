@@ -1,12 +1,14 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect as connectSocket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { connect, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { exchange, handshakeText, readAnswer } from '../support/http-exchange.js'
 import { Program } from '../support/program.js'
+import { requiresUnixSockets } from '../support/requirements.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
 
 function folder(): string {
@@ -83,6 +85,44 @@ describe('unixPath', () => {
     const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
     expect(error.syscall).toBe('listen')
   })
+
+  test("emits 'error' for a file in the place of its lock, and does not change it", async () => {
+    const path = join(folder(), 'socket')
+    writeFileSync(`${path}.lock`, 'precious')
+    const server = new WebSocketServer({ unixPath: path })
+    const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
+    expect(error).toMatchObject({ code: 'EADDRINUSE', address: path })
+    expect(error.message).toContain(`${path}.lock`)
+    expect(readFileSync(`${path}.lock`, 'utf8')).toBe('precious')
+  })
+
+  test.each([
+    ['that it may not connect to', 0o000, 0o755],
+    ['that it may not remove', 0o777, 0o555],
+  ])(
+    "emits 'error' for a lock that a killed process of another user left, and %s",
+    requiresUnixSockets(),
+    async (_name, lockMode, folderMode) => {
+      const parent = folder()
+      const path = join(parent, 'socket')
+      const holder = new Program(process.execPath, [
+        '--eval',
+        `require('node:net').createServer().listen(${JSON.stringify(`${path}.lock`)}, () => console.log('listening'))`,
+      ])
+      await holder.line(/listening/)
+      await holder.stop('SIGKILL')
+      chmodSync(`${path}.lock`, lockMode)
+      chmodSync(parent, folderMode)
+      const starter = new Program(process.execPath, [
+        fileURLToPath(new URL('programs/start-as-nobody.js', import.meta.url)),
+        path,
+      ])
+      await starter.line(/EACCES/)
+      expect(starter.lines.join()).toContain(`${path}.lock`)
+      await starter.stop()
+      chmodSync(parent, 0o755)
+    },
+  )
 
   test('does not listen if close() is called before', async () => {
     const path = join(folder(), 'socket')
