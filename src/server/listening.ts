@@ -38,14 +38,14 @@ export interface ListenOptions {
  */
 export function createOwnServer(handshakeTimeout: number, rules: AcceptingRules): Server {
   if (rules.keepsHttpTimeouts) return createServer(answerUpgradeRequired)
-  // 0 means no limit in Node.js.
-  const timeout = handshakeTimeout === Infinity ? 0 : handshakeTimeout
+  // In Node.js, 0 means no limit, and these times are integers.
+  const timeout = handshakeTimeout === Infinity ? 0 : Math.ceil(handshakeTimeout)
   return createServer(
     {
       // A request that arrives slowly holds its socket no longer than a handshake may take.
       headersTimeout: timeout,
       requestTimeout: timeout,
-      connectionsCheckingInterval: Math.max(50, Math.min(timeout || Infinity, 30_000) / 4),
+      connectionsCheckingInterval: Math.max(50, Math.ceil(Math.min(timeout || Infinity, 30_000) / 4)),
       // Where Node.js has the option, upgrades to other protocols stay the plain requests that a server may take them
       // for (RFC 9110 section 7.8).
       shouldUpgradeCallback: (request: IncomingMessage) => listHas(request.headers.upgrade, 'websocket'),

@@ -144,6 +144,12 @@ describe('a server with a port of its own', () => {
     expect((await readAnswer(socket)).status).toBe(408)
   })
 
+  test.each([1500.5, 10_001, 0, Infinity])('takes a handshakeTimeout of %d ms', async (handshakeTimeout) => {
+    const { url } = await runningServer({ handshakeTimeout })
+    const client = await connect(url)
+    client.terminate()
+  })
+
   test('responds to upgrades to another protocol as to all plain requests (F51)', async () => {
     const { port } = await runningServer()
     const answer = await exchange(port, handshakeText({ Upgrade: 'h2c' }))
