@@ -55,7 +55,7 @@ export const DEFAULT_MAX_FRAGMENTS = 131_072
 
 /** What {@link Decoder.allowance} pays for each frame beside its payload: 256 frames of a few bytes cost 1 MiB. */
 export const FRAME_COST = 4096
-/** What a compressed message costs, in addition to one unit for each byte that it inflates to. */
+/** What each deflate stream of a compressed message costs, in addition to one unit for each byte of the message. */
 export const INFLATE_COST = 16_384
 
 /** What the owner has told a decoder to hold. */
@@ -86,12 +86,14 @@ export class Decoder {
   #message: UnfinishedMessage | undefined
   /** A message that was inflated while messages were held. */
   #heldMessage: { readonly payload: Buffer; readonly isBinary: boolean } | undefined
+  /** What the message that was inflated last costs beside its bytes. */
+  #inflateCost = 0
 
   /**
    * How much may still be read: a frame takes 4,096 units and one for each byte of its payload, a compressed message
-   * 16,384 and one for each byte that it inflates to. At 0 or below, reading stops before the next frame, so that an
-   * owner of many decoders can share out a thread's time; set a new allowance and call {@link resume} to go on.
-   * `Infinity` by default.
+   * 16,384 for each of its deflate streams (most have one) and one for each byte that it inflates to. At 0 or below,
+   * reading stops before the next frame, so that an owner of many decoders can share out a thread's time; set a new
+   * allowance and call {@link resume} to go on. `Infinity` by default.
    */
   allowance: number = Number.POSITIVE_INFINITY
 
@@ -299,8 +301,9 @@ export class Decoder {
   #inflate(payload: Buffer, isBinary: boolean): void {
     this.#inflating = true
     // For short messages the callback runs at once, within the loop that reads them; the others restart the loop.
-    this.#inflater!.inflate(payload, this.#limit, (result) => {
+    this.#inflater!.inflate(payload, this.#limit, (result, streams) => {
       if (this.#finished) return
+      this.#inflateCost = streams * INFLATE_COST
       if (this.#hold === HOLD_MESSAGES && !(result instanceof ProtocolError)) {
         this.#heldMessage = { payload: result, isBinary }
         return
@@ -328,7 +331,7 @@ export class Decoder {
   }
 
   #deliverInflated(payload: Buffer, isBinary: boolean): void {
-    this.allowance -= INFLATE_COST + payload.length
+    this.allowance -= this.#inflateCost + payload.length
     const wasReading = this.#reading
     // What the sink pushes or releases in the meantime is read once it has returned.
     this.#reading = true

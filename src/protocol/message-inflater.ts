@@ -12,7 +12,8 @@ export interface InflaterSettings {
   readonly contextTakeover: boolean
 }
 
-type Callback = (result: Buffer | ProtocolError) => void
+/** Gets the message, or why there is none, and of how many deflate streams it was read. */
+type Callback = (result: Buffer | ProtocolError, streams: number) => void
 
 /** What `info: true` makes zlib's one-shot functions return; `@types/node` does not know it. */
 interface Inflated {
@@ -63,15 +64,18 @@ export class MessageInflater {
     const inflateStream = (input: Buffer, room: number): void => {
       const options = (most: number): ZlibOptions => zlibOptions(input.length, most, this.#window?.dictionary)
       const take = (result: Inflated | Error): void => {
-        if (result instanceof Error) return callback(toProtocolError(result, limit))
-        if (result.buffer.length > room) return callback(tooBigError(limit))
+        if (result instanceof Error) return callback(toProtocolError(result, limit), parts.length)
+        if (result.buffer.length > room) return callback(tooBigError(limit), parts.length)
         this.#window?.append(result.buffer)
         parts.push(result.buffer)
         const rest = input.subarray(result.engine.bytesWritten)
         if (rest.length <= TAIL.length + LAST_BLOCK.length)
-          return callback(parts.length === 1 ? result.buffer : Buffer.concat(parts))
+          return callback(parts.length === 1 ? result.buffer : Buffer.concat(parts), parts.length)
         if (parts.length === MOST_STREAMS)
-          return callback(deflateError(`The message has more than ${MOST_STREAMS} deflate streams`))
+          return callback(
+            deflateError(`The message has more than ${MOST_STREAMS} deflate streams`),
+            MOST_STREAMS,
+          )
         syncRoom -= result.buffer.length
         inflateStream(rest, room - result.buffer.length)
       }

@@ -15,9 +15,17 @@ function compressed(payload: Buffer): Buffer {
   return clientFrame({ opcode: opcode.binary, payload: flushed.subarray(0, -4), rsv: 4 })
 }
 
+/** A message of so many deflate streams, for each of which zlib is started again (RFC 7692 section 7.2.3.4). */
+function severalStreams(count: number): Buffer {
+  const finished = Array<Buffer>(count - 1).fill(deflateRawSync('x'))
+  const last = deflateRawSync('x', { finishFlush: 2 }).subarray(0, -4)
+  return clientFrame({ opcode: opcode.binary, payload: Buffer.concat([...finished, last]), rsv: 4 })
+}
+
 /**
  * Floods, and how many of their messages are one share: 1 MiB, of which a frame takes 4,096 and its payload, and a
- * compressed message 16,384 more and what it inflates to. The frame with which the share is used up is still read.
+ * compressed message 16,384 more for each of its deflate streams and what it inflates to. The frame with which the share
+ * is used up is still read.
  */
 const floods: Record<string, { frame: Buffer; count: number; aShare: number }> = {
   'tiny messages': {
@@ -26,6 +34,7 @@ const floods: Record<string, { frame: Buffer; count: number; aShare: number }> =
     aShare: 256,
   },
   'tiny compressed messages': { frame: compressed(Buffer.of(1)), count: 5000, aShare: 52 },
+  'tiny messages of 16 deflate streams': { frame: severalStreams(16), count: 1000, aShare: 4 },
   'bombs of 1 KiB that inflate to 1 MiB': { frame: compressed(Buffer.alloc(MIB)), count: 20, aShare: 1 },
   'empty fragments': {
     frame: clientFrame({ opcode: opcode.continuation, payload: '', fin: false }),

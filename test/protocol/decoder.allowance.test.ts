@@ -75,6 +75,21 @@ describe('a decoder with an allowance (F39)', () => {
     expect(decoder.allowance).toBe(1_000_000 - FRAME_COST - payload.length - INFLATE_COST - 10_000)
   })
 
+  test.each([2, 16])('charges each of the %i deflate streams of a message', (streams) => {
+    const { decoder, sink } = reading(
+      1_000_000,
+      new MessageInflater({ windowBits: 15, contextTakeover: false }),
+    )
+    // Blocks marked as the last, behind which the message goes on (RFC 7692 section 7.2.3.4).
+    const finished = Array<Buffer>(streams - 1).fill(deflateRawSync('x'))
+    const payload = Buffer.concat([...finished, compressed('x')])
+    decoder.push(clientFrame({ opcode: text, payload, rsv: COMPRESSED }))
+    expect(sink.found).toEqual([{ text: 'x'.repeat(streams) }])
+    expect(decoder.allowance).toBe(
+      1_000_000 - FRAME_COST - payload.length - streams * INFLATE_COST - streams,
+    )
+  })
+
   test('stops between empty fragments that complete no message', () => {
     const { decoder, sink } = reading(10 * FRAME_COST)
     const fragments = Array.from({ length: 98 }, () => ({ opcode: continuation, fin: false }))
