@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect, Socket, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { type CloseDetails, Hub, type WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -9,6 +11,18 @@ import { clientFrame, FrameReader, opcode, type ReceivedFrame } from '../support
 import { turn } from '../support/event-loop.js'
 import { MemoryDuplex } from '../support/memory-duplex.js'
 import { runs } from '../support/runs.js'
+
+/** The end that a sender leaves out (RFC 7692 section 7.2.1). */
+const TAIL = Buffer.from([0, 0, 0xff, 0xff])
+
+function compressed(text: string): Buffer {
+  return deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -TAIL.length)
+}
+
+function textOf({ payload, rsv }: ReceivedFrame): string {
+  if (rsv === 0) return payload.toString()
+  return inflateRawSync(Buffer.concat([payload, TAIL]), { finishFlush: constants.Z_SYNC_FLUSH }).toString()
+}
 
 /** What has to be true of a connection, whatever happened to it: counted from outside, and knowing nothing of it. */
 class Model {
@@ -70,13 +84,13 @@ class Subject {
   get received(): { texts: string[]; hasClose: boolean } {
     const texts = this.#frames.filter((frame) => frame.opcode === opcode.text)
     return {
-      texts: texts.map(({ payload }) => payload.toString()),
+      texts: texts.map(textOf),
       hasClose: this.#frames.some((frame) => frame.opcode === opcode.close),
     }
   }
 
-  send(text: string): void {
-    this.socket.send(text, (error) => {
+  send(text: string, compress: boolean): void {
+    this.socket.send(text, { compress }, (error) => {
       this.callbacks.set(text, [...(this.callbacks.get(text) ?? []), error])
     })
   }
@@ -109,13 +123,14 @@ function command(
 
 let serial = 0
 
-const peerSends = (length: number): Command =>
+const peerSends = (length: number, compress = false): Command =>
   command(
-    `peer sends ${length}`,
+    `peer sends ${length}${compress ? ' compressed' : ''}`,
     (model, subject) => {
       const text = `in ${serial++} ${'x'.repeat(length)}`
       model.toUs.push(text)
-      subject.write(clientFrame({ opcode: opcode.text, payload: text }))
+      const [payload, rsv] = compress ? [compressed(text), 4] : [text, 0]
+      subject.write(clientFrame({ opcode: opcode.text, payload, rsv }))
     },
     true,
   )
@@ -171,11 +186,11 @@ const peerResets = command(
   },
   true,
 )
-const sends = (length: number): Command =>
-  command(`we send ${length}`, (model, subject) => {
+const sends = (length: number, compress = false): Command =>
+  command(`we send ${length}${compress ? ' compressed' : ''}`, (model, subject) => {
     const text = `out ${serial++} ${'y'.repeat(length)}`
     model.toPeer.push(text)
-    subject.send(text)
+    subject.send(text, compress)
   })
 const closes = command('we close', (model, subject) => {
   model.isOrderly = false
@@ -206,6 +221,10 @@ const readsOn = command('the peer reads on', (_model, subject) => {
   subject.peer.resume()
 })
 const turns = command('a turn', turn)
+// Longer than the deadlines, and than the silence after which a watched peer is taken for dead.
+const timePasses = command('time passes', async () => {
+  await delay(15)
+})
 
 const one = (of: Command): fc.Arbitrary<Command> => fc.constant(of)
 const commands = fc.commands(
@@ -213,6 +232,9 @@ const commands = fc.commands(
     one(peerSends(1)),
     one(peerSends(1)),
     one(peerSends(70_000)),
+    // Inflated at once, and on the thread pool.
+    one(peerSends(1, true)),
+    one(peerSends(70_000, true)),
     one(peerSendsFragments),
     one(peerPings),
     one(peerCloses),
@@ -221,6 +243,9 @@ const commands = fc.commands(
     one(peerResets),
     one(sends(1)),
     one(sends(100_000)),
+    // Deflated at once, and on the thread pool.
+    one(sends(1, true)),
+    one(sends(100_000, true)),
     one(closes),
     one(terminates),
     one(pauses),
@@ -232,35 +257,37 @@ const commands = fc.commands(
     one(turns),
     one(turns),
     one(turns),
+    one(timePasses),
   ],
   { size: 'medium', maxCommands: 30 },
 )
 
-const REQUEST =
-  'GET / HTTP/1.1\r\nHost: model\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+const request = (path: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: model\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
+  'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n'
 
 /** Sends the opening handshake and reads the answer, behind which nothing has come yet. */
-async function shakeHands(peer: Duplex): Promise<void> {
-  peer.write(REQUEST)
+async function shakeHands(peer: Duplex, path: string): Promise<void> {
+  peer.write(request(path))
   await once(peer, 'data')
   peer.removeAllListeners('data')
 }
 
 const transports = {
-  'an in-memory duplex': async (http: ReturnType<typeof createServer>): Promise<Duplex> => {
+  'an in-memory duplex': async (http: ReturnType<typeof createServer>, path: string): Promise<Duplex> => {
     const [peer, ours] = MemoryDuplex.pair()
     http.emit('connection', ours)
-    await shakeHands(peer)
+    await shakeHands(peer, path)
     return peer
   },
-  TCP: async (http: ReturnType<typeof createServer>): Promise<Duplex> => {
+  TCP: async (http: ReturnType<typeof createServer>, path: string): Promise<Duplex> => {
     const peer = connect({
       port: (http.address() as AddressInfo).port,
       host: '127.0.0.1',
       allowHalfOpen: true,
     })
-    await shakeHands(peer)
+    await shakeHands(peer, path)
     return peer
   },
 }
@@ -294,22 +321,33 @@ describe.each(Object.entries(transports))('the state machine of a connection ove
     { timeout: runs(60_000) },
     async () => {
       const http = createServer()
-      const server = new WebSocketServer({ server: http, closeTimeout: 30, heartbeat: false })
+      const options = { server: http, closeTimeout: 10, perMessageDeflate: { threshold: 0 } }
+      const servers = {
+        '/': new WebSocketServer({ ...options, path: '/', heartbeat: false }),
+        '/watched': new WebSocketServer({
+          ...options,
+          path: '/watched',
+          heartbeat: { interval: 4, timeout: 4 },
+        }),
+      }
       // What the failing listeners of the runs are reported to.
-      server.on('error', () => undefined)
+      for (const server of Object.values(servers)) server.on('error', () => undefined)
       http.listen(0, '127.0.0.1')
       await once(http, 'listening')
       onTestFinished(() => {
         http.close()
-        server.close()
+        for (const server of Object.values(servers)) server.close()
       })
       await fc.assert(
-        fc.asyncProperty(commands, async (list) => {
+        fc.asyncProperty(commands, fc.constantFrom('/' as const, '/watched' as const), async (list, path) => {
+          const server = servers[path]
           const connection = once(server, 'connection')
-          const peer = await open(http)
+          const peer = await open(http, path)
           const [socket] = (await connection) as [WebSocket<undefined>]
           const room = new Hub().group('all').add(socket)
           const [model, subject] = [new Model(), new Subject(socket, peer)]
+          // The peer answers no Ping, so that any of its silences may end the connection.
+          model.isOrderly = path === '/'
           await fc.asyncModelRun(() => ({ model, real: subject }), list)
 
           // What is left undone: the peer reads on, and leaves. What it sent beyond the 64 KiB that are read ahead of a
