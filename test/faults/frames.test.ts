@@ -67,7 +67,8 @@ describe('refuses a length as soon as the header arrives (CVE-2020-27813, CVE-20
 
 test('sends no byte of memory outside the message (CVE-2016-10518, CVE-2026-45736)', async () => {
   const poison = 0xa5
-  const { client, socket, serverEnd } = await memoryPair()
+  // In `npm run full` more Pings and Pongs come than a second admits.
+  const { client, socket, serverEnd } = await memoryPair({ client: { controlFrameRate: false } })
   const forms = fc.oneof(
     fc.nat({ max: 2 ** 31 }),
     fc.string(),
