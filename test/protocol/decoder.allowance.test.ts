@@ -85,9 +85,7 @@ describe('a decoder with an allowance (F39)', () => {
     const payload = Buffer.concat([...finished, compressed('x')])
     decoder.push(clientFrame({ opcode: text, payload, rsv: COMPRESSED }))
     expect(sink.found).toEqual([{ text: 'x'.repeat(streams) }])
-    expect(decoder.allowance).toBe(
-      1_000_000 - FRAME_COST - payload.length - streams * INFLATE_COST - streams,
-    )
+    expect(decoder.allowance).toBe(1_000_000 - FRAME_COST - payload.length - streams * INFLATE_COST - streams)
   })
 
   test('stops between empty fragments that complete no message', () => {
