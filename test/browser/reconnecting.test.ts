@@ -130,7 +130,7 @@ describe('a refusal', () => {
     expect(server.stats().accepted).toBe(1)
   })
 
-  test('with 4401 asks the URL function exactly once more', async () => {
+  test('with 4401 asks the URL function exactly once more (N13)', async () => {
     const { server, url } = await runningServer({ authenticate: () => refuse.close(4401, 'expired') })
     const asked: Attempt[] = []
     const { states, lines } = reconnecting((attempt) => {

@@ -60,7 +60,7 @@ describe('the packed package', () => {
     expect(packed.files).not.toContain('binding.gyp')
   })
 
-  test('names its repository, home page and issue tracker', () => {
+  test('names its repository, home page and issue tracker (N8)', () => {
     const { repository, homepage, bugs } = readJson('package.json')
     expect({ repository, homepage, bugs }).toEqual({
       repository: { type: 'git', url: 'git+https://github.com/hubwire/hubwire.git' },
@@ -69,7 +69,7 @@ describe('the packed package', () => {
     })
   })
 
-  test('is at most 170 KB', () => {
+  test('is at most 170 KB (N8)', () => {
     expect(packed.size).toBeLessThanOrEqual(MAX_SIZE)
   })
 
@@ -113,7 +113,7 @@ describe('the packed package', () => {
   })
 
   test.each(['README.md', 'CHANGELOG.md'])(
-    '%s has only links that work outside the repository',
+    '%s has only links that work outside the repository (N8)',
     (document) => {
       const links = linksIn(read(document))
       expect(links).not.toEqual([])
@@ -121,7 +121,7 @@ describe('the packed package', () => {
     },
   )
 
-  test('README.md links to files that exist in the repository', () => {
+  test('README.md links to files that exist in the repository (N8)', () => {
     const pattern =
       /^https:\/\/(?:github\.com\/hubwire\/hubwire\/blob|raw\.githubusercontent\.com\/hubwire\/hubwire)\/main\/([^#]+)/
     const paths = linksIn(read('README.md')).flatMap((link) => pattern.exec(link)?.[1] ?? [])
