@@ -8,7 +8,7 @@ const built = process.env.HUBWIRE_BUILT === '1'
 // Tests of tools, browsers and other packages, and of the sources, need no second run on another version.
 const once = built
   ? [
-      'test/package/{layering,types,ws}.test.ts',
+      'test/package/{layering,node16,types,ws}.test.ts',
       'test/types/**',
       'test/browser/{browsers,bundles}.test.ts',
       'test/interop/chat-page.test.ts',

@@ -11,7 +11,11 @@ const document = readFileSync(new URL('docs/production.md', root), 'utf8')
 /** The lines of a text without their indentation: a block that is quoted from a function begins at the margin. */
 const linesOf = (text: string): string => `\n${text.trim().replaceAll(/[^\S\n]*\n[^\S\n]*/g, '\n')}\n`
 
-const blocks = Array.from(document.matchAll(/^```\w.*\n([^]*?)^```$/gm), ([, text]) => text!)
+const operations = readFileSync(new URL('docs/operations.md', root), 'utf8')
+
+const blocksIn = (text: string, language: string): string[] =>
+  Array.from(text.matchAll(new RegExp(`^\`\`\`${language}.*\\n([^]*?)^\`\`\`$`, 'gm')), ([, block]) => block!)
+const blocks = blocksIn(document, '\\w')
 
 /** The files of the example programs that have a test. */
 const files = readdirSync(new URL('examples/', root), { recursive: true, encoding: 'utf8' })
@@ -23,6 +27,12 @@ test('quotes each block of docs/production.md exactly from an example that a tes
   expect(blocks.length).toBeGreaterThan(10)
   const foreign = blocks.filter((text) => !files.some((file) => file.text.includes(linesOf(text))))
   expect(foreign).toEqual([])
+})
+
+test('quotes each js block of docs/operations.md exactly from an example that a test runs', () => {
+  const quoted = blocksIn(operations, 'js')
+  expect(quoted.length).toBeGreaterThan(2)
+  expect(quoted.filter((text) => !files.some((file) => file.text.includes(linesOf(text))))).toEqual([])
 })
 
 test('states the defaults of the code', () => {
@@ -56,14 +66,17 @@ test('has a block in each section, or a link to deployment.md', () => {
   expect(bare).toEqual([])
 })
 
-test('links to files and headings that exist', () => {
-  const links = Array.from(document.matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g), ([, path, heading]) => ({
+test.each([
+  ['production.md', document],
+  ['operations.md', operations],
+])('docs/%s links to files and headings that exist', (name, text) => {
+  const links = Array.from(text.matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g), ([, path, heading]) => ({
     path: path!,
     heading,
   }))
   expect(links.length).toBeGreaterThan(10)
   const broken = links.filter(({ path, heading }) => {
-    const target = new URL(path === '' ? 'production.md' : path, new URL('docs/', root))
+    const target = new URL(path === '' ? name : path, new URL('docs/', root))
     if (!existsSync(target)) return true
     return heading !== undefined && !headingsOf(readFileSync(target, 'utf8')).includes(heading)
   })
@@ -72,6 +85,10 @@ test('links to files and headings that exist', () => {
 
 function headingsOf(text: string): string[] {
   return Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading]) =>
-    heading!.toLowerCase().replaceAll(' ', '-'),
+    // As GitHub makes the anchor of a heading.
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
   )
 }

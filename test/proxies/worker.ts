@@ -7,9 +7,13 @@ import type { Queue } from '../support/queue.js'
 
 const script = fileURLToPath(new URL('../../examples/worker/server.js', import.meta.url))
 
-/** Runs examples/worker at a port or the path of a unix socket, until it is stopped or the test ends. */
-export async function startWorker(place: string): Promise<Program> {
-  const program = new Program(process.execPath, [script, place])
+/**
+ * Runs examples/worker at a port or the path of a unix socket, until it is stopped or the test ends.
+ *
+ * @param takeover - whether it replaces a running worker at that path
+ */
+export async function startWorker(place: string, takeover = false): Promise<Program> {
+  const program = new Program(process.execPath, [script, place, ...(takeover ? ['takeover'] : [])])
   onTestFinished(async () => {
     await program.stop('SIGKILL')
   })

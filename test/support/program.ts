@@ -38,6 +38,10 @@ export class Program {
     }
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   /** Gives it its whole standard input. */
   input(text: string): void {
     this.#child.stdin.end(text)

@@ -1,0 +1,77 @@
+// Several workers that share one port with node:cluster. SIGHUP replaces them one after the other, SIGTERM stops them.
+// PORT, HOST and WORKERS set the address and the number of workers.
+import cluster from 'node:cluster'
+import { once } from 'node:events'
+import { WebSocketServer } from 'hubwire'
+
+const { HOST = '127.0.0.1', PORT = '8000', WORKERS = '2' } = process.env
+let isStopping = false
+
+if (cluster.isPrimary) await runPrimary()
+else runWorker()
+
+/** Listens for all workers, and gives each the next connection. */
+async function runPrimary() {
+  const addresses = await Promise.all(Array.from({ length: Number(WORKERS) }, startWorker))
+  console.log(`The workers listen at http://${HOST}:${addresses[0]?.port}`)
+
+  // One restart at a time, also if the signal comes twice.
+  let restarts = Promise.resolve()
+  process.on('SIGHUP', () => {
+    restarts = restarts.then(restart).catch(fail)
+  })
+  const stop = () => {
+    isStopping = true
+    for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGTERM')
+  }
+  process.once('SIGTERM', stop).once('SIGINT', stop)
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  console.error(error)
+  process.exitCode = 1
+}
+
+/**
+ * Starts a worker, and waits until it listens. From then on it is replaced if it dies.
+ * @returns {Promise<import('node:cluster').Address>}
+ */
+async function startWorker() {
+  const worker = cluster.fork()
+  const start = new AbortController()
+  worker.once('exit', (code) => start.abort(new Error(`A worker ended with ${code} before it listened`)))
+  const [address] = await once(worker, 'listening', { signal: start.signal })
+  worker.once('exit', () => {
+    if (isStopping || worker.exitedAfterDisconnect) return // it was told to stop
+    console.error(`The worker ${worker.process.pid} has died`)
+    startWorker().catch(fail)
+  })
+  return address
+}
+
+/** Replaces all workers. The clients of one that stops find the new one, which is ready before. */
+async function restart() {
+  for (const old of Object.values(cluster.workers ?? {})) {
+    if (old === undefined) continue
+    const exit = once(old, 'exit')
+    await startWorker()
+    old.process.kill('SIGTERM')
+    await exit
+  }
+  console.log('All workers have been replaced')
+}
+
+function runWorker() {
+  const server = new WebSocketServer({ host: HOST, port: Number(PORT) })
+  server.on('connection', (socket) => {
+    socket.send(`worker ${process.pid}`)
+    socket.on('message', (data) => socket.send(data))
+  })
+  async function stop() {
+    await server.shutdown({ code: 1001, reason: 'The server stops', spread: 1000, timeout: 10_000 })
+    cluster.worker?.disconnect() // its channel to the primary keeps a worker running
+  }
+  // A terminal sends SIGINT to all processes, and then the primary sends SIGTERM.
+  process.on('SIGINT', () => undefined).once('SIGTERM', () => void stop())
+}
