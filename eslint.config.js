@@ -126,6 +126,7 @@ export default defineConfig(
       'examples/**',
       'test/support/**',
       'test/server/programs/**',
+      'test/examples/newcomers/**',
     ],
     rules: { 'no-console': 'off' },
   },

@@ -22,8 +22,11 @@ export type RouteTable<User = undefined, Pattern extends string = string> = {
 /**
  * Creates one server for several paths, each with its handler:
  * `routes({ '/ws/chat/:room/': (socket) => … }, { port: 8000 })`. A segment `:name` matches any segment, which becomes
- * `socket.params.name`, typed from a literal. If several patterns match, the first one handles the connection. To give a path other options,
- * create a {@link WebSocketServer} for it.
+ * `socket.params.name`, typed from a literal. If several patterns match, the first one handles the connection. To give a path
+ * other options, create a {@link WebSocketServer} for it.
+ *
+ * TypeScript infers the user from `authenticate` only if its parameter has a type, because the table comes first:
+ * `authenticate: (request: IncomingMessage) => …`.
  *
  * @param table - handlers by pattern
  * @param options - as for a {@link WebSocketServer}

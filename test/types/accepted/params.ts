@@ -1,4 +1,5 @@
 // `socket.params` has the names that the path is written with.
+import type { IncomingMessage } from 'node:http'
 import {
   Hub,
   type ParamsOf,
@@ -36,6 +37,12 @@ routes(
     },
   },
   { port: 0, authenticate: (): User => ({ name: 'ada' }) },
+)
+
+// With a request that has a type, the user is inferred.
+routes(
+  { '/': (socket) => socket.send(socket.user.name.trim()) },
+  { port: 0, authenticate: (request: IncomingMessage) => ({ name: String(request.url) }) },
 )
 
 // Handlers that stand elsewhere.

@@ -25,3 +25,9 @@ new WebSocketServer({ port: 0, path: /^\/(?<room>\w+)$/ }).on('connection', (soc
 const chat = (socket: WebSocket<undefined, { room: string }>): void => socket.close(1000, socket.params.room)
 // error: Type '(socket: WebSocket<…room…>) => void' is not assignable to type '…name…'
 routes({ '/chat/:name': chat }, { port: 0 })
+// TypeScript types the handlers first, so the parameter of `authenticate` needs a type.
+routes(
+  { '/': (socket) => socket.send('hello') },
+  // error: Type '(request: IncomingMessage) => { name: string; }' is not assignable to type 'Authenticate<undefined>'
+  { port: 0, authenticate: (request) => ({ name: String(request.url) }) },
+)
