@@ -1,4 +1,5 @@
 import { LONGEST_TIMER, withoutNulls } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 import { randomMaskingKey } from '../sending/masking-keys.js'
 
 /** How dead peers are found. */
@@ -125,9 +126,9 @@ export class Heartbeat {
 }
 
 function checkTime(name: string, milliseconds: number): void {
-  if (milliseconds > 0 && milliseconds <= LONGEST_TIMER) return
+  if (typeof milliseconds === 'number' && milliseconds > 0 && milliseconds <= LONGEST_TIMER) return
   throw new RangeError(
-    `${name} must be milliseconds above 0, at most ${LONGEST_TIMER}; it is ${String(milliseconds)} ` +
+    `${name} must be milliseconds above 0, at most ${LONGEST_TIMER}; it is ${describe(milliseconds)} ` +
       '(heartbeat: false turns the heartbeat off)',
   )
 }

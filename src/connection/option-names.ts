@@ -49,3 +49,22 @@ export const CLIENT_OPTIONS: readonly string[] = [
   'signal',
   'generateMask',
 ]
+
+/** The options that have options of their own, and their names. */
+export const NESTED_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  perMessageDeflate: [
+    'serverNoContextTakeover',
+    'clientNoContextTakeover',
+    'serverMaxWindowBits',
+    'clientMaxWindowBits',
+    'threshold',
+    'zlibDeflateOptions',
+    // Of `ws`; they are ignored.
+    'zlibInflateOptions',
+    'concurrencyLimit',
+    'maxPayload',
+  ],
+  heartbeat: ['interval', 'timeout'],
+  messageRate: ['perSecond', 'burst'],
+  controlFrameRate: ['perSecond', 'burst'],
+}

@@ -23,11 +23,13 @@ import {
   withoutNulls,
 } from '../options/checks.js'
 import { describe } from '../options/describe.js'
+import { checkNames } from '../options/spelling.js'
 import type { MaskingKeys } from '../sending/masking-keys.js'
 import type { SendingSettings } from '../sending/sender.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { Traffic } from '../sending/traffic.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
+import { NESTED_OPTIONS } from './option-names.js'
 import { type Preset, type PresetOptions, presetOf } from './preset.js'
 
 /** What can be chosen for a connection in either role. */
@@ -160,11 +162,22 @@ export function connectionSettings(
   }
 }
 
-/** @throws TypeError naming an option that must be `true` or `false`, and its value @internal */
+/**
+ * Checks what the settings do not read: which options are on or off, and the names in options of options.
+ *
+ * @throws TypeError naming the option and its value
+ * @internal
+ */
 export function checkConnectionFlags(options: ConnectionOptions): void {
   for (const name of ['autoPong', 'skipUTF8Validation'] as const) checkBoolean(name, options[name])
-  if (typeof options.perMessageDeflate !== 'object')
-    checkBoolean('perMessageDeflate', options.perMessageDeflate)
+  const { perMessageDeflate } = options
+  if (typeof perMessageDeflate !== 'object' || Array.isArray(perMessageDeflate)) {
+    checkBoolean('perMessageDeflate', perMessageDeflate)
+  }
+  for (const [name, names] of Object.entries(NESTED_OPTIONS)) {
+    const nested: unknown = options[name as keyof ConnectionOptions]
+    if (typeof nested === 'object' && nested !== null) checkNames(nested, names, name)
+  }
 }
 
 /** @throws TypeError naming the option, its value and what it may be */

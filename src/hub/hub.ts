@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { TypedEmitter } from '../events/typed-emitter.js'
-import { checkChoice, checkNumber, withoutNulls } from '../options/checks.js'
+import { checkChoice, checkNumber, checkOptions, withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { toError } from '../options/thrown.js'
 import type { Gap } from '../relay/gap.js'
@@ -61,6 +61,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
    */
   constructor(options?: HubOptions | null) {
     super()
+    checkOptions('new Hub()', options, "{ slowPolicy: 'skip' }")
     checkNames(options ?? {}, ['maxBufferedAmount', 'slowPolicy', 'relay'])
     const { maxBufferedAmount, slowPolicy, relay } = withoutNulls(options ?? {}) as {
       maxBufferedAmount?: number

@@ -32,13 +32,13 @@ export function checkBoolean(name: string, value: unknown): void {
 /** @throws RangeError naming the option, its value and what it may be */
 export function checkNumber(name: string, value: number, least: number): void {
   if (typeof value === 'number' && value >= least) return
-  throw new RangeError(`${name} must be a number of at least ${least}; it is ${String(value)}`)
+  throw new RangeError(`${name} must be a number of at least ${least}; it is ${describe(value)}`)
 }
 
 /** @throws RangeError naming the option, its value and what it may be */
 export function checkInteger(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return
-  throw new RangeError(`${name} must be an integer from ${least} to ${most}; it is ${String(value)}`)
+  throw new RangeError(`${name} must be an integer from ${least} to ${most}; it is ${describe(value)}`)
 }
 
 /**
@@ -50,12 +50,33 @@ export function checkMilliseconds(name: string, value: number, least = 0): void 
   if (value === Infinity) return
   if (typeof value === 'number' && value >= least && value <= LONGEST_TIMER) return
   throw new RangeError(
-    `${name} must be milliseconds from ${least} to ${LONGEST_TIMER}, or Infinity for no limit; it is ${String(value)}`,
+    `${name} must be milliseconds from ${least} to ${LONGEST_TIMER}, or Infinity for no limit; it is ${describe(value)}`,
   )
 }
 
-/** @throws RangeError naming the option, its value and what it may be */
-export function checkRate(name: string, { perSecond, burst = perSecond }: Rate): void {
+/**
+ * Checks the argument that has the options.
+ *
+ * @param call - what takes them, for the message
+ * @param example - the options to write instead
+ * @throws TypeError naming the call, its argument and what to write
+ */
+export function checkOptions(call: string, options: unknown, example: string): void {
+  if (options === undefined || options === null || typeof options === 'object') return
+  throw new TypeError(
+    `${call} takes an object of options; it is given ${describe(options)}: write ${example}`,
+  )
+}
+
+/**
+ * @throws TypeError naming the option and its value, if it is no object
+ * @throws RangeError naming the option, its value and what it may be
+ */
+export function checkRate(name: string, rate: Rate): void {
+  if (typeof rate !== 'object') {
+    throw new TypeError(`${name} must be { perSecond, burst }; it is ${describe(rate)}`)
+  }
+  const { perSecond, burst = perSecond } = rate
   checkNumber(`${name}.perSecond`, perSecond, Number.MIN_VALUE)
   // With a burst below 1, the bucket would never hold a whole token.
   checkNumber(`${name}.burst`, burst, 1)

@@ -22,14 +22,18 @@ const NODE_OPTIONS: ReadonlySet<string> = new Set(
  * Checks the names of options: one that differs from ours by case or one edit is a mistake, unless Node.js has an option
  * of that name. Other unknown options pass.
  *
+ * @param within - the option that these are options of
  * @throws TypeError naming the option, its value and the right name
  */
-export function checkNames(options: object, known: readonly string[]): void {
+export function checkNames(options: object, known: readonly string[], within?: string): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name) || NODE_OPTIONS.has(name)) continue
     const meant = known.find((option) => isAlmost(name, option))
     if (meant === undefined) continue
-    throw new TypeError(`There is no option ${name} (given ${describe(value)}): write ${meant}`)
+    const prefix = within === undefined ? '' : `${within}.`
+    throw new TypeError(
+      `There is no option ${prefix}${name} (given ${describe(value)}): write ${prefix}${meant}`,
+    )
   }
 }
 

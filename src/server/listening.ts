@@ -9,8 +9,11 @@ import type { Server as SecureServer } from 'node:https'
 import type { AcceptingRules } from '../connection/preset.js'
 import { withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
+import { checkNames } from '../options/spelling.js'
 import { listHas } from '../protocol/header-grammar.js'
 import { listenOnUnixSocket } from './unix-socket.js'
+
+const LISTEN_OPTIONS = ['port', 'host', 'backlog', 'unixPath', 'unixMode', 'takeover']
 
 /** Where a server of its own listens. */
 export interface ListenOptions {
@@ -66,6 +69,21 @@ const answerUpgradeRequired: RequestListener = (_request, response) => {
 }
 
 /**
+ * Checks a file mode. A decimal number such as 660 is another mode (0o1224) than the one that is meant.
+ *
+ * @throws RangeError with the value, and what to write
+ */
+export function checkUnixMode(mode: unknown): void {
+  if (mode === undefined || (typeof mode === 'string' && /^0?[0-7]{3}$/.test(mode))) return
+  if (typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode <= 0o777) return
+  const isDecimal = typeof mode === 'number' && /^[0-7]{3}$/.test(String(mode))
+  throw new RangeError(
+    `unixMode must be a file mode from 0 to 0o777; it is ${describe(mode)}` +
+      (isDecimal ? ` (0o${mode.toString(8)}): write 0o${mode}` : ': write 0o660'),
+  )
+}
+
+/**
  * Starts an HTTP server, with the care that a unix socket needs: a file that a killed process left is replaced, the mode
  * is set before a client can connect, and a server that closes never removes the socket of its successor. While another
  * server listens on the path it rejects with `EADDRINUSE`, unless `takeover` is `true`.
@@ -76,11 +94,20 @@ const answerUpgradeRequired: RequestListener = (_request, response) => {
  *
  * @param server - from `node:http` or `node:https`; WebSocketServers may share it
  * @returns once it listens. Rejects with the error of Node.js if it cannot; `'error'` is then emitted only where Node.js does
- * @throws TypeError if not exactly one of `port` and `unixPath` is given
- * @throws RangeError if `unixPath` is longer than the system allows
+ * @throws TypeError if `server` is none, an option is misspelt, or not exactly one of `port` and `unixPath` is given
+ * @throws RangeError if `unixMode` is no file mode, or `unixPath` is longer than the system allows
  */
 export async function listen(server: Server | SecureServer, options: ListenOptions): Promise<void> {
-  const { unixPath, port, host, unixMode, takeover, backlog } = withoutNulls(options)
+  if (typeof (server as Partial<Server> | undefined)?.listen !== 'function') {
+    throw new TypeError(
+      `listen() needs an http.Server or https.Server; it is given ${describe(server)}: ` +
+        'write listen(createServer(app), { … })',
+    )
+  }
+  const given = withoutNulls(options ?? {})
+  checkNames(given, LISTEN_OPTIONS)
+  checkUnixMode(given.unixMode)
+  const { unixPath, port, host, unixMode, takeover, backlog } = given
   if ((unixPath === undefined) === (port === undefined)) {
     throw new TypeError(
       `listen() needs exactly one of the options port and unixPath; they are ${describe(port)} and ${describe(unixPath)}. ` +

@@ -80,6 +80,7 @@ export function compilePattern(what: string, pattern: string): RegExp {
       `${what} must begin with a slash: ${describe(pattern)}. Write ${describe(`/${pattern}`)}`,
     )
   }
+  const names = new Set<string>()
   const segments = pattern.split('/').map((segment) => {
     if (!segment.startsWith(':')) return normalPath(segment).replaceAll(/[^\w-]/g, '\\$&')
     if (!/^:[A-Za-z_]\w*$/.test(segment)) {
@@ -87,6 +88,10 @@ export function compilePattern(what: string, pattern: string): RegExp {
         `A parameter of a route must be a colon and a name; ${segment} in ${JSON.stringify(pattern)} is not`,
       )
     }
+    if (names.has(segment)) {
+      throw new TypeError(`${what} has the parameter ${segment} twice: ${describe(pattern)}`)
+    }
+    names.add(segment)
     return `(?<${segment.slice(1)}>[^/]+)`
   })
   return new RegExp(`^${segments.join('/')}$`)

@@ -42,6 +42,12 @@ export function routes<User = undefined, Pattern extends string = string>(
         "write routes({ '/chat/:room': (socket) => { … } }, { port: 8000 })",
     )
   }
+  const given = withoutNulls((options ?? {}) as WebSocketServerOptions<User>)
+  if (given.path !== undefined) {
+    throw new TypeError(
+      `routes() takes the paths from its table: leave out path, which is ${describe(given.path)}`,
+    )
+  }
   const entries = Object.entries<unknown>(table).map(([pattern, handler]) => {
     if (typeof handler !== 'function') {
       throw new TypeError(
@@ -53,7 +59,7 @@ export function routes<User = undefined, Pattern extends string = string>(
   })
   const found = new WeakMap<IncomingMessage, RouteHandler<User>>()
   const server = new WebSocketServer<User>({
-    ...withoutNulls(options as WebSocketServerOptions<User>),
+    ...given,
     path(pathname, request) {
       const normal = normalPath(pathname)
       for (const { pattern, handler } of entries) {

@@ -9,7 +9,7 @@ import { checkNames } from '../options/spelling.js'
 import { WebSocket } from '../websocket/websocket.js'
 import type { AdmissionOptions } from './admission/admission.js'
 import type { Authenticate, SocketUser } from './admission/authentication.js'
-import type { ListenOptions } from './listening.js'
+import { checkUnixMode, type ListenOptions } from './listening.js'
 import { compilePattern, type ParamsOf, type Path } from './path.js'
 import type { HandleProtocols } from './subprotocol-choice.js'
 
@@ -64,6 +64,7 @@ export function checkServerOptions<User>(options: WebSocketServerOptions<User, b
   if (unixPath !== undefined && (typeof unixPath !== 'string' || unixPath === '')) {
     throw new TypeError(`unixPath must be a path such as '/run/app/ws.sock'; it is ${describe(unixPath)}`)
   }
+  checkUnixMode(options.unixMode)
   if (server !== undefined) checkHttpServer(server)
   if (path !== undefined && typeof path !== 'function' && !(path instanceof RegExp)) {
     if (typeof path !== 'string') {

@@ -1,4 +1,5 @@
-import { checkMilliseconds, withoutNulls } from '../options/checks.js'
+import { checkMilliseconds, checkOptions, withoutNulls } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
 import { CloseCode, encodeClose } from '../protocol/close-codes.js'
 import { connectionOf, type WebSocket } from '../websocket/websocket.js'
@@ -38,10 +39,11 @@ const STEPS = 100
 /**
  * Completes and checks the options.
  *
- * @throws TypeError if the code must not be sent
+ * @throws TypeError if the code must not be sent, or something is of the wrong type
  * @throws RangeError if the reason is too long, a time is out of range, or the spread is not shorter than the timeout
  */
 export function shutdownOptions(options: ShutdownOptions): Required<ShutdownOptions> {
+  checkOptions('shutdown()', options, `{ timeout: ${describe(options)} }`)
   const {
     code = CloseCode.goingAway,
     reason = '',
@@ -49,6 +51,7 @@ export function shutdownOptions(options: ShutdownOptions): Required<ShutdownOpti
     spread = 0,
   } = withoutNulls(options)
   checkNames(options, ['code', 'reason', 'timeout', 'spread'])
+  if (typeof reason !== 'string') throw new TypeError(`reason must be a string; it is ${describe(reason)}`)
   encodeClose(code, reason)
   checkMilliseconds('timeout', timeout)
   checkMilliseconds('spread', spread)

@@ -8,7 +8,7 @@ import { warnOfFailure } from '../connection/failures.js'
 import { TypedEmitter } from '../events/typed-emitter.js'
 import { presetOf } from '../connection/preset.js'
 import { connectionSettings, deflateOptions } from '../connection/settings.js'
-import { withoutNulls } from '../options/checks.js'
+import { checkOptions, withoutNulls } from '../options/checks.js'
 import { throwLater, toError } from '../options/thrown.js'
 import type { WebSocketOptions } from '../websocket/attempt.js'
 import { NO_PARAMS, type Params } from '../websocket/admission.js'
@@ -96,6 +96,7 @@ export class WebSocketServer<
   constructor(options: WebSocketServerOptions<User, Tracking, Pattern>, callback?: () => void) {
     const preset = presetOf(options)
     super({ captureRejections: preset.handlerFailure === 'close' })
+    if (preset.checksOptions) checkOptions('new WebSocketServer()', options, '{ port: 8000 }')
     // Without options, the check throws an error that says what to write.
     const given = withoutNulls(options ?? ({} as WebSocketServerOptions<User, Tracking, Pattern>))
     if (preset.checksOptions) checkServerOptions(given)

@@ -7,6 +7,7 @@ import type { OpeningOptions } from '../client/opening-options.js'
 import { CLIENT_OPTIONS } from '../connection/option-names.js'
 import { throwLater, toError } from '../options/thrown.js'
 import { checkBoolean, withoutNulls } from '../options/checks.js'
+import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
 import type { ClosedListener } from '../connection/event-scope.js'
 import { channels } from '../connection/diagnostics.js'
@@ -36,6 +37,10 @@ function checkClientOptions(options: WebSocketOptions): void {
   checkNames(options, CLIENT_OPTIONS)
   checkConnectionFlags(options)
   checkBoolean('followRedirects', options.followRedirects)
+  // Not by its class: a test runner may have globals of its own.
+  const { signal } = options as { signal?: Partial<AbortSignal> | null }
+  if (signal === undefined || signal === null || typeof signal.addEventListener === 'function') return
+  throw new TypeError(`signal must be an AbortSignal; it is ${describe(signal)}`)
 }
 
 /**

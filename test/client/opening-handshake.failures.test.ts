@@ -156,15 +156,20 @@ describe('handshakeTimeout (F11)', () => {
   test.each([-1, Number.NaN, 2 ** 31, 'abc', '100'])('throws for %j', (handshakeTimeout) => {
     expect(() => new WebSocket('ws://127.0.0.1:1', { handshakeTimeout } as never)).toThrow(
       new RangeError(
-        `handshakeTimeout must be milliseconds from 0 to 2147483647, or Infinity for no limit; it is ${handshakeTimeout}`,
+        `handshakeTimeout must be milliseconds from 0 to 2147483647, or Infinity for no limit; it is ${shown(handshakeTimeout)}`,
       ),
     )
   })
 })
 
+/** Text is quoted, so that it is not taken for a number. */
+const shown = (value: number | string): string => (typeof value === 'string' ? `"${value}"` : String(value))
+
 test.each([-1, 1.5, Number.NaN, 'many'])('throws for maxRedirects %j (F11)', (maxRedirects) => {
   expect(() => new WebSocket('ws://127.0.0.1:1', { maxRedirects } as never)).toThrow(
-    new RangeError(`maxRedirects must be an integer from 0 to 9007199254740991; it is ${maxRedirects}`),
+    new RangeError(
+      `maxRedirects must be an integer from 0 to 9007199254740991; it is ${shown(maxRedirects)}`,
+    ),
   )
 })
 

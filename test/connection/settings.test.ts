@@ -124,7 +124,7 @@ describe('throws a RangeError that names an option out of its range', () => {
   test('with the value and the valid range', () => {
     expect(() => {
       checkNumber('maxPayload', '1' as unknown as number, 0)
-    }).toThrow('maxPayload must be a number of at least 0; it is 1')
+    }).toThrow('maxPayload must be a number of at least 0; it is "1"')
     expect(() => {
       checkNumber('maxPayload', Number.POSITIVE_INFINITY, 0)
     }).not.toThrow()

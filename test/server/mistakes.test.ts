@@ -1,9 +1,11 @@
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
   connect,
   createWebSocketStream,
   Hub,
+  listen,
   routes,
   WebSocket,
   WebSocketServer,
@@ -40,6 +42,35 @@ describe('a mistake in the options throws at once, and says what to write (N7)',
     ['a heartbeat that is true', { heartbeat: true }, /heartbeat must be false, milliseconds .*; it is true/],
     ['a heartbeat as text', { heartbeat: '5s' }, /heartbeat must be .*; it is "5s"/],
     ['a heartbeat of 0', { heartbeat: 0 }, /heartbeat\.interval .* it is 0 \(heartbeat: false/],
+    [
+      'a heartbeat with a time as text',
+      { heartbeat: { interval: '5' } },
+      /heartbeat\.interval .*; it is "5"/,
+    ],
+    [
+      'a misspelt time of the heartbeat',
+      { heartbeat: { intervall: 5 } },
+      /heartbeat\.intervall .* heartbeat\.interval$/,
+    ],
+    ['a rate that is a number', { messageRate: 5 }, /messageRate must be \{ perSecond, burst \}; it is 5$/],
+    ['a rate that is true', { controlFrameRate: true }, /controlFrameRate must be .*; it is true$/],
+    [
+      'a misspelt rate',
+      { messageRate: { persecond: 5 } },
+      /messageRate\.persecond .* messageRate\.perSecond$/,
+    ],
+    [
+      'a misspelt option of perMessageDeflate',
+      { perMessageDeflate: { treshold: 5 } },
+      /perMessageDeflate\.treshold \(given 5\): write perMessageDeflate\.threshold$/,
+    ],
+    [
+      'a perMessageDeflate that is an array',
+      { perMessageDeflate: [] },
+      /perMessageDeflate .* an empty array/,
+    ],
+    ['a limit as text', { maxConnections: '5' }, /maxConnections must be .*; it is "5"$/],
+    ['a parameter that is there twice', { path: '/:a/:a' }, /path has the parameter :a twice: "\/:a\/:a"$/],
     ['trustProxy that is true', { trustProxy: true }, /trustProxy must be .*; it is true: write 1/],
     ['trustProxy as text', { trustProxy: 'loopback' }, /trustProxy must be .*; it is "loopback"/],
     ['authenticate that is no function', { authenticate: {} }, /authenticate must be a function; it is/],
@@ -62,6 +93,18 @@ describe('a mistake in the options throws at once, and says what to write (N7)',
       /noServer must be true or false; it is "true": write noServer: true$/,
     ],
     ['a port that is none', { port: 'http' }, /port must be an integer from 0 to 65535/],
+    ['a number', 8000, /takes an object of options; it is given 8000: write \{ port: 8000 \}/],
+    ['a path', '/run/ws.sock', /takes an object of options; it is given "\/run\/ws\.sock"/],
+    [
+      'a decimal unixMode',
+      { unixPath: '/run/app/ws.sock', unixMode: 660 },
+      /unixMode must be a file mode from 0 to 0o777; it is 660 \(0o1224\): write 0o660$/,
+    ],
+    [
+      'a unixMode that is no mode',
+      { unixPath: '/run/app/ws.sock', unixMode: 'rw' },
+      /unixMode must be a file mode from 0 to 0o777; it is "rw"/,
+    ],
     ['an empty unixPath', { unixPath: '' }, /unixPath must be a path such as/],
   ])('%s', (_name, options, message) => {
     expect(() => construct(options)).toThrow(message)
@@ -83,15 +126,48 @@ describe('a mistake in the options throws at once, and says what to write (N7)',
     )
   })
 
+  test('a route with a parameter twice, and routes with a path', () => {
+    expect(() => routes({ '/:a/:a': () => {} }, { noServer: true })).toThrow(
+      /A route has the parameter :a twice/,
+    )
+    const options = { noServer: true, path: '/chat' }
+    expect(() => routes({ '/': () => {} }, options)).toThrow(
+      /routes\(\) takes the paths from its table: leave out path, which is "\/chat"/,
+    )
+  })
+
+  test('a server of listen() that is none, and its options', async () => {
+    const http = createServer()
+    await expect(listen(construct({ noServer: true }) as never, { port: 0 })).rejects.toThrow(
+      /listen\(\) needs an http\.Server or https\.Server; it is given an object \(WebSocketServer\)/,
+    )
+    await expect(listen(http, { unixpath: '/run/app/ws.sock' } as object)).rejects.toThrow(/write unixPath$/)
+    await expect(listen(http, { unixPath: '/run/app/ws.sock', unixMode: 660 })).rejects.toThrow(
+      /unixMode .* it is 660 \(0o1224\): write 0o660$/,
+    )
+    expect(http.listening).toBe(false)
+  })
+
   test('the options of a client, a hub, a shutdown and a stream', async () => {
     const url = 'ws://127.0.0.1:1'
     await expect(connect(url, { maxPayLoad: 1 } as object)).rejects.toThrow(/write maxPayload$/)
     expect(() => new WebSocket(url, { followRedirect: true } as object)).toThrow(/write followRedirects$/)
     expect(() => new WebSocket(url, { followRedirects: 'yes' } as object)).toThrow(/followRedirects: true$/)
     expect(() => new WebSocket(url, { autoPong: 'no' } as object)).toThrow(/autoPong must be true or false/)
+    expect(() => new WebSocket(url, { signal: 5000 } as object)).toThrow(
+      /signal must be an AbortSignal; it is 5000/,
+    )
+    expect(() => new WebSocket(url, { messageRate: 5 } as object)).toThrow(/messageRate must be .*; it is 5$/)
     expect(() => new Hub({ slowpolicy: 'skip' } as object)).toThrow(/write slowPolicy$/)
+    expect(() => new Hub('skip' as never)).toThrow(/takes an object of options; it is given "skip"/)
     const server = construct({ noServer: true })
     await expect(server.shutdown({ timeOut: 5 } as object)).rejects.toThrow(/write timeout$/)
+    await expect(server.shutdown(5000 as never)).rejects.toThrow(
+      /shutdown\(\) takes an object of options; it is given 5000: write \{ timeout: 5000 \}/,
+    )
+    await expect(server.shutdown({ reason: 5 } as object)).rejects.toThrow(
+      /reason must be a string; it is 5$/,
+    )
     server.close()
     expect(() => createWebSocketStream(undefined as never)).toThrow(
       /needs a WebSocket; it is given undefined/,
