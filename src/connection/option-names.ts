@@ -59,10 +59,6 @@ export const NESTED_OPTIONS: Readonly<Record<string, readonly string[]>> = {
     'clientMaxWindowBits',
     'threshold',
     'zlibDeflateOptions',
-    // Of `ws`; they are ignored.
-    'zlibInflateOptions',
-    'concurrencyLimit',
-    'maxPayload',
   ],
   heartbeat: ['interval', 'timeout'],
   messageRate: ['perSecond', 'burst'],

@@ -8,6 +8,7 @@ import { inbox } from '../support/inbox.js'
 import { openPair, type OpenPair } from '../support/open-pair.js'
 import { runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
+import { warningWith } from '../support/warning.js'
 
 const failure = new Error('the handler fails')
 
@@ -173,6 +174,25 @@ describe('a failing handler', () => {
     expect((await closeOf(socket)).code).toBe(1011)
     expect(failures).toEqual([failure])
   })
+
+  test.each(['throws', 'rejects'])(
+    'that %s at a client without an error listener is a warning with its stack (N2, N4)',
+    async (how) => {
+      const { client, socket } = await openPair()
+      const text = `a client's listener that ${how}`
+      const warned = warningWith(text)
+      client.on('message', () => {
+        const error = new Error(text)
+        if (how === 'throws') throw error
+        return Promise.reject(error)
+      })
+      socket.send('hello')
+      expect((await closeOf(socket)).code).toBe(1011)
+      const warning = await warned
+      expect(warning).toMatchObject({ name: 'HubwireWarning', code: 'HUBWIRE_HANDLER_FAILED' })
+      expect(warning.detail).toContain('failing-handlers.test')
+    },
+  )
 })
 
 describe('a send callback', () => {
