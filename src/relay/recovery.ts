@@ -79,9 +79,12 @@ export class Recovery {
     this.#finishIfAnswered()
   }
 
-  /** Takes note of a gap that was found meanwhile. Returns `false` when nothing is being recovered. */
+  /**
+   * Takes note of a gap that was found meanwhile, before the connection counts as back too: messages arrive in front of
+   * the probe. Returns `false` when nothing is being recovered for the group.
+   */
   moved(group: Subscription, missed: number | undefined): boolean {
-    if (!this.#isActive) return false
+    if (!this.#lost.has(group)) return false
     this.#collector.add(group.name, missed)
     return true
   }

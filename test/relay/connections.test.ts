@@ -91,6 +91,73 @@ describe('a connection that is lost', () => {
     expect(member.delivered).toEqual(['first', 'last'])
   })
 
+  describe('and is back, but not yet known to be', () => {
+    /** Two nodes of which the second has lost a message, and has its probe held back since it is connected again. */
+    async function reconnecting(before: readonly string[]): Promise<[Node, Node, FakeMember, () => void]> {
+      const broker = new MemoryBroker()
+      const [one, other] = [nodeOf(broker), nodeOf(broker)]
+      const member = new FakeMember()
+      other.hub.group('news').add(member)
+      await Promise.all([one.hub.ready, other.hub.ready, other.hub.group('news').ready])
+      for (const text of before) await one.hub.publish('news', text)
+      await until(() => member.delivered.length === before.length)
+      const { subscribe } = other.relay
+      let release = (): void => undefined
+      const held = new Promise<void>((resolve) => (release = resolve))
+      other.relay.subscribe = async (channels) => {
+        if (channels.some((channel) => channel.startsWith('hubwire:probe:'))) await held
+        return await subscribe.call(other.relay, channels)
+      }
+      other.relay.cut('receiving')
+      expect(await one.hub.publish('news', 'lost')).toMatchObject({ relayed: true })
+      other.relay.connect()
+      return [one, other, member, release]
+    }
+
+    test.each([
+      ['what a message shows to be lost', ['before'], 1],
+      ['the first message of a node that was lost', [], undefined],
+    ])('%s is told by the one gap of the disconnection', async (_, before, missed) => {
+      const [one, other, member, release] = await reconnecting(before)
+      await one.hub.publish('news', 'seen')
+      await until(() => member.delivered.includes('seen'))
+      expect([other.gaps, other.hub.stats().relay!.connected]).toEqual([[], false])
+      release()
+      await until(() => other.gaps.length > 0)
+      await one.hub.publish('news', 'after')
+      await until(() => member.delivered.includes('after'))
+      expect(other.gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed }])
+      expect(member.delivered).toEqual([...before, 'seen', 'after'])
+    })
+
+    test('what a heartbeat shows to be lost is told by it too', async () => {
+      const [one, other, member, release] = await reconnecting(['before'])
+      const beats = one.relay.published.filter((channel) => channel === 'hubwire:nodes').length
+      await until(
+        () => one.relay.published.filter((channel) => channel === 'hubwire:nodes').length > beats + 3,
+      )
+      expect(other.gaps).toEqual([])
+      release()
+      await until(() => other.gaps.length > 0)
+      expect(other.gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed: 1 }])
+      expect(member.delivered).toEqual(['before'])
+    })
+
+    test('a group that is joined meanwhile has missed nothing', async () => {
+      const [one, other, , release] = await reconnecting(['before'])
+      await one.hub.publish('new', 'before it is joined')
+      const member = new FakeMember()
+      other.hub.group('new').add(member)
+      await until(() => has(other.relay, 'new'))
+      await one.hub.publish('new', 'first')
+      await until(() => member.delivered.length > 0)
+      release()
+      await until(() => other.gaps.length > 0)
+      expect(other.gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed: 1 }])
+      expect(member.delivered).toEqual(['first'])
+    })
+  })
+
   test('to a node that does not answer afterwards: a gap of unknown length names all groups', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [nodeOf(broker), nodeOf(broker)]
