@@ -3,11 +3,13 @@ import { type Gap, Hub, type RelayOptions } from 'hubwire'
 import { redisRelay } from 'hubwire/redis'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { turn, until } from '../support/event-loop.js'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { settled, turn, until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
+import { freePort } from '../support/free-port.js'
 import { RedisServer } from '../support/redis-server.js'
 import { requires } from '../support/requirements.js'
+import { startForwarder } from '../support/stopped-forwarder.js'
 
 const clients = {
   redis: (path: string) => createClient({ socket: { path, tls: false } }),
@@ -24,6 +26,12 @@ function hubAt(path: string, client: keyof typeof clients, options: RelayOptions
 const missedIn = (gaps: readonly Gap[]): number => gaps.reduce((sum, { missed = 0 }) => sum + missed, 0)
 
 const isConnected = (hub: Hub): boolean => hub.stats().relay?.connected === true
+
+/** The ids of the connections that the broker has, but for the one that asks. */
+async function connectionsOf(server: RedisServer): Promise<string[]> {
+  const list = (await server.command('CLIENT', 'LIST')) as string
+  return Array.from(list.matchAll(/^id=(\d+) .* cmd=(?!client)/gm), ([, id]) => id!)
+}
 
 /** Two hubs, and a member of the second in the group `news`. */
 async function pair(path: string, client: keyof typeof clients): Promise<[Hub, Hub, FakeMember]> {
@@ -102,6 +110,38 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
     await until(() => missedIn(gaps) === 1100 - sent)
     for (const gap of gaps) expect(gap).toMatchObject({ cause: 'queue', groups: ['news'] })
     expect(member.delivered).toEqual(Array.from({ length: sent }, (_, index) => String(index)))
+  })
+
+  test('a publisher of which nothing is answered any more, while its socket stays open, is replaced', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const port = await freePort()
+    const server = await RedisServer.start('--port', String(port), '--bind', '127.0.0.1')
+    const other = hubAt(server.path, client)
+    await other.ready
+    const lasting = await connectionsOf(server)
+    const forwarder = await startForwarder(port)
+    const through = {
+      redis: () => createClient({ socket: { port: forwarder.port, host: '127.0.0.1' } }),
+      ioredis: () => new Redis({ port: forwarder.port, host: '127.0.0.1', lazyConnect: true }),
+    }
+    const one = new Hub({ relay: redisRelay(through[client](), { prefix: 'chat:' }) })
+    onTestFinished(() => one.close())
+    await one.ready
+    // The publisher connects first.
+    forwarder.cut(0)
+    let result: unknown
+    void one.publish('news', 'lost').then((relayed) => (result = relayed))
+    for (let pings = 0; pings < 4; pings++) {
+      expect(result).toBeUndefined()
+      vi.advanceTimersByTime(5000)
+      await Promise.all([other.publish('news', 'answered'), settled()])
+    }
+    await until(() => result !== undefined)
+    expect(result).toMatchObject({ relayed: false })
+    while (!(await one.publish('news', 'goes out')).relayed) await turn()
+    // The other one was answered each time.
+    expect(await connectionsOf(server)).toEqual(expect.arrayContaining(lasting))
   })
 
   test('a broker that is not there: ready waits for it, and close() ends what waits', async () => {

@@ -5,8 +5,12 @@ import { onTestFinished } from 'vitest'
 /** What stands between a client and a server, as a router does, and can stop to pass anything on. */
 export interface Forwarder {
   readonly port: number
-  /** Passes nothing on any more, either way, and closes nothing: to each end the other has vanished. */
-  cut(): void
+  /**
+   * Passes nothing on any more, either way, and closes nothing: to each end the other has vanished.
+   *
+   * @param connection - the connection that is cut, counted from 0; all without it. Later ones are passed on
+   */
+  cut(connection?: number): void
 }
 
 /** Starts one in front of a port of the loopback. It ends with the test. */
@@ -30,8 +34,9 @@ export async function startForwarder(port: number): Promise<Forwarder> {
   })
   return {
     port: (server.address() as AddressInfo).port,
-    cut: () => {
-      for (const socket of sockets) {
+    cut: (connection) => {
+      const start = 2 * (connection ?? 0)
+      for (const socket of sockets.slice(start, connection === undefined ? undefined : start + 2)) {
         socket.unpipe()
         // Read and thrown away: what is sent is taken, and reaches nobody; the end of one is not told to the other.
         socket.removeAllListeners('end').resume()

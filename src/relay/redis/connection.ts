@@ -1,6 +1,9 @@
 /** Milliseconds without a byte after which a connection counts as dead. Every node writes and receives each second. */
 export const SOCKET_TIMEOUT = 15_000
 
+/** Milliseconds between two PINGs. */
+export const PING_INTERVAL: number = SOCKET_TIMEOUT / 3
+
 /** The longest pause between two attempts to connect, in milliseconds, without its jitter. */
 const MAX_RETRY_DELAY = 500
 
@@ -23,5 +26,6 @@ export interface RedisConnection {
   publish(channel: string, payload: Buffer): Promise<number>
   subscribe(channels: readonly string[]): Promise<unknown>
   unsubscribe(channels: readonly string[]): Promise<unknown>
+  ping(): Promise<unknown>
   close(): void
 }

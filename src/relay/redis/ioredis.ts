@@ -1,5 +1,6 @@
 import { ignore } from '../../options/ignore.js'
-import { type ConnectionEvents, type RedisConnection, retryDelay, SOCKET_TIMEOUT } from './connection.js'
+import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
+import { retryDelay, SOCKET_TIMEOUT } from './connection.js'
 
 /** What is used of a client of the package `ioredis`. */
 export interface IoredisClient {
@@ -61,7 +62,7 @@ export class IoredisConnection implements RedisConnection {
     // Its timeout counts from a command on; a subscriber gives none.
     this.#pings = setInterval(() => {
       if (client.status === 'ready') client.ping().catch(ignore)
-    }, SOCKET_TIMEOUT / 3).unref()
+    }, PING_INTERVAL).unref()
     // It tries again by itself.
     client.connect().catch(ignore)
   }
@@ -80,6 +81,10 @@ export class IoredisConnection implements RedisConnection {
     const count = await this.#client.unsubscribe([...channels])
     for (const channel of channels) this.#subscribed.delete(channel)
     return count
+  }
+
+  ping(): Promise<unknown> {
+    return this.#client.ping()
   }
 
   close(): void {

@@ -65,6 +65,10 @@ export class NodeRedisConnection implements RedisConnection {
     return Promise.resolve(this.#client.unsubscribe([...channels], this.#listener!, true))
   }
 
+  ping(): Promise<unknown> {
+    return this.#client.sendCommand(['PING'])
+  }
+
   close(): void {
     this.#isClosed = true
     this.#client.destroy()

@@ -11,7 +11,8 @@ import {
   type RelayOptions,
   toRelaySettings,
 } from '../relay.js'
-import type { RedisConnection } from './connection.js'
+import { ignoreFailure } from '../ignore-failure.js'
+import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
 import { type IoredisClient, IoredisConnection } from './ioredis.js'
 import { type NodeRedisClient, NodeRedisConnection } from './node-redis.js'
 
@@ -21,6 +22,9 @@ export type { Relay, RelayConnection, RelayEvents, RelayOptions }
 export interface RedisClient {
   duplicate(overrides?: object): unknown
 }
+
+/** PINGs that may be unanswered until a publisher is replaced: as long as a socket may be silent. */
+const MAX_UNANSWERED_PINGS = 3
 
 /** Errors by which Redis refuses a client for good, with what to do. */
 const REFUSALS: readonly [pattern: RegExp, remedy: string][] = [
@@ -55,6 +59,8 @@ class RedisRelay implements Relay {
   readonly #connect: () => RedisConnection
   #publisher: RedisConnection | undefined
   #subscriber: RedisConnection | undefined
+  #pings: NodeJS.Timeout | undefined
+  #unansweredPings = 0
   #wasOpened = false
   #state: RelayConnection = { canPublish: false, canReceive: false }
 
@@ -80,10 +86,10 @@ class RedisRelay implements Relay {
       events.message(channel, payload)
     }
     this.#wasOpened = true
-    this.#publisher = this.#connect()
-    this.#subscriber = this.#connect()
-    this.#publisher.open({ ready: (canPublish) => change({ canPublish }), message, error })
-    this.#subscriber.open({ ready: (canReceive) => change({ canReceive }), message, error })
+    const publishing = { ready: (canPublish: boolean) => change({ canPublish }), message, error }
+    this.#publisher = this.#opened(publishing)
+    this.#subscriber = this.#opened({ ready: (canReceive) => change({ canReceive }), message, error })
+    this.#pings = setInterval(() => this.#checkPublisher(publishing), PING_INTERVAL).unref()
   }
 
   publish(channel: string, payload: Buffer): Promise<number | undefined> {
@@ -99,12 +105,36 @@ class RedisRelay implements Relay {
   }
 
   close(): Promise<void> {
+    clearInterval(this.#pings)
     this.#publisher?.close()
     this.#subscriber?.close()
     // A client that is closed may leave a command unanswered for ever.
     this.#publisher = undefined
     this.#subscriber = undefined
     return Promise.resolve()
+  }
+
+  #opened(events: ConnectionEvents): RedisConnection {
+    const connection = this.#connect()
+    connection.open(events)
+    return connection
+  }
+
+  /**
+   * Replaces a publisher of which nothing is answered. Its socket never counts as idle, because it is written to each
+   * second; without this, the operating system would end it after a quarter of an hour.
+   */
+  #checkPublisher(events: ConnectionEvents): void {
+    if (!this.#state.canPublish) this.#unansweredPings = 0
+    else if (this.#unansweredPings < MAX_UNANSWERED_PINGS) {
+      this.#unansweredPings++
+      this.#publisher?.ping().then(() => (this.#unansweredPings = 0), ignoreFailure)
+    } else {
+      this.#unansweredPings = 0
+      this.#publisher?.close()
+      events.ready(false)
+      this.#publisher = this.#opened(events)
+    }
   }
 }
 
