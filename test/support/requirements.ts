@@ -41,6 +41,10 @@ const requirements = {
   // Debian's python3: another one on PATH does not find Debian's modules.
   'python3-websockets': { program: '/usr/bin/python3', module: 'websockets' },
   'python3-autobahn': { program: '/usr/bin/python3', module: 'autobahn.twisted.websocket' },
+  'python3-django-channels': { program: '/usr/bin/python3', module: 'channels' },
+  'python3-channels-redis': { program: '/usr/bin/python3', module: 'channels_redis' },
+  'python3-jwt': { program: '/usr/bin/python3', module: 'jwt' },
+  daphne: { program: '/usr/bin/python3', module: 'daphne' },
 } satisfies Record<string, { program: string; module?: string }>
 
 export type Requirement = keyof typeof requirements
