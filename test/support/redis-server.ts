@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createClient } from 'redis'
 import { onTestFinished } from 'vitest'
@@ -11,20 +12,41 @@ import { temporaryFolder } from './temporary-folder.js'
 export class RedisServer {
   /** The path of its unix socket, the same after a restart. */
   readonly path: string = join(temporaryFolder(), 'redis.sock')
-  readonly #arguments: readonly string[]
+  #arguments: readonly string[] = []
   #process: ChildProcess | undefined
 
-  private constructor(settings: readonly string[]) {
-    this.#arguments = [
-      ...['--port', '0', '--unixsocket', this.path, '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
-      ...settings,
-    ]
+  private constructor() {
+    onTestFinished(() => this.kill())
   }
 
   /** @param settings - more of its settings, such as `--requirepass`, `secret` */
   static async start(...settings: string[]): Promise<RedisServer> {
-    const server = new RedisServer(settings)
-    onTestFinished(() => server.kill())
+    const server = new RedisServer()
+    server.#arguments = [
+      ...[
+        '--port',
+        '0',
+        '--unixsocket',
+        server.path,
+        '--save',
+        '',
+        '--appendonly',
+        'no',
+        '--daemonize',
+        'no',
+      ],
+      ...settings,
+    ]
+    await server.restart()
+    return server
+  }
+
+  /** @param configuration - the text of its redis.conf, for the path of its unix socket */
+  static async configured(configuration: (path: string) => string): Promise<RedisServer> {
+    const server = new RedisServer()
+    const file = join(dirname(server.path), 'redis.conf')
+    writeFileSync(file, configuration(server.path))
+    server.#arguments = [file]
     await server.restart()
     return server
   }

@@ -11,7 +11,7 @@ import {
   type RelayOptions,
   toRelaySettings,
 } from '../relay.js'
-import { ignoreFailure } from '../ignore-failure.js'
+import { ignore } from '../../options/ignore.js'
 import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
 import { type IoredisClient, IoredisConnection } from './ioredis.js'
 import { type NodeRedisClient, NodeRedisConnection } from './node-redis.js'
@@ -128,7 +128,7 @@ class RedisRelay implements Relay {
     if (!this.#state.canPublish) this.#unansweredPings = 0
     else if (this.#unansweredPings < MAX_UNANSWERED_PINGS) {
       this.#unansweredPings++
-      this.#publisher?.ping().then(() => (this.#unansweredPings = 0), ignoreFailure)
+      this.#publisher?.ping().then(() => (this.#unansweredPings = 0), ignore)
     } else {
       this.#unansweredPings = 0
       this.#publisher?.close()
