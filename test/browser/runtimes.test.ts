@@ -8,13 +8,17 @@ import { Program } from '../support/program.js'
 import { runningServer } from '../support/running-server.js'
 
 const script = fileURLToPath(new URL('./client.js', import.meta.url))
-const bun = join(dirname(createRequire(import.meta.url).resolve('bun/package.json')), 'bin', 'bun.exe')
+const folderOf = (name: string): string =>
+  dirname(createRequire(import.meta.url).resolve(`${name}/package.json`))
+const bun = join(folderOf('bun'), 'bin', 'bun.exe')
+const deno = join(folderOf('deno'), process.platform === 'win32' ? 'deno.exe' : 'deno')
 
 // Node.js 20 has the global class behind this option; from version 22 on it is there without.
 test.each([
   ["Node.js by hubwire's own class", process.execPath, [], '1'],
   ['Node.js by the global class', process.execPath, ['--experimental-websocket'], ''],
   ['Bun by the global class', bun, [], ''],
+  ['Deno by the global class', deno, ['run', '--allow-env', '--allow-net', '--allow-read'], ''],
 ])('connects, comes back and ends by itself in %s', async (_where, path, options, own) => {
   const { url, next } = await runningServer()
   const program = new Program(path, [...options, script], { URL: url, OWN: own })
