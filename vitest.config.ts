@@ -11,7 +11,7 @@ const once = built
       'test/package/{layering,node16,types,ws}.test.ts',
       'test/types/**',
       'test/browser/{browsers,bundles}.test.ts',
-      'test/interop/chat-page.test.ts',
+      'test/interop/{chat-page,chat-page.layout,stats-page}.test.ts',
       'test/proxies/vite*.test.ts',
       'test/consumers/**',
     ]

@@ -1,17 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { extname } from 'node:path'
 
 const page = new URL('page/', import.meta.url)
 /** The modules of the client for pages, which a page without a bundler loads as they are. */
 const client = new URL('.', import.meta.resolve('hubwire/browser'))
-const modules = readdirSync(client).filter((name) => name.endsWith('.js'))
 
-const files = new Map([
-  ['/', file(new URL('index.html', page), 'text/html')],
-  ['/chat.css', file(new URL('chat.css', page), 'text/css')],
-  ['/chat.js', file(new URL('chat.js', page), 'text/javascript')],
-  ['/icon.svg', file(new URL('icon.svg', page), 'image/svg+xml')],
-])
-for (const name of modules) files.set(`/hubwire/${name}`, file(new URL(name, client), 'text/javascript'))
+/** @type {Record<string, string>} */
+const types = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' }
+const files = new Map([...filesIn(page, '/'), ...filesIn(client, '/hubwire/')])
 const notFound = {
   status: 404,
   type: 'text/plain; charset=utf-8',
@@ -43,10 +39,17 @@ export function servePage({ method = '', url = '' }, response) {
 }
 
 /**
- * @param {URL} url
- * @param {string} type
+ * The files of a folder by their paths: index.html is at the folder itself, stats.html at stats.
+ *
+ * @param {URL} folder
+ * @param {string} at
  */
-function file(url, type) {
-  const body = readFileSync(url)
-  return { status: 200, type: `${type}; charset=utf-8`, body }
+function* filesIn(folder, at) {
+  for (const name of readdirSync(folder)) {
+    const type = types[extname(name)]
+    if (type === undefined) continue
+    const path = at + name.replace(/^index\.html$|\.html$/, '')
+    const body = readFileSync(new URL(name, folder))
+    yield /** @type {const} */ ([path, { status: 200, type: `${type}; charset=utf-8`, body }])
+  }
 }

@@ -1,11 +1,19 @@
-// A chat on one port: the page at /, an echo at /ws/echo, and rooms at /ws/chat/<room>/. Run `npm start` and open
-// http://127.0.0.1:8000/ in two tabs. PORT and HOST set the address.
+// A chat on one port: the page at /, rooms at /ws/chat/<room>/, an echo at /ws/echo, live statistics at /stats. Run
+// `npm start` and open http://127.0.0.1:8000/ in two tabs. PORT and HOST set the address. With REDIS_URL several
+// processes share the rooms.
 import { createServer } from 'node:http'
-import { Hub, WebSocketServer } from 'hubwire'
+import { answerPings, WebSocketServer } from 'hubwire'
+import { makeHub } from './hubs.js'
+import { parseObject } from './parse-object.js'
+import { Roster } from './roster.js'
 import { servePage } from './serve-page.js'
+import { showStatistics } from './statistics.js'
 
 const { HOST = '127.0.0.1', PORT = '8000' } = process.env
 const http = createServer(servePage)
+const rooms = await makeHub('rooms')
+// What the processes tell each other has a hub of its own, so that it does not count as chat.
+const backstage = await makeHub('backstage')
 
 const echo = new WebSocketServer({ server: http, path: '/ws/echo' })
 echo.on('connection', (socket, request) => {
@@ -13,32 +21,36 @@ echo.on('connection', (socket, request) => {
   socket.on('message', (data) => socket.send(data)) // sends a string as text, a Buffer as binary
 })
 
-const hub = new Hub()
-const names = new WeakMap()
-const chat = new WebSocketServer({ server: http, path: /^\/ws\/chat\/(?<room>\w+)\/$/ })
+const roster = new Roster(backstage, (type, { room, name }) => {
+  const event = JSON.stringify({ type, member: name })
+  for (const socket of rooms.group(`chat_${room}`)) socket.send(event) // in this process only
+})
+const chat = new WebSocketServer({ server: http, path: '/ws/chat/:room/' })
 chat.on('connection', (socket, request) => {
   console.log(`WebSocket ${request.url}`)
-  const room = hub.group(`chat_${socket.params.room}`)
-  const name = new URLSearchParams(request.url?.split('?')[1]).get('name')
-  const member = name ? name.slice(0, 40) : 'Guest'
+  const room = socket.params.room.slice(0, 40)
+  const member = new URLSearchParams(request.url?.split('?')[1]).get('name')?.slice(0, 40) || 'Guest'
+  const group = rooms.group(`chat_${room}`)
   const reply = (/** @type {object} */ event) => socket.send(JSON.stringify(event))
-  const tellOthers = (/** @type {object} */ event) =>
-    room.broadcast(JSON.stringify({ ...event, member }), { except: socket })
 
-  names.set(socket, member)
-  room.add(socket) // removed automatically when the socket closes
-  const members = Array.from(room, (each) => names.get(each))
-  reply({ type: 'connection_established', room: socket.params.room, member, members })
-  tellOthers({ type: 'member_joined' })
-
-  socket.on('message', (data) => {
-    const said = parse(data)
-    if (!said) reply({ type: 'error', message: 'A message is a JSON object, such as {"text": "hello"}' })
-    else if (said.action === 'ping') reply({ type: 'pong' })
-    else tellOthers({ ...said, type: 'chat_message' })
+  socket.on('close', roster.join(room, member)) // returns what takes the member out
+  group.add(socket) // removed automatically when the socket closes
+  reply({ type: 'connection_established', room, member, members: roster.namesIn(room) })
+  answerPings(socket)
+  socket.on('message', async (data) => {
+    const said = parseObject(data)
+    if (!said) {
+      reply({ type: 'error', message: 'A message is a JSON object, such as {"text": "hello"}' })
+      return
+    }
+    const event = { ...said, type: 'chat_message', member }
+    const { delivered, relayed } = await group.publish(JSON.stringify(event), { except: socket })
+    if (said.id !== undefined) reply({ type: 'delivered', id: said.id, members: delivered, relayed })
   })
-  socket.on('close', () => tellOthers({ type: 'member_left' }))
 })
+
+const statistics = new WebSocketServer({ server: http, path: '/ws/stats' })
+showStatistics(statistics, { of: [chat, echo], rooms, backstage })
 
 http.listen(Number(PORT), HOST, () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (http.address())
@@ -48,22 +60,9 @@ http.listen(Number(PORT), HOST, () => {
 async function stop() {
   http.close()
   const farewell = { code: 1001, reason: 'The server stops', timeout: 5000 }
-  await Promise.all([echo.shutdown(farewell), chat.shutdown(farewell)])
+  await Promise.all([echo, chat, statistics].map((server) => server.shutdown(farewell)))
   http.closeAllConnections()
+  roster.close()
+  await Promise.all([rooms.close(), backstage.close()])
 }
 process.once('SIGTERM', () => void stop()).once('SIGINT', () => void stop())
-
-/**
- * Parses a message. Returns `undefined` if it is not a JSON object.
- *
- * @param {unknown} data
- * @returns {Record<string, unknown> | undefined}
- */
-function parse(data) {
-  try {
-    const value = JSON.parse(String(data))
-    return value instanceof Object ? value : undefined
-  } catch {
-    return undefined
-  }
-}

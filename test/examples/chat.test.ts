@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
-import { connect } from 'node:net'
+import { connect as connectSocket } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { connect } from 'hubwire'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { ChatDemo } from '../support/chat-demo.js'
 import { importsOf } from '../support/imports.js'
-import { ChatClient } from './chat-client.js'
+import { ChatClient, type ChatEvent } from './chat-client.js'
 
 let demo: ChatDemo
 beforeAll(async () => {
@@ -63,26 +64,37 @@ describe('over plain HTTP', () => {
     expect(body).toContain('<title>hubwire chat</title>')
   })
 
-  test('all that the page refers to is served, and nothing else stands beside it', async () => {
+  test('all that the pages refer to is served, and nothing else stands beside it', async () => {
     const types: Record<string, string> = {
-      '/chat.css': 'text/css; charset=utf-8',
-      '/chat.js': 'text/javascript; charset=utf-8',
-      '/icon.svg': 'image/svg+xml; charset=utf-8',
+      css: 'text/css; charset=utf-8',
+      html: 'text/html; charset=utf-8',
+      js: 'text/javascript; charset=utf-8',
+      svg: 'image/svg+xml; charset=utf-8',
     }
-    const names = await readdir(new URL('page/', folder))
-    const served = names.filter((name) => name !== 'index.html' && name !== 'tsconfig.json')
-    expect(served.map((name) => `/${name}`).sort()).toEqual(Object.keys(types))
-    for (const [path, type] of Object.entries(types)) {
+    const names = (await readdir(new URL('page/', folder))).filter((name) => name !== 'tsconfig.json')
+    const needed = new Set(['/', '/stats'])
+    for (const path of needed) {
       const { status, headers, body } = await ask(path)
-      expect({ path, status, type: headers['content-type'] }).toEqual({ path, status: 200, type })
-      expect(body).toBe(await readFile(new URL(`page${path}`, folder), 'utf8'))
+      const name = path === '/' ? 'index.html' : path === '/stats' ? 'stats.html' : path.slice(1)
+      expect({ path, status, type: headers['content-type'] }).toEqual({
+        path,
+        status: 200,
+        type: types[name.split('.')[1]!],
+      })
+      if (path.startsWith('/hubwire/')) continue
+      expect(body).toBe(await readFile(new URL(`page/${name}`, folder), 'utf8'))
+      for (const [, other] of body.matchAll(/(?:src|href)="(\/.*?)"/g)) needed.add(other!)
+      if (name.endsWith('.js')) {
+        for (const other of importsOf(body)) needed.add(new URL(other, `http://host${path}`).pathname)
+      }
     }
-    const { body } = await ask('/')
-    expect(Array.from(body.matchAll(/(?:src|href)="(.*?)"/g), ([, path]) => path).sort()).toEqual([
-      '/chat.css',
-      '/chat.js',
-      '/icon.svg',
-    ])
+    const files = [...needed].filter((path) => path.includes('.') && !path.startsWith('/hubwire/'))
+    expect(files.toSorted()).toEqual(
+      names
+        .filter((name) => !name.endsWith('.html'))
+        .map((name) => `/${name}`)
+        .sort(),
+    )
   })
 
   test('the client for pages is served with every module that it imports (N13)', async () => {
@@ -111,14 +123,20 @@ describe('over plain HTTP', () => {
     expect(head.headers['content-length']).toBe(get.headers['content-length'])
   })
 
-  test.for(['/nothing', '/ws/echo', '//', '/../server.js', '/chat.js/', '/%2e%2e/server.js', '/__proto__'])(
-    '%s is not found',
-    async (path) => {
-      const { status, headers } = await ask(path)
-      expect(status).toBe(404)
-      expect(headers['content-type']).toBe('text/plain; charset=utf-8')
-    },
-  )
+  test.for([
+    '/nothing',
+    '/index.html',
+    '/ws/echo',
+    '//',
+    '/../server.js',
+    '/chat.js/',
+    '/%2e%2e/server.js',
+    '/__proto__',
+  ])('%s is not found', async (path) => {
+    const { status, headers } = await ask(path)
+    expect(status).toBe(404)
+    expect(headers['content-type']).toBe('text/plain; charset=utf-8')
+  })
 
   test.for(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed', async (method) => {
     const { status, headers } = await ask('/', method)
@@ -138,7 +156,7 @@ describe('over plain HTTP', () => {
 })
 
 describe('the opening handshake', () => {
-  test.for(['/', '/ws/echo/', '/ws/chat/', '/ws/chat/lobby', '/ws/chat/no-room/', '/ws/other'])(
+  test.for(['/', '/ws/echo/', '/ws/chat/', '/ws/chat/lobby', '/ws/chat/a/b/', '/ws/other'])(
     'at %s there is no websocket',
     async (path) => {
       const { status, body } = await ask(path, 'GET', upgrade)
@@ -189,7 +207,7 @@ describe('a room', () => {
     'http://[/ws/chat/odd/',
     'http://else:99999/ws/chat/odd/?name=a?b#',
   ])('can be entered by %s, and the server stays', async (path) => {
-    const socket = connect(demo.port, '127.0.0.1')
+    const socket = connectSocket(demo.port, '127.0.0.1')
     const fields = Object.entries({ Host: demo.host, ...upgrade }).map(
       ([name, value]) => `${name}: ${value}\r\n`,
     )
@@ -198,6 +216,22 @@ describe('a room', () => {
     expect(answer.toString()).toMatch(/^HTTP\/1.1 (101|400) /)
     socket.destroy()
     expect((await ask('/')).status).toBe(200)
+  })
+
+  test('may have any name that can be written in a URL', async () => {
+    const ada = await ChatClient.open(demo.ws('/ws/chat/my%20room%2F100%25/?name=Ada'))
+    expect(await ada.nextEvent()).toMatchObject({ room: 'my room/100%' })
+    await ada.close()
+  })
+
+  test('says whom a message reached, to who asks with an id', async () => {
+    const ada = await join('reach', 'Ada')
+    const ben = await join('reach', 'Ben')
+    await ada.nextEvent()
+    ada.send({ text: 'Hello', id: 'seven' })
+    expect(await ada.nextEvent()).toEqual({ type: 'delivered', id: 'seven', members: 1, relayed: false })
+    expect(await ben.nextEvent()).toMatchObject({ text: 'Hello' })
+    await Promise.all([ada.close(), ben.close()])
   })
 
   test('answers a ping with a pong', async () => {
@@ -260,6 +294,51 @@ describe('a room', () => {
   )
 })
 
+describe('the statistics', () => {
+  /** A demo of its own, so that nobody else is counted. */
+  async function counted(): Promise<{ own: ChatDemo; watcher: ChatClient }> {
+    const own = await ChatDemo.start()
+    onTestFinished(async () => {
+      await own.program.stop('SIGKILL')
+    })
+    return { own, watcher: await ChatClient.open(own.ws('/ws/stats')) }
+  }
+
+  /** The next sample of which something is true. */
+  async function sampleOf(watcher: ChatClient, isIt: (sample: ChatEvent) => boolean): Promise<ChatEvent> {
+    for (;;) {
+      const { samples } = (await watcher.nextEvent()) as { samples: ChatEvent[] }
+      const found = samples.find(isIt)
+      if (found !== undefined) return found
+    }
+  }
+
+  test('begin with the last minute, and go on with each second', async () => {
+    const { own, watcher } = await counted()
+    const first = await watcher.nextEvent()
+    const ada = await ChatClient.open(own.ws('/ws/chat/a/'))
+    ada.send({ text: 'Hello' })
+    const sample = await sampleOf(watcher, ({ received }) => received === 1)
+    expect(sample).toMatchObject({ connections: 1, rooms: 1, slow: 0, broadcasts: 1, delivered: 0 })
+    expect(sample.process).toMatchObject({ id: first.own, pid: own.program.pid })
+    const late = await (await ChatClient.open(own.ws('/ws/stats'))).nextEvent()
+    expect(late).toMatchObject({ own: first.own, samples: expect.arrayContaining([sample]) as unknown })
+  })
+
+  test('count a member that does not read, as long as it does not', async () => {
+    const { own, watcher } = await counted()
+    const slow = await connect(own.ws('/ws/chat/a/'))
+    slow.pause()
+    const ada = await ChatClient.open(own.ws('/ws/chat/a/'))
+    const text = 'x'.repeat(100_000)
+    for (let count = 0; count < 150; count++) ada.send({ text })
+    await sampleOf(watcher, (sample) => sample.slow === 1)
+    slow.resume()
+    await sampleOf(watcher, (sample) => sample.slow === 0)
+    slow.terminate()
+  })
+})
+
 test('each websocket connection is one line of the log, with its path', async () => {
   const clients = [
     await ChatClient.open(demo.ws('/ws/echo?log=1')),
@@ -284,7 +363,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('on %s', (signal) => {
         ChatClient.open(stopping.ws(path)),
       ),
     )
-    const half = connect(stopping.port, '127.0.0.1').on('error', () => {})
+    const half = connectSocket(stopping.port, '127.0.0.1').on('error', () => {})
     half.write('GET / HTTP/1.1\r\n')
     await once(half, 'connect')
     const exit = stopping.program.stop(signal)

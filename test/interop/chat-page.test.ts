@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ChatDemo } from '../support/chat-demo.js'
@@ -48,7 +47,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     const ben = await enter(context, 'talk', 'Ben')
     await ada.note('Ben joined').waitFor()
     expect(await ada.members).toEqual(['Ada', 'Ben'])
-    expect(await ben.members).toEqual(['Ada', 'Ben'])
+    expect(await ben.members).toEqual(['Ben', 'Ada'])
 
     await ada.say('Hello, Ben')
     await ben.said('Hello, Ben').waitFor()
@@ -62,13 +61,105 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await ada.members).toEqual(['Ada'])
   })
 
+  test('says who is here: how many, and which of them is you', async () => {
+    const context = await browse()
+    const ada = await enter(context, 'people', 'Ada')
+    await enter(context, 'people', 'Ada')
+    const third = await enter(context, 'people', 'Cyd')
+    await expect.poll(() => ada.members).toEqual(['Ada', 'Ada', 'Cyd'])
+    expect(await ada.tab.locator('#here').textContent()).toBe('Here now 3')
+    expect(await ada.tab.locator('#members li').first().textContent()).toBe('AAdayou')
+    expect(await ada.tab.locator('#members .you').count()).toBe(1)
+    await third.tab.close()
+    await expect.poll(() => ada.members).toEqual(['Ada', 'Ada'])
+    expect(await ada.tab.locator('#here').textContent()).toBe('Here now 2')
+  })
+
   test('takes the room from the address and gives a guest a name', async () => {
     const context = await browse()
     const ada = await enter(context, 'one', 'Ada')
     expect(ada.tab.url()).toBe(demo.http('/#one'))
     const guest = await ChatPage.open(context, demo.http('/#one'))
     await guest.tab.getByText(/^You are Guest \d{3} in one$/).waitFor()
-    expect(await guest.members).toEqual(['Ada', expect.stringMatching(/^Guest \d{3}$/)])
+    expect(await guest.members).toEqual([expect.stringMatching(/^Guest \d{3}$/), 'Ada'])
+  })
+
+  test('decodes the room in the address, and encodes it there', async () => {
+    const context = await browse()
+    const ada = await ChatPage.open(context, demo.http('/#my%20room'))
+    await ada.tab.getByText(/^You are Guest \d{3} in my room$/).waitFor()
+    expect(await ada.tab.locator('#title').textContent()).toBe('my room')
+    expect(await ada.tab.locator('#room').inputValue()).toBe('my room')
+    const ben = await enter(context, 'my room', 'Ben')
+    expect(ben.tab.url()).toBe(demo.http('/#my%20room'))
+    await ada.note('Ben joined').waitFor()
+    const odd = await ChatPage.open(context, demo.http('/#Z%FCrich/100%'))
+    await odd.tab.getByText(/^You are Guest \d{3} in Z%FCrich\/100%$/).waitFor()
+  })
+
+  test('invites whoever is alone to open a second tab, and stops when somebody comes', async () => {
+    const context = await browse()
+    const ada = await enter(context, 'come in', 'Ada')
+    await ada.invitation.waitFor()
+    const opened = context.waitForEvent('page')
+    await ada.tab.getByRole('link', { name: 'Open a second tab' }).click()
+    const second = ChatPage.of(await opened)
+    await second.tab.getByText(/^You are Guest \d{3} in come in$/).waitFor()
+    await ada.invitation.waitFor({ state: 'hidden' })
+    expect(await second.invitation.isVisible()).toBe(false)
+    await second.say('Here I am')
+    await ada.said('Here I am').waitFor()
+    await second.tab.close()
+    // There is something to read now, which the invitation would cover.
+    await ada.tab.locator('.note', { hasText: /left$/ }).waitFor()
+    expect(await ada.invitation.isVisible()).toBe(false)
+  })
+
+  test.for(['share', 'copy'])('copies the link to the room: #%s', async (id) => {
+    const context = await browse({ permissions: ['clipboard-read', 'clipboard-write'] })
+    const ada = await enter(context, `share ${id}`, 'Ada')
+    await ada.tab.locator(`#${id}`).click()
+    await ada.tab.locator(`#${id}[data-done=Copied]`).waitFor()
+    expect(await ada.tab.evaluate('navigator.clipboard.readText()')).toBe(demo.http(`/#share%20${id}`))
+  })
+
+  test('shows the round trip to the server', async () => {
+    const ada = await enter(await browse(), 'trip', 'Ada')
+    await ada.tab.locator('#latency', { hasText: /^\d+ ms$/ }).waitFor()
+    expect(await ada.tab.locator('#state').textContent()).toMatch(/^\s*Live \d+ ms\s*$/)
+  })
+
+  test('says whom a message reached, and counts the broadcasts', async () => {
+    const context = await browse({ viewport: { width: 1280, height: 800 } })
+    const ada = await enter(context, 'reach', 'Ada')
+    await ada.say('Nobody?')
+    await ada.tab.getByText('Nobody else is here', { exact: true }).waitFor()
+    await enter(context, 'reach', 'Ben')
+    await enter(context, 'reach', 'Cyd')
+    const count = async (): Promise<number> => Number(await ada.tab.locator('#broadcasts').textContent())
+    await expect.poll(count).toBeGreaterThan(0)
+    const before = await count()
+    await ada.say('Everybody?')
+    await ada.tab.getByText('Broadcast to 2', { exact: true }).waitFor()
+    await expect.poll(count, { timeout: 10_000 }).toBeGreaterThan(before)
+  })
+
+  test('groups what one person says, and those who join', async () => {
+    const context = await browse()
+    const ada = await enter(context, 'groups', 'Ada')
+    const ben = await enter(context, 'groups', 'Ben')
+    await enter(context, 'groups', 'Cyd')
+    await ada.note('Ben and Cyd joined').waitFor()
+    for (const text of ['One', 'Two', 'Three']) await ben.say(text)
+    await ada.said('Three').waitFor()
+    await ada.say('Four')
+    await ben.said('Four').waitFor()
+    await ben.say('Five')
+    await ada.said('Five').waitFor()
+    const groups = ada.tab.locator('#lines .bubbles')
+    expect(await groups.count()).toBe(3)
+    expect(await groups.first().locator('p').allTextContents()).toEqual(['One', 'Two', 'Three'])
+    expect(await groups.first().locator('b').allTextContents()).toEqual(['Ben'])
   })
 
   test('leaves the first room when the user changes rooms', async () => {
@@ -116,51 +207,46 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     await ben.said('Are you still there?').waitFor()
   })
 
-  const looks: (BrowserContextOptions & { look: string; viewport: { width: number; height: number } })[] = [
-    { look: 'light', colorScheme: 'light', viewport: { width: 1000, height: 700 } },
-    { look: 'dark', colorScheme: 'dark', viewport: { width: 1000, height: 700 } },
-    { look: 'phone', colorScheme: 'light', viewport: { width: 375, height: 667 } },
-    { look: 'small_phone_dark', colorScheme: 'dark', viewport: { width: 320, height: 568 } },
-  ]
-
-  /** Set SCREENSHOTS to a folder to look for yourself. */
-  test.for(looks)('fits its window: $look', async ({ look, ...options }) => {
-    const context = await browse(options)
-    const ada = await enter(context, look, 'Ada')
-    const ben = await enter(context, look, 'Benjamin-with-a-name-of-forty-characters')
-    await ada.say('Hello, who is there?')
-    await ben.say(`One word of 200 characters: ${'x'.repeat(200)}`)
-    await ada.say(
-      'A longer line which has to be broken because it does not fit into a line on any screen there is.',
-    )
-    await ada.say('Grüße 👋')
-    await ada.tab.locator('.mine').nth(2).waitFor()
-    const { SCREENSHOTS } = process.env
-    const image = await ada.tab.screenshot(
-      SCREENSHOTS === undefined ? {} : { path: join(SCREENSHOTS, `${look}.png`) },
-    )
-    expect(image.length).toBeGreaterThan(0)
-
-    const { width, height } = options.viewport
-    const size = 'document.documentElement.scrollWidth + " " + document.documentElement.scrollHeight'
-    expect(await ada.tab.evaluate(size)).toBe(`${width} ${height}`)
-    const lines =
-      'const { scrollWidth, clientWidth } = document.querySelector("#lines"); scrollWidth - clientWidth'
-    expect(await ada.tab.evaluate(lines)).toBe(0)
-    for (const part of ['#name', '#room', '#lines', '#text', '#send']) {
-      const box = (await ada.tab.locator(part).boundingBox())!
-      expect(box.x).toBeGreaterThanOrEqual(0)
-      expect(box.x + box.width).toBeLessThanOrEqual(width)
-      expect(box.y + box.height).toBeLessThanOrEqual(height)
-    }
+  test('counts down to the next attempt, connects at once on "Try now", and announces only changes', async () => {
+    const context = await browse()
+    // The longest delays, so that there is time to see them: 2, 4 and 8 s.
+    await context.addInitScript('Math.random = () => 0.999')
+    const ada = await enter(context, 'outage', 'Ada')
+    const announcements = await ada.tab.evaluateHandle<string[]>(`{
+      const announcement = document.querySelector('#announcement')
+      const texts = []
+      new MutationObserver(() => texts.push(announcement.textContent)).observe(announcement, { childList: true })
+      texts
+    }`)
+    const { port } = demo
+    await demo.program.stop('SIGKILL')
+    await ada.tab.getByText('Connection lost.').and(ada.tab.locator('#trouble')).waitFor()
+    await ada.tab.locator('#countdown', { hasText: /^Trying again in [12] s$/ }).waitFor()
+    await ada.tab.locator('#countdown', { hasText: /^Trying again in 8 s$/ }).waitFor()
+    await ada.tab.locator('#countdown', { hasText: /^Trying again in 7 s$/ }).waitFor()
+    expect(await ada.tab.locator('#trouble').textContent()).toBe('Connection lost.')
+    demo = await ChatDemo.start(port)
+    await ada.tab.getByRole('button', { name: 'Try now' }).click()
+    await ada.state('open').waitFor()
+    expect(await ada.tab.locator('#outage').isVisible()).toBe(false)
+    expect(await announcements.jsonValue()).toEqual(['Connection lost.', 'Connected'])
+    expect(await ada.members).toEqual(['Ada'])
   })
 
-  test('follows the colour scheme of the system', async () => {
-    const grounds = []
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const page = await ChatPage.open(await browse({ colorScheme }), demo.http('/'))
-      grounds.push(await page.tab.evaluate('getComputedStyle(document.body).backgroundColor'))
-    }
-    expect(grounds).toEqual(['rgb(244, 245, 248)', 'rgb(19, 21, 26)'])
+  test('tells screen readers of messages alone', async () => {
+    const context = await browse()
+    const ada = await enter(context, 'voices', 'Ada')
+    const ben = await enter(context, 'voices', 'Ben')
+    await ben.say('Aloud')
+    await ada.said('Aloud').waitFor()
+    const log = ada.tab.getByRole('log', { name: 'Messages' })
+    expect(await log.locator('.note').count()).toBe(2)
+    expect(await log.locator('.note:not([aria-hidden=true])').count()).toBe(0)
+    const roles = `Array.from(document.querySelectorAll('[role]:not([role=img]), [aria-live]'), (each) => each.role)`
+    expect(await ada.tab.evaluate(roles)).toEqual(['status', 'log'])
+    expect(await ada.tab.getByRole('status').textContent()).toBe('Connected')
+    expect(await ada.tab.getByRole('list', { name: 'Here now 2' }).getByRole('listitem').count()).toBe(2)
+    expect(await ada.tab.getByRole('textbox', { name: 'Your message' }).getAttribute('id')).toBe('text')
+    expect(await ada.tab.evaluate('document.activeElement.id')).toBe('text')
   })
 })

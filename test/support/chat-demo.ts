@@ -11,9 +11,10 @@ export class ChatDemo {
     this.host = host
   }
 
-  static async start(port = 0): Promise<ChatDemo> {
+  static async start(port = 0, environment: Readonly<Record<string, string>> = {}): Promise<ChatDemo> {
     const script = fileURLToPath(new URL('../../examples/chat/server.js', import.meta.url))
-    const program = new Program(process.execPath, [script], { HOST: '127.0.0.1', PORT: String(port) })
+    const address = { HOST: '127.0.0.1', PORT: String(port) }
+    const program = new Program(process.execPath, [script], { ...address, ...environment })
     const [host] = await program.line(/(?<=http:\/\/)[\d.:]+/)
     return new ChatDemo(program, host)
   }

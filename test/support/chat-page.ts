@@ -14,7 +14,14 @@ export class ChatPage {
     return new ChatPage(tab)
   }
 
+  /** A tab that the page itself has opened. */
+  static of(tab: Page): ChatPage {
+    return new ChatPage(tab)
+  }
+
   async join(room: string, name: string): Promise<void> {
+    const opener = this.tab.locator('#people')
+    if (await opener.isVisible()) await opener.click()
     await this.tab.locator('#name').fill(name)
     await this.tab.locator('#room').fill(room)
     await this.tab.getByRole('button', { name: 'Join' }).click()
@@ -44,7 +51,12 @@ export class ChatPage {
     return this.tab.locator(`#state[data-state=${state}]`)
   }
 
+  get invitation(): Locator {
+    return this.tab.locator('#invitation')
+  }
+
+  /** Who is here, the user of this tab first. */
   get members(): Promise<string[]> {
-    return this.tab.locator('#members li').allTextContents()
+    return this.tab.locator('#members .name').allTextContents()
   }
 }

@@ -1,13 +1,20 @@
 // The chat page. Everything from other members is shown with textContent, so that it is never parsed as markup.
 import { ReconnectingWebSocket } from '/hubwire/index.js'
+import { showStateOf } from './connection-state.js'
+import { element } from './element.js'
+import { clearLog, hasMessages, showMessage, showNote, showReceipt } from './log.js'
+import { personCame, personLeft, setPeople } from './people.js'
+import './live.js'
 
 /** @typedef {{ type: string, [key: string]: unknown }} ChatEvent a message from the server */
 
-const MOST_LINES = 500
+const PING = JSON.stringify({ action: 'ping' })
 
-const state = element('state', HTMLElement)
-const members = element('members', HTMLElement)
-const lines = element('lines', HTMLElement)
+const title = element('title', HTMLElement)
+const latency = element('latency', HTMLElement)
+const panel = element('panel', HTMLElement)
+const invitation = element('invitation', HTMLElement)
+const second = element('second', HTMLAnchorElement)
 const name = element('name', HTMLInputElement)
 const room = element('room', HTMLInputElement)
 const draft = element('text', HTMLInputElement)
@@ -15,19 +22,59 @@ const send = element('send', HTMLButtonElement)
 
 /** @type {ReconnectingWebSocket | undefined} */
 let socket
+let members = 0
+let pingedAt = 0
+let unread = 0
+let lastId = 0
+/** Own messages by their ids, until the server says whom they reached. @type {Map<unknown, HTMLElement>} */
+const unacknowledged = new Map()
 
 /** The room is the fragment of the URL, so that a link opens it. The name is kept for this tab. */
 function join() {
-  room.value = location.hash.slice(1).replace(/\W+/g, '_') || 'lobby'
+  room.value = roomOf(location.hash)
   name.value ||= history.state?.name ?? `Guest ${100 + Math.floor(Math.random() * 900)}`
   history.replaceState({ name: name.value }, '')
-  document.title = `${room.value} · hubwire chat`
+  title.textContent = room.value
+  second.href = location.hash || '#lobby'
+  showTitle()
+  clearLog()
+  unacknowledged.clear()
   socket?.close()
-  const url = `/ws/chat/${room.value}/?name=${encodeURIComponent(name.value)}`
-  socket = new ReconnectingWebSocket(url, { ping: { interval: 15_000 } })
-  socket.addEventListener('state', showState)
-  socket.addEventListener('message', ({ data }) => receive(JSON.parse(String(data))))
-  showState(socket.status)
+  const url = `/ws/chat/${encodeURIComponent(room.value)}/?name=${encodeURIComponent(name.value)}`
+  const next = new ReconnectingWebSocket(url, { ping: { interval: 8000, timeout: 4000 } })
+  next.addEventListener('state', ({ state }) => {
+    if (next === socket) changed(state)
+  })
+  next.addEventListener('message', ({ data }) => {
+    if (next === socket) receive(JSON.parse(String(data)))
+  })
+  socket = next
+  changed(next.status.state)
+  showStateOf(next)
+}
+
+/** @param {string} fragment */
+function roomOf(fragment) {
+  let text = fragment.slice(1)
+  try {
+    text = decodeURIComponent(text)
+  } catch {
+    // It is not encoded, and means what it says.
+  }
+  return text.trim().slice(0, 40) || 'lobby'
+}
+
+/** @param {import('/hubwire/index.js').Status['state']} state */
+function changed(state) {
+  send.disabled = state !== 'open'
+  if (state === 'open')
+    setTimeout(ping, 300) // not while the page is still busy with its beginning, which the time would contain
+  else {
+    latency.textContent = ''
+    invitation.hidden = true
+    countPeople(0)
+    setPeople([], '')
+  }
 }
 
 /** @param {ChatEvent} event */
@@ -35,130 +82,116 @@ function receive(event) {
   const member = words(event.member)
   switch (event.type) {
     case 'connection_established':
-      members.replaceChildren(...[event.members].flat().map((each) => item(words(each))))
-      note(`You are ${member} in ${words(event.room)}`)
+      setPeople([event.members].flat().map(words), member)
+      countPeople([event.members].flat().length)
+      showNote(`You are ${member} in ${words(event.room)}`)
       break
     case 'member_joined':
-      members.append(item(member))
-      note(`${member} joined`)
+      personCame(member)
+      countPeople(members + 1)
+      showNote(member, 'joined', (names) => `${sum(names)} joined`)
       break
     case 'member_left':
-      Array.from(members.children)
-        .find((each) => each.textContent === member)
-        ?.remove()
-      note(`${member} left`)
+      personLeft(member)
+      countPeople(members - 1)
+      showNote(member, 'left', (names) => `${sum(names)} left`)
       break
     case 'chat_message':
-      say(member, words(event.text ?? event.message ?? event), 'theirs')
+      showMessage(member, words(event.text ?? event.message ?? event), false)
+      invitation.hidden = true
+      if (document.hidden) showTitle(unread + 1)
+      break
+    case 'delivered':
+      showDelivery(event)
+      break
+    case 'pong':
+      latency.textContent = `${Math.max(1, Math.round(performance.now() - pingedAt))} ms`
       break
     case 'error':
-      note(words(event.message))
+      showNote(words(event.message))
   }
 }
 
-/**
- * Returns a value as text. Other members may send any JSON value.
- *
- * @param {unknown} value
- */
+/** Returns a value as text. Other members may send any JSON value. @param {unknown} value */
 function words(value) {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** @param {import('/hubwire/index.js').Status} status */
-function showState(status) {
-  state.dataset.state = status.state
-  state.textContent = sentence(status)
-  send.disabled = status.state !== 'open'
-  if (status.state !== 'open') members.replaceChildren()
+/** @param {string[]} names */
+function sum(names) {
+  const [first = '', second = ''] = names.map((each) => (each.length > 24 ? `${each.slice(0, 23)}…` : each))
+  if (names.length === 1) return first
+  return names.length === 2 ? `${first} and ${second}` : `${first}, ${second} and ${names.length - 2} more`
 }
 
-/** @param {import('/hubwire/index.js').Status} status */
-function sentence(status) {
-  switch (status.state) {
-    case 'connecting':
-      return 'Connecting…'
-    case 'open':
-      return 'Connected'
-    case 'waiting':
-      if (status.reason === 'offline') return 'Offline'
-      return `Connection lost, next attempt in ${Math.max(1, Math.round(status.delay / 1000))} s`
-    case 'closed':
-      return `Closed: ${status.reason || status.code}`
+/** @param {number} count */
+function countPeople(count) {
+  members = count
+  invitation.hidden = count !== 1 || hasMessages()
+}
+
+/** @param {ChatEvent} event */
+function showDelivery({ id, members: reached, relayed }) {
+  const bubble = unacknowledged.get(id)
+  unacknowledged.delete(id)
+  if (!bubble) return
+  const others = reached === 0 && !relayed ? 'Nobody else is here' : `Broadcast to ${Number(reached)}`
+  showReceipt(bubble, relayed ? `${others} here, and to other processes` : others)
+}
+
+function showTitle(count = 0) {
+  unread = count
+  document.title = `${count > 0 ? `(${count}) ` : ''}${room.value} · hubwire chat`
+}
+
+function ping() {
+  pingedAt = performance.now()
+  socket?.send(PING)
+}
+
+/** Shares the link that opens this room, where a phone can, or else copies it. @param {HTMLElement} button */
+async function shareLink(button) {
+  const { href } = second
+  const isPhone = matchMedia('(pointer: coarse)').matches && 'share' in navigator
+  try {
+    await (isPhone ? navigator.share({ url: href }) : navigator.clipboard.writeText(href))
+    button.dataset.done = isPhone ? 'Shared' : 'Copied'
+  } catch {
+    if (isPhone) return // who changes their mind there has seen the link
+    // Without a secure context there is no clipboard: then the link itself is shown.
+    button.dataset.done = href
   }
+  setTimeout(() => delete button.dataset.done, 2000)
 }
 
-/** @param {string} text */
-function note(text) {
-  show(item(text), 'note')
-}
-
-/**
- * @param {string} member
- * @param {string} text
- * @param {'mine' | 'theirs'} whose
- */
-function say(member, text, whose) {
-  const line = document.createElement('li')
-  const by = document.createElement('b')
-  const said = document.createElement('p')
-  const at = document.createElement('time')
-  by.textContent = member
-  said.textContent = text
-  at.textContent = new Date().toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
-  line.append(by, at, said)
-  show(line, whose)
-}
-
-/**
- * @param {HTMLElement} line
- * @param {string} kind
- */
-function show(line, kind) {
-  const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40
-  line.className = kind
-  lines.append(line)
-  if (lines.children.length > MOST_LINES) lines.firstElementChild?.remove()
-  if (atEnd || kind === 'mine') lines.scrollTop = lines.scrollHeight
-}
-
-/** @param {string} text */
-function item(text) {
-  const line = document.createElement('li')
-  line.textContent = text
-  return line
-}
-
-/**
- * @template {HTMLElement} Type
- * @param {string} id
- * @param {{ new (): Type }} type
- * @returns {Type}
- */
-function element(id, type) {
-  const found = document.getElementById(id)
-  if (!(found instanceof type)) throw new TypeError(`The page has no ${type.name} #${id}`)
-  return found
+for (const id of ['share', 'copy']) {
+  const button = element(id, HTMLButtonElement)
+  button.addEventListener('click', () => void shareLink(button))
 }
 
 element('join', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault()
-  history.replaceState({ name: name.value }, '', `#${room.value}`)
-  lines.replaceChildren()
+  history.replaceState({ name: name.value }, '', `#${encodeURIComponent(room.value.trim() || 'lobby')}`)
   join()
+  if (panel.matches(':popover-open')) panel.hidePopover()
   draft.focus()
 })
 
 element('say', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault()
-  if (socket?.send(JSON.stringify({ action: 'say', text: draft.value })) !== 'sent') return
-  say(name.value, draft.value, 'mine')
+  draft.focus() // a phone keeps its keyboard open
+  const id = ++lastId
+  if (socket?.send(JSON.stringify({ action: 'say', id, text: draft.value })) !== 'sent') return
+  unacknowledged.set(id, showMessage(name.value, draft.value, true))
+  invitation.hidden = true
   draft.value = ''
 })
 
-addEventListener('hashchange', () => {
-  lines.replaceChildren()
-  join()
-})
+addEventListener('hashchange', join)
+document.addEventListener('visibilitychange', () => showTitle())
+setInterval(() => {
+  if (socket?.status.state === 'open' && !document.hidden) ping()
+}, 2000)
 
 join()
+draft.focus()

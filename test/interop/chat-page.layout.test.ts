@@ -1,0 +1,205 @@
+import { join } from 'node:path'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { ChatClient } from '../examples/chat-client.js'
+import { ChatDemo } from '../support/chat-demo.js'
+import { ChatPage } from '../support/chat-page.js'
+import { launchChromium } from '../support/chromium.js'
+import { requires } from '../support/requirements.js'
+
+const sizes = [
+  { size: 'desktop', width: 1280, height: 800 },
+  { size: 'phone', width: 375, height: 667 },
+  { size: 'keyboard', width: 375, height: 330 },
+] as const
+const looks = sizes.flatMap((size) => (['light', 'dark'] as const).map((scheme) => ({ ...size, scheme })))
+
+/** Pixels that a finger needs, and of the log that is to be seen above a phone's keyboard. */
+const FINGER = 44
+const LOG = 140
+
+/** Set SCREENSHOTS to a folder to look for yourself. */
+async function picture(tab: Page, name: string): Promise<void> {
+  const { SCREENSHOTS } = process.env
+  const image = await tab.screenshot(SCREENSHOTS ? { path: join(SCREENSHOTS, `${name}.png`) } : {})
+  expect(image.length).toBeGreaterThan(0)
+}
+
+interface Box {
+  readonly name: string
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** The boxes of all that can be clicked or written in, and is shown. */
+function controls(tab: Page): Promise<Box[]> {
+  return tab.evaluate(`Array.from(document.querySelectorAll('button, input, a[href]'))
+    .filter((each) => each.checkVisibility({ visibilityProperty: true }))
+    .map((each) => {
+      const { x, y, width, height } = each.getBoundingClientRect()
+      return { name: each.id || each.className, x, y, width, height }
+    })`)
+}
+
+/** Everything is in the window, and nothing is wider than it; only lists and the log scroll. */
+async function expectToFit(tab: Page, { width, height }: { width: number; height: number }): Promise<void> {
+  const overflow = `(() => {
+    const { scrollWidth, scrollHeight } = document.documentElement
+    const wide = [...document.querySelectorAll('#lines, #members, main, #panel, header')]
+      .filter((each) => each.scrollWidth > each.clientWidth).map(({ id, tagName }) => id || tagName)
+    return [scrollWidth, scrollHeight, wide.join()]
+  })()`
+  expect(await tab.evaluate(overflow)).toEqual([width, height, ''])
+  for (const box of await controls(tab)) {
+    expect(box.height, box.name).toBeGreaterThanOrEqual(FINGER)
+    expect(box.width, box.name).toBeGreaterThanOrEqual(FINGER)
+    expect(box.x, box.name).toBeGreaterThanOrEqual(0)
+    expect(box.y, box.name).toBeGreaterThanOrEqual(0)
+    expect(box.x + box.width, box.name).toBeLessThanOrEqual(width)
+    expect(box.y + box.height, box.name).toBeLessThanOrEqual(height)
+  }
+}
+
+const logHeight = async (tab: Page): Promise<number> =>
+  (await tab.getByRole('log', { name: 'Messages' }).boundingBox())!.height
+
+/** 27 more members, of whom some have long names. */
+const names = Array.from({ length: 27 }, (_, index) =>
+  index % 7 === 0 ? `${'W'.repeat(39)}${index % 10}` : `Member ${index + 1}`,
+)
+
+/** Members that are no pages. */
+async function come(demo: ChatDemo, who: string[]): Promise<ChatClient[]> {
+  const url = (name: string): string => demo.ws(`/ws/chat/my%20room/?name=${encodeURIComponent(name)}`)
+  return await Promise.all(who.map((name) => ChatClient.open(url(name))))
+}
+
+async function converse(page: ChatPage, [first, second]: ChatClient[]): Promise<void> {
+  await page.note('Grace Hopper and Benjamin with a name of… joined').waitFor()
+  first!.send({ text: 'Good morning! Is the new build up already?' })
+  first!.send({ text: 'I can see everybody in the room now.' })
+  await page.said('I can see everybody in the room now.').waitFor()
+  await page.say('Yes, since a minute ago. Nobody was disconnected for longer than two seconds.')
+  await page.say('Grüße, wir sind alle da')
+  await page.tab.getByText('Broadcast to 2', { exact: true }).waitFor()
+  second!.send({ text: `One word of 60 characters: ${'x'.repeat(60)}` })
+  await page.tab.locator('.theirs p', { hasText: 'One word' }).waitFor()
+}
+
+describe('the chat page in Chromium', requires('chromium'), () => {
+  let browser: Browser
+  let demo: ChatDemo
+  beforeAll(async () => {
+    browser = await launchChromium()
+    demo = await ChatDemo.start()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await demo.program.stop()
+  })
+
+  const contexts: BrowserContext[] = []
+  afterEach(async () => {
+    await Promise.all(contexts.splice(0).map((context) => context.close()))
+  })
+
+  async function open(
+    path: string,
+    { width, height, scheme }: (typeof looks)[number],
+    server: ChatDemo = demo,
+    options: BrowserContextOptions = {},
+  ): Promise<ChatPage> {
+    const viewport = { width, height }
+    const context = await browser.newContext({ viewport, colorScheme: scheme, ...options })
+    contexts.push(context)
+    return await ChatPage.open(context, server.http(path))
+  }
+
+  test.for(looks)(
+    'fits its window alone, in a conversation, with 30 members, and in an outage: $size, $scheme',
+    async (look) => {
+      const mortal = await ChatDemo.start()
+      onTestFinished(async () => {
+        await mortal.program.stop('SIGKILL')
+      })
+      const page = await open('/#my%20room', look, mortal)
+      const { tab } = page
+      /** Checks and photographs the page as it is now. */
+      const check = async (name: string): Promise<void> => {
+        await picture(tab, `${name}-${look.size}-${look.scheme}`)
+        await expectToFit(tab, look)
+        expect(await logHeight(tab)).toBeGreaterThanOrEqual(LOG)
+      }
+
+      await page.invitation.waitFor()
+      await tab.locator('#latency:not(:empty)').waitFor()
+      await check('invitation')
+      expect(await tab.evaluate('document.activeElement.id')).toBe('text')
+
+      await converse(page, await come(mortal, ['Grace Hopper', 'Benjamin with a name of forty characters']))
+      await check('talk')
+      // Its end is in sight.
+      const last = (await tab.locator('.theirs p').last().boundingBox())!
+      const log = (await tab.locator('#lines').boundingBox())!
+      expect(last.y + last.height).toBeLessThanOrEqual(log.y + log.height)
+
+      await come(mortal, names)
+      await expect.poll(() => page.members).toHaveLength(30)
+      await check('crowd')
+      if (look.size !== 'desktop') {
+        await tab.getByRole('button', { name: 'Room and people: 30 here' }).click()
+        await picture(tab, `people-${look.size}-${look.scheme}`)
+      }
+      const list = tab.getByRole('list', { name: 'Here now 30' })
+      await list.getByText('Member 27').scrollIntoViewIfNeeded()
+      const item = (await list.getByText('Member 27').boundingBox())!
+      expect(item.y + item.height).toBeLessThanOrEqual(look.height)
+      expect(await tab.evaluate('document.documentElement.scrollWidth')).toBe(look.width)
+      expect(await list.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0)
+      if (look.size !== 'desktop') await tab.getByRole('button', { name: 'Close' }).click()
+
+      await mortal.program.stop('SIGKILL')
+      await tab.locator('#outage').waitFor()
+      await check('outage')
+    },
+  )
+
+  test('the field of the message keeps the focus that a phone needs for its keyboard', async () => {
+    const page = await open('/#focus', { ...looks[2]! }, demo, {
+      hasTouch: true,
+      isMobile: true,
+    })
+    await page.state('open').waitFor()
+    expect(await page.tab.evaluate('document.activeElement.id')).toBe('text')
+    await page.tab.locator('#text').fill('Hello')
+    await page.tab.locator('#send').tap()
+    await page.saidMyself('Hello').waitFor()
+    expect(await page.tab.evaluate('document.activeElement.id')).toBe('text')
+    await page.join('elsewhere', 'Ada')
+    expect(await page.tab.evaluate('document.activeElement.id')).toBe('text')
+    expect(await page.tab.locator('#panel').isVisible()).toBe(false)
+  })
+
+  test('follows the colour scheme of the system', async () => {
+    const grounds = []
+    for (const scheme of ['light', 'dark'] as const) {
+      const page = await open('/', { ...looks[0]!, scheme })
+      grounds.push(await page.tab.evaluate('getComputedStyle(document.body).backgroundColor'))
+    }
+    expect(grounds).toEqual(['rgb(243, 245, 249)', 'rgb(15, 18, 24)'])
+  })
+
+  test.for(looks)('draws the live statistics: $size, $scheme', async (look) => {
+    const clients = await come(demo, ['Ada', 'Ben', 'Cyd'])
+    const page = await open('/stats', look)
+    await page.state('open').waitFor()
+    for (let second = 0; second < 3; second++) clients[0]!.send({ text: 'Counted' })
+    await page.tab.getByRole('img', { name: /^Messages a second: \d+ \/ 3 now/ }).waitFor()
+    expect(await page.tab.locator('#charts svg').count()).toBe(4)
+    await picture(page.tab, `statistics-${look.size}-${look.scheme}`)
+    expect(await page.tab.evaluate('document.documentElement.scrollWidth')).toBe(look.width)
+    await Promise.all(clients.map((client) => client.close()))
+  })
+})
