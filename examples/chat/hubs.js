@@ -1,6 +1,8 @@
 import { Hub } from 'hubwire'
 
 const { REDIS_URL } = process.env
+/** Bytes: who is in all rooms of a process is one message, see roster.js. */
+const MAX_PAYLOAD = 64 * 1024 * 1024
 
 /**
  * A hub of this process. With REDIS_URL it shares its groups with the hubs of that name in other processes.
@@ -12,7 +14,8 @@ export async function makeHub(name) {
   if (!REDIS_URL) return new Hub()
   const { createClient } = await import('redis')
   const { redisRelay } = await import('hubwire/redis')
-  const relay = redisRelay(createClient({ url: REDIS_URL }), { prefix: `hubwire-chat:${name}:` })
+  const options = { prefix: `hubwire-chat:${name}:`, maxPayload: MAX_PAYLOAD }
+  const relay = redisRelay(createClient({ url: REDIS_URL }), options)
   /** @type {Hub<import('hubwire').WebSocket>} */
   const hub = new Hub({ relay })
   hub.ready.catch((/** @type {unknown} */ error) => console.error('The rooms stay in this process:', error))

@@ -10,7 +10,8 @@ const GATHERING = 50
 
 /**
  * Who is in which room, in all processes. A process tells the others all who are with it when that changes, and again
- * every second: so a message that was lost does no lasting harm, and the members of a process that was killed leave.
+ * every second: so a message that was lost does no lasting harm, and the members of a process that was killed leave. For
+ * many thousands of members it would tell what has changed, and all of them less often.
  */
 export class Roster {
   #id = randomUUID()

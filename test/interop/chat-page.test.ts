@@ -1,8 +1,10 @@
 import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { ChatDemo } from '../support/chat-demo.js'
 import { ChatPage } from '../support/chat-page.js'
 import { launchChromium } from '../support/chromium.js'
+import { freePort } from '../support/free-port.js'
+import { RedisServer } from '../support/redis-server.js'
 import { requires } from '../support/requirements.js'
 
 describe('the chat page in Chromium', requires('chromium'), () => {
@@ -160,6 +162,32 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await groups.count()).toBe(3)
     expect(await groups.first().locator('p').allTextContents()).toEqual(['One', 'Two', 'Three'])
     expect(await groups.first().locator('b').allTextContents()).toEqual(['Ben'])
+  })
+
+  test('meets those of another process that shares its Redis', requires('redis-server'), async () => {
+    const port = await freePort()
+    await RedisServer.start('--port', String(port), '--bind', '127.0.0.1')
+    const start = async (): Promise<ChatDemo> => {
+      const other = await ChatDemo.start(0, { REDIS_URL: `redis://127.0.0.1:${port}` })
+      onTestFinished(async () => {
+        await other.program.stop('SIGKILL')
+      })
+      return other
+    }
+    const [first, second] = [await start(), await start()]
+    const context = await browse()
+    const ada = await ChatPage.open(context, first.http('/#shared'))
+    await ada.join('shared', 'Ada')
+    const ben = await ChatPage.open(context, second.http('/#shared'))
+    await ben.join('shared', 'Ben')
+    await expect.poll(() => ada.members).toEqual(['Ada', 'Ben'])
+    await expect.poll(() => ben.members).toEqual(['Ben', 'Ada'])
+    await ben.say('From the other process')
+    await ben.tab.getByText('Broadcast to 0 here, relayed to other processes', { exact: true }).waitFor()
+    await ada.said('From the other process').waitFor()
+    await second.program.stop('SIGKILL')
+    await ada.note('Ben left').waitFor()
+    expect(await ada.members).toEqual(['Ada'])
   })
 
   test('leaves the first room when the user changes rooms', async () => {

@@ -135,8 +135,9 @@ function showDelivery({ id, members: reached, relayed }) {
   const bubble = unacknowledged.get(id)
   unacknowledged.delete(id)
   if (!bubble) return
-  const others = reached === 0 && !relayed ? 'Nobody else is here' : `Broadcast to ${Number(reached)}`
-  showReceipt(bubble, relayed ? `${others} here, and to other processes` : others)
+  const count = Number(reached)
+  if (relayed) showReceipt(bubble, `Broadcast to ${count} here, relayed to other processes`)
+  else showReceipt(bubble, count === 0 ? 'Nobody else is here' : `Broadcast to ${count}`)
 }
 
 function showTitle(count = 0) {
