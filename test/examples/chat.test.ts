@@ -47,13 +47,13 @@ async function join(room: string, name: string): Promise<ChatClient> {
   return client
 }
 
-test('the server is short enough to be read at once', async () => {
+test('keeps the server short enough to read on one screen', async () => {
   const source = await readFile(new URL('server.js', folder), 'utf8')
   expect(source.split('\n').length).toBeLessThan(80)
 })
 
 describe('over plain HTTP', () => {
-  test('the page is at /', async () => {
+  test('serves the page at /', async () => {
     const { status, headers, body } = await ask('/')
     expect(status).toBe(200)
     expect(headers).toMatchObject({
@@ -97,7 +97,7 @@ describe('over plain HTTP', () => {
     )
   })
 
-  test('the client for pages is served with every module that it imports (N13)', async () => {
+  test('serves the browser client with every module that it imports (N13)', async () => {
     const pending = ['/hubwire/index.js']
     for (const path of pending) {
       const { status, headers, body } = await ask(path)
@@ -112,11 +112,11 @@ describe('over plain HTTP', () => {
     expect(pending).toContain('/hubwire/watchdog.js')
   })
 
-  test('a query changes nothing', async () => {
+  test('ignores a query', async () => {
     expect((await ask('/?utm=1')).body).toBe((await ask('/')).body)
   })
 
-  test('HEAD has the headers of GET and no body', async () => {
+  test('answers HEAD with the headers of GET and no body', async () => {
     const [head, get] = [await ask('/', 'HEAD'), await ask('/')]
     expect(head.status).toBe(200)
     expect(head.body).toBe('')
@@ -138,13 +138,13 @@ describe('over plain HTTP', () => {
     expect(headers['content-type']).toBe('text/plain; charset=utf-8')
   })
 
-  test.for(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed', async (method) => {
+  test.for(['POST', 'PUT', 'DELETE', 'OPTIONS'])('answers %s with 405', async (method) => {
     const { status, headers } = await ask('/', method)
     expect(status).toBe(405)
     expect(headers.allow).toBe('GET, HEAD')
   })
 
-  test('each request is one line of the log', async () => {
+  test('logs one line for each request', async () => {
     await ask('/?logged=once')
     await ask('/logged/as/missing')
     await demo.program.line(/missing/)
@@ -165,7 +165,7 @@ describe('the opening handshake', () => {
     },
   )
 
-  test('of another origin is refused', async () => {
+  test('is refused for another origin', async () => {
     expect((await ask('/ws/echo', 'GET', { ...upgrade, Origin: 'http://elsewhere.example' })).status).toBe(
       403,
     )
@@ -184,7 +184,7 @@ describe('the echo', () => {
 })
 
 describe('a room', () => {
-  test('welcomes with its name and members', async () => {
+  test('greets a new member with its name and its members', async () => {
     const ada = await ChatClient.open(demo.ws('/ws/chat/welcome/?name=Ada'))
     expect(await ada.nextEvent()).toEqual({
       type: 'connection_established',
@@ -241,7 +241,7 @@ describe('a room', () => {
     await ada.close()
   })
 
-  test('takes what one says to all the others, and not back', async () => {
+  test('sends a message to all other members and not back to its sender', async () => {
     const ada = await join('say', 'Ada')
     const ben = await join('say', 'Ben')
     const cyd = await join('say', 'Cyd')
@@ -261,7 +261,7 @@ describe('a room', () => {
     await Promise.all([ada, ben, cyd, elsewhere].map((client) => client.close()))
   })
 
-  test('says who left', async () => {
+  test('announces who has left', async () => {
     const ada = await join('leave', 'Ada')
     const ben = await join('leave', 'Ben')
     expect(await ada.nextEvent()).toEqual({ type: 'member_joined', member: 'Ben' })
@@ -272,7 +272,7 @@ describe('a room', () => {
     await Promise.all([ada.close(), again.close()])
   })
 
-  test('lets nobody speak as another', async () => {
+  test('does not let a member send in the name of another', async () => {
     const ada = await join('forge', 'Ada')
     const eve = await join('forge', 'Eve')
     await ada.nextEvent()
@@ -282,7 +282,7 @@ describe('a room', () => {
   })
 
   test.for(['{', '', 'hello', 'null', '5', '"text"', Uint8Array.of(0xff, 0, 0x7b)])(
-    'answers %j with an error and goes on',
+    'answers %j with an error and keeps the connection',
     async (message) => {
       const ada = await join('malformed', 'Ada')
       ada.send(message)
@@ -353,7 +353,7 @@ test('each websocket connection is one line of the log, with its path', async ()
 })
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('on %s', (signal) => {
-  test('everybody is told and the process ends, whatever else is connected', async () => {
+  test('closes its clients with 1001 and exits, whatever else is connected', async () => {
     const stopping = await ChatDemo.start()
     onTestFinished(async () => {
       await stopping.program.stop('SIGKILL')
