@@ -26,7 +26,7 @@ async function expectWholeArchive({ received, closed }: ExampleClient): Promise<
 }
 
 describe('the archive', () => {
-  test('is whole for who reads at once, and for who begins when that one has finished', async () => {
+  test('arrives complete at a client that reads at once and at one that starts to read after it', async () => {
     const slow = await stalled('/ws/archive')
     await expectWholeArchive(await example.connect('/ws/archive'))
     // Without a pause of its source the server would have ended it, with more than a mebibyte waiting.
@@ -34,7 +34,7 @@ describe('the archive', () => {
     await expectWholeArchive(slow)
   })
 
-  test('is no more read for who has left', async () => {
+  test('lets a client close before it has received all lines', async () => {
     const { socket, closed, received } = await example.connect('/ws/archive')
     expect(await received.next()).toBe(line(1))
     socket.close(1000)
@@ -56,7 +56,7 @@ describe('prices', () => {
 
   const numberOf = (price: unknown): number => Number(String(price).split(' ')[0])
 
-  test('reach who reads, and who does not misses some', async () => {
+  test('reach a client that reads, and are skipped for one that does not', async () => {
     const publisher = await example.connect('/ws/publish')
     const quick = await example.connect('/ws/prices')
     const slow = await stalled('/ws/prices')
@@ -81,18 +81,18 @@ describe('prices', () => {
   })
 })
 
-test('a path that nobody serves gets a 404', async () => {
+test('answers a path without a route with 404', async () => {
   expect((await refused(example.port, {}, 'GET /ws/nothing HTTP/1.1')).status).toBe(404)
 })
 
 describe('on SIGTERM', () => {
-  test('clients are told, and the process ends', async () => {
+  test('closes its clients with 1001 and exits', async () => {
     const stopping = await Example.forTest('backpressure')
     const paths = ['/ws/prices', '/ws/prices', '/ws/publish']
     await stopping.expectToStop(...(await Promise.all(paths.map((path) => stopping.connect(path)))))
   })
 
-  test('who is slow gets what was on its way before', async () => {
+  test('sends a slow client what was already queued before it closes with 1001', async () => {
     const stopping = await Example.forTest('backpressure')
     const quick = await stopping.connect('/ws/prices')
     const slow = await stalled('/ws/archive', stopping)

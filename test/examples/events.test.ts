@@ -29,7 +29,7 @@ async function ask(client: ExampleClient, event: string, data: unknown, id: numb
   return result
 }
 
-test('sends named events to a room, and acknowledges them to who asks for it', async () => {
+test('sends named events to a room, and acknowledges those that ask for it', async () => {
   const [ada, eve, bob] = [await join('ada'), await join('eve'), await join('bob')]
   expect(await ask(ada, 'join', 'lobby', 1)).toBeNull()
   expect(await ask(eve, 'join', 'lobby', 1)).toBeNull()
@@ -42,7 +42,7 @@ test('sends named events to a room, and acknowledges them to who asks for it', a
   expect(await ask(bob, 'leave', 'kitchen', 2)).toBe(true)
 })
 
-test('has a namespace with events of its own for each route', async () => {
+test('has a namespace with its own events for each route', async () => {
   const ada = await join('ada')
   await ask(ada, 'join', 'lobby', 1)
   const admin = await example.connect('/admin')
@@ -66,7 +66,7 @@ test('sends from outside a handler to all sockets of a user', async () => {
 })
 
 test.each(['not json', '["nothing"]', '["__proto__"]'])(
-  'closes with 1011 for %s, and serves the others',
+  'closes with 1011 for %s, and keeps serving the other clients',
   async (message) => {
     const [bad, good] = [await join('eve'), await join('ada')]
     bad.socket.send(message)
@@ -76,7 +76,7 @@ test.each(['not json', '["nothing"]', '["__proto__"]'])(
   },
 )
 
-test('takes less than 60 lines of server code', () => {
+test('needs less than 60 lines of server code', () => {
   const code = ['events.js', 'server.js']
     .map((name) => readFileSync(new URL(`../../examples/events/${name}`, import.meta.url), 'utf8'))
     .join('\n')
@@ -85,6 +85,6 @@ test('takes less than 60 lines of server code', () => {
   expect(code.length).toBeLessThan(60)
 })
 
-test('tells clients on SIGTERM, and the process ends', async () => {
+test('closes its clients with 1001 on SIGTERM and exits', async () => {
   await example.expectToStop(await join('ada'), await example.connect('/admin'))
 })

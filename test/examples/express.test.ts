@@ -34,7 +34,7 @@ function post(body: string, cookie: string): Promise<Response> {
 }
 
 describe('over HTTP', () => {
-  test('the routes answer as without us', async () => {
+  test('answers on the routes of Express as without hubwire', async () => {
     const page = await fetch(example.http('/'))
     expect(page.status).toBe(200)
     expect(page.headers.get('x-powered-by')).toBe('Express')
@@ -42,18 +42,18 @@ describe('over HTTP', () => {
     expect((await fetch(example.http('/nothing'))).status).toBe(404)
   })
 
-  test('the path of the WebSocket is none of HTTP', async () => {
+  test('answers a plain request to the path of the WebSocket with 404', async () => {
     expect((await fetch(example.http('/ws/news'))).status).toBe(404)
   })
 
-  test('a login needs a name, and news need a login', async () => {
+  test('requires a name to log in, and a login to post news', async () => {
     expect((await fetch(example.http('/login'), { method: 'POST' })).status).toBe(400)
     expect((await post('nothing', 'session=forged')).status).toBe(401)
   })
 })
 
 describe('over WebSocket', () => {
-  test('what is posted reaches all who are connected', async () => {
+  test('sends posted news to all connected clients', async () => {
     const clients = [await reader('Ada'), await reader('Bob')]
     const response = await post('it works', await login('Eve'))
     expect(await response.json()).toEqual({ delivered: 2, skipped: 0 })
@@ -64,29 +64,29 @@ describe('over WebSocket', () => {
     }
   })
 
-  test.each([undefined, 'session=forged', 'other=1'])('the cookie %j is refused', async (Cookie) => {
+  test.each([undefined, 'session=forged', 'other=1'])('refuses the cookie %j', async (Cookie) => {
     const answer = await refused(example.port, { Cookie }, 'GET /ws/news HTTP/1.1')
     expect(answer).toMatchObject({ status: 401, body: 'Log in first\n' })
   })
 
-  test('a page of another origin is refused, whatever its cookie', async () => {
+  test('refuses a page of another origin, even with a valid cookie', async () => {
     const fields = { Cookie: await login('Ada'), Origin: 'https://evil.example' }
     const answer = await refused(example.port, fields, 'GET /ws/news HTTP/1.1')
     expect(answer.status).toBe(403)
   })
 
-  test('a path that nobody serves gets a 404', async () => {
+  test('answers a path without a route with 404', async () => {
     expect((await refused(example.port, {}, 'GET /ws/nothing HTTP/1.1')).status).toBe(404)
   })
 })
 
 describe('on SIGTERM', () => {
-  test('clients are told, and the process ends', async () => {
+  test('closes its clients with 1001 and exits', async () => {
     const stopping = await Example.forTest('express')
     await stopping.expectToStop(await reader('Ada', stopping), await reader('Bob', stopping))
   })
 
-  test('a request that is there is still answered', async () => {
+  test('answers a request that has already begun', async () => {
     const stopping = await Example.forTest('express')
     const ada = await reader('Ada', stopping)
     const socket = await halfALogin(stopping)

@@ -5,7 +5,7 @@ import { closeOf } from '../support/close-of.js'
 import { inbox } from '../support/inbox.js'
 import { Program } from '../support/program.js'
 
-test('ends one of 100 clients, and shows the stack with the user’s file on stderr (N2, N4)', async () => {
+test('closes one of 100 clients, and prints a stack with the user’s file to stderr (N2, N4)', async () => {
   const script = fileURLToPath(new URL('../server/programs/parses-messages.js', import.meta.url))
   const program = new Program(process.execPath, [script])
   onTestFinished(async () => {

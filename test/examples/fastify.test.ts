@@ -23,7 +23,7 @@ async function leave(...clients: ExampleClient[]): Promise<void> {
 }
 
 describe('over HTTP', () => {
-  test('the routes know the rooms', async () => {
+  test('lists the rooms in a route', async () => {
     const ada = await member('green', 1)
     const bob = await member('green', 2)
     const eve = await member('blue', 1)
@@ -36,7 +36,7 @@ describe('over HTTP', () => {
     await leave(ada, bob, eve)
   })
 
-  test('what nobody serves is 404, the path of the WebSocket included', async () => {
+  test('answers unknown paths and the path of the WebSocket with 404', async () => {
     for (const path of ['/nothing', '/ws/rooms/green']) {
       const response = await fetch(example.http(path))
       expect(response.status).toBe(404)
@@ -46,7 +46,7 @@ describe('over HTTP', () => {
 })
 
 describe('over WebSocket', () => {
-  test('members hear each other, and what is posted', async () => {
+  test('sends messages and posts to the members of a room', async () => {
     const ada = await member('talk', 1)
     const bob = await member('talk', 2)
     const eve = await member('other', 1)
@@ -63,15 +63,12 @@ describe('over WebSocket', () => {
     await leave(ada, bob, eve)
   })
 
-  test.each(['/ws/nothing', '/ws/rooms/', '/ws/rooms/a/b', '/rooms'])(
-    '%s is no path for it: 404',
-    async (path) => {
-      expect((await refused(example.port, {}, `GET ${path} HTTP/1.1`)).status).toBe(404)
-    },
-  )
+  test.each(['/ws/nothing', '/ws/rooms/', '/ws/rooms/a/b', '/rooms'])('answers %s with 404', async (path) => {
+    expect((await refused(example.port, {}, `GET ${path} HTTP/1.1`)).status).toBe(404)
+  })
 })
 
-test('on SIGTERM clients are told, and the process ends', async () => {
+test('closes its clients with 1001 on SIGTERM and exits', async () => {
   const stopping = await Example.forTest('fastify')
   const clients = [
     await member('a', 1, stopping),

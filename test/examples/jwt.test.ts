@@ -50,14 +50,14 @@ const bad: [string, () => Promise<string | undefined>, string][] = [
   ],
   ['an altered token', altered, 'The token is not valid'],
   ['an unsigned token', async () => unsigned(), 'The token is not valid'],
-  ['a token for somebody else', () => sign({ life: HOUR, aud: 'other' }), 'The token is not valid'],
-  ['a token without an end', () => sign(), 'The token is not valid'],
-  ['what is no token', async () => 'nonsense', 'The token is not valid'],
+  ['a token for another audience', () => sign({ life: HOUR, aud: 'other' }), 'The token is not valid'],
+  ['a token that does not expire', () => sign(), 'The token is not valid'],
+  ['text that is not a token', async () => 'nonsense', 'The token is not valid'],
 ]
 
 const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` })
 
-/** Greeted by name, it has its echo. */
+/** Expects a greeting with the name, then an echo. */
 async function expectEcho({ socket, received, closed }: ExampleClient, name = 'Ada'): Promise<void> {
   expect(await received.next()).toBe(`Hello ${name}`)
   socket.send('hello')
@@ -66,8 +66,8 @@ async function expectEcho({ socket, received, closed }: ExampleClient, name = 'A
   expect((await closed).code).toBe(1000)
 }
 
-describe.each(['/ws/echo', '/ws/page/echo'])('with a valid token, %s takes', (path) => {
-  test('Authorization', async () => {
+describe.each(['/ws/echo', '/ws/page/echo'])('%s accepts a valid token in', (path) => {
+  test('the Authorization header', async () => {
     const token = await sign({ sub: 'Grace', life: HOUR })
     await expectEcho(await example.connect(path, { headers: bearer(token) }), 'Grace')
   })
@@ -89,7 +89,7 @@ describe.each(['/ws/echo', '/ws/page/echo'])('with a valid token, %s takes', (pa
 })
 
 describe.each(bad)('%s', (_what, token, problem) => {
-  test('is a 401 that says so', async () => {
+  test('is answered with a 401 that names the problem', async () => {
     const value = await token()
     const fields = value === undefined ? {} : bearer(value)
     const answer = await refused(example.port, fields, 'GET /ws/echo HTTP/1.1')
@@ -97,7 +97,7 @@ describe.each(bad)('%s', (_what, token, problem) => {
     expect(answer.fields.get('www-authenticate')).toBe('Bearer')
   })
 
-  test('is a Close frame for a page', async () => {
+  test('is answered with a Close frame for a page', async () => {
     const value = await token()
     const client = await example.connect(
       '/ws/page/echo',
@@ -108,9 +108,9 @@ describe.each(bad)('%s', (_what, token, problem) => {
   })
 })
 
-describe('the end of a token', () => {
-  test('is the end of its connection', async () => {
-    // On a busy machine a second may be over before the connection is there: then a longer one.
+describe('the expiry of a token', () => {
+  test('closes its connection', async () => {
+    // On a busy machine the token may expire before the connection is open. Then try a longer life.
     let client: ExampleClient | undefined
     for (let life = 1; client === undefined; life *= 2) {
       client = await example
@@ -121,14 +121,14 @@ describe('the end of a token', () => {
     expect(await client.closed).toMatchObject({ code: 4401, reason: 'The token has expired', wasClean: true })
   })
 
-  test('may be further away than a timer can reach', async () => {
+  test('may be later than the longest timer', async () => {
     const stopping = await Example.forTest('jwt', { JWT_SECRET })
     const token = await sign({ life: 100 * 365 * 24 * HOUR })
     await stopping.expectToStop(await stopping.connect('/ws/echo', { headers: bearer(token) }))
     expect(stopping.program.lines.filter((line) => line.includes('Warning'))).toEqual([])
   })
 
-  test('keeps no process from ending', async () => {
+  test('does not keep the process running', async () => {
     const stopping = await Example.forTest('jwt', { JWT_SECRET })
     const token = await sign({ life: HOUR })
     await expectEcho(await stopping.connect('/ws/echo', { headers: bearer(token) }))
@@ -139,12 +139,12 @@ describe('the end of a token', () => {
   })
 })
 
-test('HTTP has nothing here, and a path that nobody serves gets a 404', async () => {
+test('answers plain requests and upgrades to other paths with 404', async () => {
   expect((await fetch(example.http('/'))).status).toBe(404)
   expect((await refused(example.port, {}, 'GET /ws HTTP/1.1')).status).toBe(404)
 })
 
-test('a key that is too short is refused at the start', async () => {
+test('refuses to start with a key that is too short', async () => {
   await expect(Example.start('jwt', { JWT_SECRET: 'short' })).rejects.toThrow(
     'JWT_SECRET must have at least 32 bytes',
   )

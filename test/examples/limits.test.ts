@@ -25,13 +25,16 @@ async function close({ socket, closed }: ExampleClient): Promise<void> {
   expect(await closed).toMatchObject({ code: 1000, wasClean: true })
 }
 
-describe('origins', () => {
-  test.each(['https://app.example', 'https://new-2.app.example'])('%s may connect', async (origin) => {
-    await close(await client({ origin }))
-  })
+describe('an origin', () => {
+  test.each(['https://app.example', 'https://new-2.app.example'])(
+    'such as %s is accepted',
+    async (origin) => {
+      await close(await client({ origin }))
+    },
+  )
 
   test.each(['https://evil.example', 'http://app.example', 'https://app.example.evil.example', 'null'])(
-    '%s may not',
+    'such as %s is refused',
     async (Origin) => {
       const answer = await refused(example.port, { Origin })
       expect(answer.status).toBe(403)
@@ -41,7 +44,7 @@ describe('origins', () => {
 })
 
 describe('messages', () => {
-  test('of 64 KiB are echoed, longer ones end their connection', async () => {
+  test('of 64 KiB are echoed, and longer ones close their connection', async () => {
     const { socket, received, closed } = await client()
     const longest = 'x'.repeat(64 * 1024)
     socket.send(longest)
@@ -50,7 +53,7 @@ describe('messages', () => {
     expect((await closed).code).toBe(1009)
   })
 
-  test('of a burst are echoed, up to those which are too many', async () => {
+  test('of a burst are echoed up to the rate limit', async () => {
     const { socket, closed } = await client(proxied('192.0.2.200'))
     let echoes = 0
     socket.on('message', () => {
@@ -69,7 +72,7 @@ describe('connections', () => {
   const attempt = (of: Example, address: string): ReturnType<typeof refused> =>
     refused(of.port, proxied(address))
 
-  test('are 20 from one address and 50 in all', async () => {
+  test('are limited to 20 from one address and 50 in total', async () => {
     const full = await Example.forTest('limits')
     const open = async (count: number, address: string): Promise<ExampleClient[]> =>
       Promise.all(Array.from({ length: count }, () => client(proxied(address), full)))
@@ -91,7 +94,7 @@ describe('connections', () => {
     expect((await attempt(full, '192.0.2.4')).status).toBe(503)
   })
 
-  test('are counted for the address that the proxy saw, not for one that the client made up', async () => {
+  test('are counted by the address that the proxy saw, not by one that the client claims', async () => {
     const full = await Example.forTest('limits')
     const made = Array.from({ length: 20 }, (_, number) =>
       client(proxied(`10.0.0.${number}, 192.0.2.1`), full),
@@ -101,7 +104,7 @@ describe('connections', () => {
   })
 })
 
-test('a peer that does not answer a Ping is given up', async () => {
+test('terminates a peer that does not answer a Ping', async () => {
   const short = await Example.forTest('limits', { HEARTBEAT: '100', PATIENCE: '100' })
   const { peer } = await openAsClient(short.port, proxied('192.0.2.99'))
   expect(await peer.next()).toMatchObject({ opcode: 0x9 })
@@ -109,7 +112,7 @@ test('a peer that does not answer a Ping is given up', async () => {
   await short.program.line(/192\.0\.2\.99 closed: 1006 The peer is gone/)
 })
 
-test('on SIGTERM clients are told one after the other, and the process ends', async () => {
+test('closes its clients one after the other on SIGTERM and exits', async () => {
   const stopping = await Example.forTest('limits')
   await stopping.expectToStop(
     await client({}, stopping),

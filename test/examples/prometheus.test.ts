@@ -74,7 +74,7 @@ async function close({ peer, socket }: Connected, code: number): Promise<void> {
   await example.program.line(new RegExp(`closed by the remote end: ${code}`))
 }
 
-test('before anything has happened there is nothing', async () => {
+test('starts with every metric at zero', async () => {
   const samples = await scrapeEcho()
   expect(samples).toEqual({
     websocket_connections: 0,
@@ -89,7 +89,7 @@ test('before anything has happened there is nothing', async () => {
 })
 
 describe('after known traffic', () => {
-  test('connections, messages and bytes are as many as there were', async () => {
+  test('counts connections, messages and bytes', async () => {
     const clients = [await open(), await open(), await open()]
     const [first, second, third] = clients as [Connected, Connected, Connected]
     await echo(first, 'one', 'two', 'three')
@@ -109,24 +109,24 @@ describe('after known traffic', () => {
       'websocket_bytes_total{direction="received"}': sum('bytesWritten'),
       'websocket_bytes_total{direction="sent"}': sum('bytesRead'),
     })
-    // Asking counts nothing again.
+    // A scrape does not change the counts.
     expect(await scrapeEcho()).toEqual(samples)
     second.peer.destroy()
     third.peer.destroy()
   })
 
-  test('handshakes that were refused are counted by reason', async () => {
+  test('counts refused handshakes by reason', async () => {
     for (const Origin of ['https://evil.example', 'https://other.example']) {
       expect((await refused(example.port, { Origin }, 'GET /ws/echo HTTP/1.1')).status).toBe(403)
     }
     await refused(example.port, { 'Sec-WebSocket-Key': undefined }, 'GET /ws/echo HTTP/1.1')
-    // What no server serves belongs to neither.
+    // A path without a server counts for neither.
     await refused(example.port, {}, 'GET /ws/nothing HTTP/1.1')
     expect(await scrapeByLabel('websocket_refused_total')).toEqual({ origin: 2, handshake: 1 })
     expect((await scrapeEcho()).websocket_accepted_total).toBe(0)
   })
 
-  test('connections that broke are counted by cause', async () => {
+  test('counts broken connections by cause', async () => {
     const [reset, left, wrong, good] = [await open(), await open(), await open(), await open()]
     reset.peer.reset()
     await example.program.line(/1006 .*ECONNRESET/)
@@ -143,7 +143,7 @@ describe('after known traffic', () => {
     })
   })
 
-  test('how long connections lasted is told by the code with which they closed', async () => {
+  test('records the duration of connections by close code', async () => {
     const clients = [await open(), await open(), await open()]
     await close(clients[0]!, 1000)
     await close(clients[1]!, 4000)
@@ -159,7 +159,7 @@ describe('after known traffic', () => {
   })
 })
 
-test('a second server of the process has metrics under its own name (N11)', async () => {
+test('labels the metrics of each server with its name (N11)', async () => {
   const clients = [await example.connect('/ws/time'), await example.connect('/ws/time')]
   for (const { received } of clients) expect(await received.next()).toMatch(/Z$/)
   const samples = await scrape()
@@ -170,11 +170,11 @@ test('a second server of the process has metrics under its own name (N11)', asyn
   for (const { socket } of clients) socket.terminate()
 })
 
-test('what else there is over HTTP is a 404, and so is a path that nobody serves', async () => {
+test('answers other plain requests and upgrades to other paths with 404', async () => {
   expect((await fetch(example.http('/ws/echo'))).status).toBe(404)
   expect((await refused(example.port, {}, 'GET /metrics HTTP/1.1')).status).toBe(404)
 })
 
-test('on SIGTERM clients are told, and the process ends', async () => {
+test('closes its clients with 1001 on SIGTERM and exits', async () => {
   await example.expectToStop(await example.connect('/ws/echo'), await example.connect('/ws/echo'))
 })

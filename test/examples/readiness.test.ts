@@ -7,7 +7,7 @@ async function status(example: Example, path: string): Promise<number> {
   return response.status
 }
 
-test('is ready until SIGTERM, stays alive while it drains, and then ends (N14)', async () => {
+test('reports ready until SIGTERM and alive while it drains, then exits (N14)', async () => {
   const example = await Example.forTest('readiness', { DRAIN: '3000' })
   const client = await example.connect('/ws')
   expect([await status(example, '/healthz'), await status(example, '/readyz')]).toEqual([200, 200])
