@@ -7,7 +7,7 @@ import { openPair } from '../support/open-pair.js'
 
 describe('answerPings()', () => {
   test.each(['{"action":"ping"}', ' { "action" : "ping" } ', '{"action":"ping","at":1}'])(
-    'answers %s, and delivers it to nobody',
+    'answers %s without delivering it',
     async (ping) => {
       const { client, socket: server } = await openPair()
       const [answers, received] = [inbox(client), inbox(server)]
@@ -20,7 +20,7 @@ describe('answerPings()', () => {
   )
 
   test.each(['{"action":"pingpong"}', '{"text":"{\\"action\\":\\"ping\\"}"}', '["action"]', ''])(
-    'leaves %s to the application',
+    'delivers %s to the application',
     async (message) => {
       const { client, socket: server } = await openPair()
       const [answers, received] = [inbox(client), inbox(server)]
@@ -32,7 +32,7 @@ describe('answerPings()', () => {
     },
   )
 
-  test('leaves binary messages to the application', async () => {
+  test('delivers binary messages to the application', async () => {
     const { client, socket: server } = await openPair()
     const received = inbox(server)
     answerPings(server)
@@ -40,7 +40,7 @@ describe('answerPings()', () => {
     expect(await received.next()).toEqual(Buffer.from('{"action":"ping"}'))
   })
 
-  test('answers what it is told to, and how', async () => {
+  test('uses a custom isPing and answer', async () => {
     const { client, socket: server } = await openPair()
     const answers = inbox(client)
     answerPings(server, {
@@ -51,7 +51,7 @@ describe('answerPings()', () => {
     expect(await answers.next()).toEqual(Buffer.from([2]))
   })
 
-  test('gives no ping to a loop over the messages', async () => {
+  test('hides pings from a for await loop', async () => {
     const { client, socket: server } = await openPair()
     answerPings(server)
     for (const message of ['one', '{"action":"ping"}', 'two']) client.send(message)

@@ -27,7 +27,7 @@ async function servedInContexts(perMessageDeflate = false): Promise<{ url: strin
 }
 
 describe('the async context (F12)', () => {
-  test('of each event is that in which its connection was accepted', async () => {
+  test('of each event is the one in which its connection was accepted', async () => {
     const { url, sockets } = await servedInContexts()
     const clients = [await connect(url), await connect(url)]
     const seen: string[] = []
@@ -53,7 +53,7 @@ describe('the async context (F12)', () => {
     )
   })
 
-  test('of a send callback is that of its send, though both leave in one write', async () => {
+  test('of a send callback is the one of its send(), even if several share a write', async () => {
     const { url, sockets } = await servedInContexts()
     const client = await connect(url)
     const socket = sockets[0]!
@@ -74,7 +74,7 @@ describe('the async context (F12)', () => {
     client.terminate()
   })
 
-  test('holds where messages are inflated in the background', async () => {
+  test('is kept when messages are inflated in the thread pool', async () => {
     const { url, sockets } = await servedInContexts(true)
     const clients = await Promise.all(
       Array.from({ length: 12 }, async () => connect(url, { perMessageDeflate: true })),
@@ -94,7 +94,7 @@ describe('the async context (F12)', () => {
     for (const client of clients) client.terminate()
   })
 
-  test('of drain, and of the error that ends a slow peer, is that of its connection', async () => {
+  test("of 'drain', and of the error for a slow peer, is the one of its connection", async () => {
     const { url, sockets } = await servedInContexts()
     const client = await connect(url)
     const socket = sockets[0]!
@@ -110,7 +110,7 @@ describe('the async context (F12)', () => {
     client.terminate()
   })
 
-  test('of a client’s events is that in which it was constructed', async () => {
+  test('of a client’s events is the one in which it was constructed', async () => {
     const { url, sockets } = await servedInContexts()
     const seen: unknown[] = []
     const client = storage.run('mine', () => new WebSocket(url))

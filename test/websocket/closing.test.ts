@@ -16,13 +16,13 @@ import { runningServer } from '../support/running-server.js'
 import { acceptance, scriptedServer } from '../support/scripted-server.js'
 import { thrownBy, webError } from '../support/web-error.js'
 
-/** Both ends in either role: who acts, and who is acted on. */
+/** Both roles: the end that acts, and its peer. */
 const roles: [string, (pair: OpenPair) => [WebSocket, WebSocket]][] = [
   ['client', ({ client, socket }) => [client, socket]],
   ['server', ({ client, socket }) => [socket, client]],
 ]
 
-describe.each(roles)('closed by the %s', (role, ends) => {
+describe.each(roles)('close() at the %s', (role, ends) => {
   test.each([
     [undefined, undefined, 1005, ''],
     [1000, undefined, 1000, ''],
@@ -31,7 +31,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     [1014, 'ü'.repeat(61), 1014, 'ü'.repeat(61)],
     [3000, 'x'.repeat(123), 3000, 'x'.repeat(123)],
     [4999, Buffer.from('bytes'), 4999, 'bytes'],
-  ])('with %j and %j', async (code, reason, expectedCode, expectedReason) => {
+  ])('sends the code %j and the reason %j', async (code, reason, expectedCode, expectedReason) => {
     const [near, far] = ends(await openPair())
     const closes = Promise.all([closeOf(near), closeOf(far)])
     near.close(code, reason)
@@ -43,7 +43,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     expect([near.readyState, far.readyState]).toEqual([WebSocket.CLOSED, WebSocket.CLOSED])
   })
 
-  test('what was sent before is delivered before', async () => {
+  test('delivers what was sent before it', async () => {
     const [near, far] = ends(await openPair())
     const messages: unknown[] = []
     far.on('message', (data) => messages.push(data))
@@ -55,7 +55,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     expect([messages[0], (messages[1] as Buffer).length, messages[2]]).toEqual(['one', 100_000, 'three'])
   })
 
-  test('what the peer sends until it hears of it is still delivered', async () => {
+  test('still delivers what the peer sends before it receives the Close frame', async () => {
     const [near, far] = ends(await openPair())
     const messages = inbox(near)
     near.close()
@@ -63,7 +63,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     expect(await messages.next()).toBe('crossed')
   })
 
-  test("'close' comes once, in whatever order both close and terminate", async () => {
+  test("emits 'close' once, in whatever order the ends call close() and terminate()", async () => {
     const [near, far] = ends(await openPair())
     const events: string[] = []
     near.on('close', (code) => events.push(`near ${code}`))
@@ -80,7 +80,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     expect(events.sort()).toEqual(['far 4000', 'near 4002'])
   })
 
-  test('at the same time by both', async () => {
+  test('completes when both ends close at the same time', async () => {
     const [near, far] = ends(await openPair())
     const closes = Promise.all([closeOf(near), closeOf(far)])
     near.close(4000, 'near')
@@ -104,7 +104,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     })
   })
 
-  test('terminate() ends it at once with 1006 at both', async () => {
+  test('is replaced by terminate(), which ends the connection with 1006 at both ends', async () => {
     const [near, far] = ends(await openPair())
     const closes = Promise.all([closeOf(near), closeOf(far)])
     near.terminate()
@@ -121,7 +121,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     expect(farClose).toMatchObject({ code: 1006, reason: '', wasClean: false, initiator: 'remote' })
   })
 
-  test('terminate() while it closes', async () => {
+  test('can be followed by terminate()', async () => {
     const [near] = ends(await openPair())
     const closed = closeOf(near)
     near.close(1000)
@@ -129,7 +129,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     expect(await closed).toMatchObject({ code: 1006, wasClean: false, initiator: 'local' })
   })
 
-  test("terminate() within 'message' delivers nothing that came behind", async () => {
+  test("delivers nothing after terminate() within 'message'", async () => {
     const [near, far] = ends(await openPair())
     const messages: unknown[] = []
     near.on('message', (data) => {
@@ -143,7 +143,7 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     expect(messages).toEqual(['one'])
   })
 
-  test("close() within 'message', and send() within 'close'", async () => {
+  test("may be called within 'message', and send() within 'close'", async () => {
     const [near, far] = ends(await openPair())
     near.on('message', () => {
       near.close(4000)
@@ -175,19 +175,22 @@ describe.each(roles)('closed by the %s', (role, ends) => {
     [undefined, 'a reason without a code', TypeError],
     [1000, 'x'.repeat(124), RangeError],
     [1000, 'ü'.repeat(62), RangeError],
-  ])('with %j and %j throws, and it stays open', async (code, reason, type) => {
-    const [near, far] = ends(await openPair())
-    // What the web calls these mistakes.
-    const name = type === TypeError ? 'InvalidAccessError' : 'SyntaxError'
-    const expected: unknown = role === 'server' ? expect.any(type) : webError(name)
-    expect(thrownBy(() => near.close(code, reason))).toEqual(expected)
-    near.send('still open')
-    expect(await once(far, 'message')).toEqual(['still open', false])
-  })
+  ])(
+    'throws for the code %j and the reason %j, and leaves the connection open',
+    async (code, reason, type) => {
+      const [near, far] = ends(await openPair())
+      // The DOMExceptions that WHATWG prescribes for these mistakes.
+      const name = type === TypeError ? 'InvalidAccessError' : 'SyntaxError'
+      const expected: unknown = role === 'server' ? expect.any(type) : webError(name)
+      expect(thrownBy(() => near.close(code, reason))).toEqual(expected)
+      near.send('still open')
+      expect(await once(far, 'message')).toEqual(['still open', false])
+    },
+  )
 })
 
-describe('a peer that', () => {
-  test('closes gets its own code and reason back, and then the end of the connection', async () => {
+describe('a connection whose peer', () => {
+  test('sends a Close frame echoes its code and reason, then ends', async () => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port)
     const payload = Buffer.concat([Buffer.from([0x0f, 0xa0]), Buffer.from('bye')])
@@ -196,7 +199,7 @@ describe('a peer that', () => {
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('closes without a status gets none back', async () => {
+  test('sends a Close frame without a code answers without a code', async () => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port)
     peer.write(peer.encode({ opcode: opcode.close, payload: Buffer.alloc(0), fin: true, rsv: 0 }))
@@ -204,7 +207,7 @@ describe('a peer that', () => {
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('sends on behind its Close is not listened to', async () => {
+  test('sends more after its Close frame ignores it', async () => {
     const { socket, clientEnd } = await memoryPair()
     const messages = vi.fn()
     socket.on('message', messages)
@@ -213,7 +216,7 @@ describe('a peer that', () => {
     expect(messages).not.toHaveBeenCalled()
   })
 
-  test('never answers Close is left after closeTimeout, with 1006', async () => {
+  test('never answers the Close frame closes with 1006 after closeTimeout', async () => {
     const { port, next } = await runningServer({ closeTimeout: 20 })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.close(1000)
@@ -228,7 +231,7 @@ describe('a peer that', () => {
     expect(await peer.next()).toMatchObject({ opcode: opcode.close })
   })
 
-  test('answers Close but keeps the TCP connection is left after closeTimeout, cleanly', async () => {
+  test('keeps the TCP connection open after the Close frames closes cleanly after closeTimeout', async () => {
     const { port, next } = await runningServer({ closeTimeout: 20 })
     const raw = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true })
     raw.on('error', () => {})
@@ -241,7 +244,7 @@ describe('a peer that', () => {
     raw.destroy()
   })
 
-  test('never reads is left after closeTimeout too', async () => {
+  test('never reads closes with 1006 after closeTimeout', async () => {
     const { port, next } = await runningServer({ closeTimeout: 20 })
     const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
     while (socket.send(Buffer.alloc(1_000_000)));
@@ -250,7 +253,7 @@ describe('a peer that', () => {
     peer.destroy()
   })
 
-  test('a client waits for the server to end the TCP connection, and ends it itself after closeTimeout', async () => {
+  test('is a server waits for it to end the TCP connection, until closeTimeout', async () => {
     const { url } = await scriptedServer((request, socket) => {
       socket.write(acceptance(request))
       const peer = new RawPeer(socket, 'server', request.rest)
@@ -271,7 +274,7 @@ describe('a peer that', () => {
   test.each([
     ['half-closes', (peer: RawPeer) => peer.end()],
     ['resets', (peer: RawPeer) => peer.reset()],
-  ])('%s without Close: 1006', async (_name, act) => {
+  ])('%s without a Close frame closes with 1006', async (_name, act) => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const errors = vi.fn()
@@ -283,7 +286,7 @@ describe('a peer that', () => {
     expect(errors.mock.calls).toEqual(close.cause === undefined ? [] : [[close.cause]])
   })
 
-  test('half-closes in the middle of a frame: 1006, and the message is dropped', async () => {
+  test('half-closes in the middle of a frame closes with 1006 and drops the message', async () => {
     const { socket, clientEnd } = await memoryPair()
     const messages = vi.fn()
     socket.on('message', messages)
@@ -293,7 +296,7 @@ describe('a peer that', () => {
     expect(messages).not.toHaveBeenCalled()
   })
 
-  test('half-closes behind a message gets the answer to it', async () => {
+  test('half-closes after a message still sends the answer', async () => {
     const { port, server } = await runningServer()
     server.on('connection', (socket) => {
       socket.on('message', (data) => socket.send(`heard ${data as string}`))
@@ -305,7 +308,7 @@ describe('a peer that', () => {
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('breaks the protocol hears why in a Close frame, and nothing more of it is read', async () => {
+  test('violates the protocol sends a Close frame with the reason and reads no more', async () => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const events: unknown[] = []
@@ -326,7 +329,7 @@ describe('a peer that', () => {
     expect(events).toEqual(['before', close.cause])
   })
 
-  test('breaks the protocol while we close hears nothing more than our Close', async () => {
+  test('violates the protocol during the closing handshake sends no second Close frame', async () => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = closeOf(socket)
@@ -338,7 +341,7 @@ describe('a peer that', () => {
   })
 })
 
-test('a server that breaks the protocol is failed by the client', async () => {
+test('fails the connection of a client whose server violates the protocol', async () => {
   const { url } = await scriptedServer((request, socket) => {
     socket.write(acceptance(request))
     const peer = new RawPeer(socket, 'server', request.rest)
@@ -349,7 +352,7 @@ test('a server that breaks the protocol is failed by the client', async () => {
   expect((await closeOf(client)).cause).toMatchObject({ code: 'WS_ERR_UNEXPECTED_MASK' })
 })
 
-test('no timer is left when it is over', async () => {
+test('leaves no timer after the close', async () => {
   const { client, socket } = await openPair()
   const closes = Promise.all([closeOf(client), closeOf(socket)])
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length

@@ -38,11 +38,11 @@ describe.each<[string, PerMessageDeflateOptions]>([
     { threshold: 0, serverMaxWindowBits: 9, clientMaxWindowBits: 9, serverNoContextTakeover: false },
   ],
   [
-    'of one direction',
+    'context takeover in one direction',
     { threshold: 0, clientNoContextTakeover: false, zlibDeflateOptions: { level: 9, memLevel: 1 } },
   ],
 ])('with %s', (_name, perMessageDeflate) => {
-  test('messages of all sizes keep their order, both ways', async () => {
+  test('keeps messages of all sizes in order, both ways', async () => {
     const { client, socket } = await openPair(both(perMessageDeflate))
     expect([client.extensions, socket.extensions]).toEqual(['permessage-deflate', 'permessage-deflate'])
     const sent: (string | Buffer)[] = []
@@ -67,7 +67,7 @@ describe.each<[string, PerMessageDeflateOptions]>([
     }
   })
 
-  test('fragments, and what stands between them', async () => {
+  test('delivers fragmented messages and the Pings between their fragments', async () => {
     const { client, socket } = await openPair(both(perMessageDeflate))
     const events: string[] = []
     socket.on('ping', (payload) => events.push(`ping ${payload.toString()}`))
@@ -83,7 +83,7 @@ describe.each<[string, PerMessageDeflateOptions]>([
   })
 })
 
-test('control frames and Close stay behind what was sent before them', async () => {
+test('sends control frames and Close frames after the messages before them', async () => {
   const { client, socket } = await openPair(both({ threshold: 0 }))
   const events: string[] = []
   client.on('message', (data) => events.push(`message of ${(data as Buffer).length}`))
@@ -101,7 +101,7 @@ test('control frames and Close stay behind what was sent before them', async () 
   expect(called).toEqual(['long', 'plain', 'ping', 'long'])
 })
 
-test('what is short, or not to be compressed, goes out as it is', async () => {
+test('does not compress messages below the threshold or with compress: false', async () => {
   const { socket, serverEnd } = await memoryPair(both({ threshold: 100 }))
   const cases: [string, SendOptions, number][] = [
     ['x'.repeat(99), {}, 0],
@@ -114,7 +114,7 @@ test('what is short, or not to be compressed, goes out as it is', async () => {
   expect(new FrameReader().push(serverEnd.bytes).map(({ rsv }) => rsv)).toEqual(cases.map(([, , rsv]) => rsv))
 })
 
-test('bufferedAmount counts what waits for zlib, and "drain" waits for it too', async () => {
+test("counts messages that wait for zlib in bufferedAmount, and emits 'drain' after them", async () => {
   const { client, socket } = await openPair(both(true))
   const messages = inbox(client)
   const drained = vi.fn()
@@ -131,7 +131,7 @@ test('bufferedAmount counts what waits for zlib, and "drain" waits for it too', 
   expect(socket.bufferedAmount).toBe(0)
 })
 
-test('a burst of small ones is still one write', async () => {
+test('writes a burst of small compressed messages at once', async () => {
   const { client, socket, serverEnd } = await memoryPair(both({ threshold: 0 }))
   const messages = inbox(client)
   for (let sent = 0; sent < 100; sent++) socket.send(`message ${sent}`)
@@ -139,12 +139,12 @@ test('a burst of small ones is still one write', async () => {
   expect(serverEnd.batches.map((batch) => batch.length)).toEqual([1])
 })
 
-describe('a connection that ends while zlib works', () => {
+describe('a connection that ends while zlib is busy', () => {
   test.each([
-    // What is given up stays in the amount, as WHATWG has it.
+    // Discarded messages stay in bufferedAmount, as in WHATWG's standard.
     ['terminate()', (socket: WebSocket<undefined>) => socket.terminate(), 3 * (LONG + 'short'.length)],
-    ['a Close of ours', (socket: WebSocket<undefined>) => socket.close(1000), 0],
-  ])('by %s calls each callback once', async (_name, end, left) => {
+    ['close()', (socket: WebSocket<undefined>) => socket.close(1000), 0],
+  ])('calls each callback once after %s', async (_name, end, left) => {
     const errors = uncaught()
     const { client, socket } = await openPair(both({ threshold: 0 }))
     const callback = vi.fn()
@@ -165,7 +165,7 @@ describe('a connection that ends while zlib works', () => {
     expect(errors).toEqual([])
   })
 
-  test('by the peer, with messages still to be inflated: they are delivered, then comes close', async () => {
+  test("delivers messages that are still being inflated before 'close' if the peer ends it", async () => {
     const { client, socket } = await openPair(both({ threshold: 0 }))
     const events: string[] = []
     socket.on('message', (data) => events.push(`message of ${(data as Buffer).length}`))
@@ -188,7 +188,7 @@ describe('a connection that ends while zlib works', () => {
     await settled()
   })
 
-  test('by terminate() while a message is inflated: nothing more is delivered', async () => {
+  test('delivers nothing after terminate(), even if a message is being inflated', async () => {
     const { client, socket } = await openPair(both({ threshold: 0 }))
     const messages = vi.fn()
     socket.on('message', messages)
@@ -211,7 +211,7 @@ function countMultibyte(seed: number): number {
   return Buffer.byteLength(text(LONG, seed)) - LONG
 }
 
-test('a peer that does not read makes zlib wait, not the memory grow', async () => {
+test('counts messages that wait for compression against maxBufferedAmount', async () => {
   const { port, next } = await runningServer({
     perMessageDeflate: { threshold: 0 },
     maxBufferedAmount: 4_000_000,
@@ -221,18 +221,18 @@ test('a peer that does not read makes zlib wait, not the memory grow', async () 
   const closed = closeOf(socket)
   let sent = 0
   while (socket.readyState === WebSocket.OPEN && sent < 1000) {
-    // A peer is judged by what has waited since an earlier turn.
+    // Only what was queued in an earlier turn counts against a peer.
     socket.send(Buffer.alloc(LONG))
     sent++
     await turn()
   }
-  // What waits for compression counts with the length that it had before.
+  // Messages that wait for compression count with their uncompressed length.
   expect(sent).toBeLessThan(1000)
   expect((await closed).cause?.message).toMatch(/reads too slowly/)
   peer.destroy()
 })
 
-test('pause() holds a message that is being inflated, until resume() (F18)', async () => {
+test('holds a message that is being inflated between pause() and resume() (F18)', async () => {
   const inflating = new Queue<{ finish: () => void }>()
   const { inflateRaw } = zlib
   replaceInZlib('inflateRaw', (bytes: Buffer, options: object, callback: (...results: unknown[]) => void) => {
@@ -259,7 +259,7 @@ test('pause() holds a message that is being inflated, until resume() (F18)', asy
   expect(heard).toEqual([Buffer.alloc(LONG), 'behind it'])
 })
 
-test('with pause() in between, what is inflated keeps its order', async () => {
+test('keeps inflated messages in order across pause() and resume()', async () => {
   const { client, socket } = await openPair(both({ threshold: 0 }))
   const seen: number[] = []
   socket.on('message', (data) => {

@@ -16,7 +16,7 @@ test('resolves to the open socket', async () => {
   await closed
 })
 
-test('takes subprotocols and options, or options alone', async () => {
+test('accepts subprotocols and options, or options alone', async () => {
   const { url } = await runningServer({ handleProtocols: () => 'b', perMessageDeflate: true })
   const one = await connect(url, ['a', 'b'], { perMessageDeflate: true })
   expect([one.protocol, one.extensions]).toEqual(['b', 'permessage-deflate'])
@@ -34,12 +34,12 @@ test('rejects with the cause', async () => {
   await expect(failure).rejects.toMatchObject({ status: 403, message: '403 Forbidden' })
 })
 
-test('rejects where the constructor throws', async () => {
+test('rejects if the constructor throws', async () => {
   await expect(connect('nowhere')).rejects.toEqual(webError('SyntaxError'))
   await expect(connect('ws://127.0.0.1:1', { maxPayload: -1 })).rejects.toThrow(RangeError)
 })
 
-test('rejects with the reason of a signal', async () => {
+test('rejects with the reason of an aborted signal', async () => {
   const { url } = await scriptedServer(() => {})
   const controller = new AbortController()
   const failure = connect(url, { signal: controller.signal })
@@ -47,7 +47,7 @@ test('rejects with the reason of a signal', async () => {
   await expect(failure).rejects.toMatchObject({ name: 'AbortError' })
 })
 
-test('what came together with the answer is there for who listens at once', async () => {
+test('keeps messages that arrive with the answer for a listener that is added at once', async () => {
   const { url } = await scriptedServer((request, socket) => {
     socket.write(
       Buffer.concat([Buffer.from(acceptance(request)), Buffer.from([0x81, 1, 0x61, 0x81, 1, 0x62])]),
@@ -64,7 +64,7 @@ test('what came together with the answer is there for who listens at once', asyn
   }
   expect(messages).toEqual(['a', 'b'])
 
-  // And whoever pauses first keeps it waiting.
+  // With pause() they wait longer.
   const third = await connect(url)
   third.pause()
   await new Promise(setImmediate)

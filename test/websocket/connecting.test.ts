@@ -7,8 +7,8 @@ import { closeOf } from '../support/close-of.js'
 import { runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 
-describe('a socket that is still connecting', () => {
-  test('sends nothing, and says what to do', async () => {
+describe('a connecting socket', () => {
+  test('throws from send(), ping() and pong(), and says what to do', async () => {
     const { url } = await runningServer()
     const socket = new WebSocket(url)
     const message =
@@ -26,7 +26,7 @@ describe('a socket that is still connecting', () => {
     socket.terminate()
   })
 
-  test('has nothing to tell yet', async () => {
+  test('has empty properties, and ignores pause() and resume()', async () => {
     const { url } = await runningServer()
     const socket = new WebSocket(url)
     expect(socket.readyState).toBe(WebSocket.CONNECTING)
@@ -35,7 +35,7 @@ describe('a socket that is still connecting', () => {
     expect(socket.remoteAddress).toBeUndefined()
     expect([socket.protocol, socket.extensions]).toEqual(['', ''])
     expect(socket.params).toEqual({})
-    // There is nothing to hold back either.
+    // There are no messages to hold.
     socket.pause()
     expect(socket.isPaused).toBe(false)
     socket.resume()
@@ -43,7 +43,7 @@ describe('a socket that is still connecting', () => {
     socket.terminate()
   })
 
-  test('goes through an agent where it is given one', async () => {
+  test('uses the option agent', async () => {
     const { url } = await runningServer()
     const agent = new Agent()
     const created = vi.spyOn(agent, 'createConnection')
@@ -53,7 +53,7 @@ describe('a socket that is still connecting', () => {
     agent.destroy()
   })
 
-  test('to an IPv6 address leaves the brackets to the Host header', async () => {
+  test('passes an IPv6 address without brackets to createConnection', async () => {
     const { port, next } = await runningServer()
     const hosts: unknown[] = []
     const socket = await connect(`ws://[::1]:8080/`, {
@@ -67,7 +67,7 @@ describe('a socket that is still connecting', () => {
     socket.terminate()
   })
 
-  test("closes with 1011 when a listener of 'open' throws", async () => {
+  test("closes with 1011 if a listener of 'open' throws", async () => {
     const escaped = uncaught()
     const { url, next } = await runningServer()
     const client = new WebSocket(url)

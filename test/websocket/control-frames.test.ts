@@ -13,7 +13,7 @@ test.each([
   ['a view', new Uint8Array([9, 1, 2, 9]).subarray(1, 3), Buffer.of(1, 2)],
   ['a number, as text', 10, Buffer.from('10')],
   ['125 bytes', 'x'.repeat(125), Buffer.alloc(125, 'x')],
-])('Ping and Pong with %s, both ways', async (_name, data, expected) => {
+])('sends Ping and Pong with %s, both ways', async (_name, data, expected) => {
   const { client, socket } = await openPair()
   for (const [from, to] of [
     [client, socket],
@@ -24,13 +24,13 @@ test.each([
     from.ping(data)
     expect(await ping).toEqual([expected])
     expect(await pong).toEqual([expected])
-    const unasked = once(to, 'pong')
+    const unsolicited = once(to, 'pong')
     from.pong(data)
-    expect(await unasked).toEqual([expected])
+    expect(await unsolicited).toEqual([expected])
   }
 })
 
-test('126 bytes are a RangeError', async () => {
+test('throws a RangeError for a payload of 126 bytes', async () => {
   const { client } = await openPair()
   expect(() => {
     client.ping('ü'.repeat(63))
@@ -40,7 +40,7 @@ test('126 bytes are a RangeError', async () => {
   }).toThrow(RangeError)
 })
 
-test('the payload of a Ping does not keep the read buffer alive', async () => {
+test('does not keep the read buffer alive through the payload of a Ping', async () => {
   const { client, socket } = await openPair()
   socket.ping('mine')
   const [payload] = (await once(client, 'ping')) as [Buffer]
@@ -52,7 +52,7 @@ test('the payload of a Ping does not keep the read buffer alive', async () => {
 })
 
 describe('autoPong', () => {
-  test('false leaves the answer to the listener', async () => {
+  test('sends no Pong if it is false', async () => {
     const { client, socket } = await openPair({ server: { autoPong: false } })
     const pongs = vi.fn()
     client.on('pong', pongs)
@@ -64,7 +64,7 @@ describe('autoPong', () => {
     expect(pongs).not.toHaveBeenCalled()
   })
 
-  test('answers each Ping of a peer that reads, before what is sent in its listener', async () => {
+  test('answers each Ping before what its listener sends', async () => {
     const { client, socket } = await openPair()
     const seen: string[] = []
     socket.on('ping', (payload) => {
@@ -77,7 +77,7 @@ describe('autoPong', () => {
     expect(seen).toEqual(['pong a', 'heard a', 'pong b', 'heard b', 'pong c', 'heard c'])
   })
 
-  test('has only the latest answer wait for a peer that does not read (RFC 6455 section 5.5.3)', async () => {
+  test('keeps only the latest Pong for a peer that does not read (RFC 6455 section 5.5.3)', async () => {
     const { socket, clientEnd, serverEnd } = await memoryPair({ server: { controlFrameRate: false } })
     serverEnd.stall()
     while (socket.send(Buffer.alloc(4000)));
@@ -127,7 +127,7 @@ describe('autoPong', () => {
     expect(frames.map((frame) => frame.opcode)).toEqual([opcode.close])
   })
 
-  test('sends the answer that waits in front of our Close frame', async () => {
+  test('sends a waiting Pong before our Close frame', async () => {
     const { socket, clientEnd, serverEnd } = await memoryPair({ server: { controlFrameRate: false } })
     serverEnd.stall()
     while (socket.send(Buffer.alloc(4000)));

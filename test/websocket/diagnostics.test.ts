@@ -12,7 +12,7 @@ import { refused } from '../support/refused.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 
-/** What is published on a channel as long as the test lasts. */
+/** Collects what is published on a channel during the test. */
 function published<Name extends keyof Diagnostics>(name: Name): Diagnostics[Name][] {
   const messages: Diagnostics[Name][] = []
   const listener = (message: unknown): void => {
@@ -25,7 +25,7 @@ function published<Name extends keyof Diagnostics>(name: Name): Diagnostics[Name
   return messages
 }
 
-/** Those of these sockets: the files of a worker share the channels, and sockets of other tests may end late. */
+/** The messages of these sockets: test files of a worker share the channels, and sockets of other tests may end late. */
 function of<Message extends { readonly socket: object }>(
   messages: readonly Message[],
   ...sockets: object[]
@@ -34,7 +34,7 @@ function of<Message extends { readonly socket: object }>(
 }
 
 describe('the channels of node:diagnostics_channel', () => {
-  test('are these six, and nobody listens by default', () => {
+  test('exist for six events and have no subscribers by default', () => {
     expect(Object.values(channels).map(({ name, hasSubscribers }) => [name, hasSubscribers])).toEqual([
       ['hubwire:connection', false],
       ['hubwire:message', false],
@@ -45,7 +45,7 @@ describe('the channels of node:diagnostics_channel', () => {
     ])
   })
 
-  test('connection: both ends, the server with the request', async () => {
+  test("publish 'connection' at both ends, with the request at the server", async () => {
     const connections = published('hubwire:connection')
     const { running, client, socket, request } = await openPair()
     const { server } = running
@@ -53,7 +53,7 @@ describe('the channels of node:diagnostics_channel', () => {
     expect(of(connections, client)).toEqual([{ socket: client }])
   })
 
-  test('message: before its listeners have it', async () => {
+  test("publish 'message' before its listeners are called", async () => {
     const messages = published('hubwire:message')
     const { client, socket } = await openPair()
     const heard: number[] = []
@@ -69,7 +69,7 @@ describe('the channels of node:diagnostics_channel', () => {
     expect(heard).toEqual([1, 2])
   })
 
-  test('close: with all that the event has, while other sockets close (F36)', async () => {
+  test("publish 'close' with the details of the event, while other sockets close (F36)", async () => {
     const closes = published('hubwire:close')
     const { client, socket } = await openPair()
     const other = await openPair()
@@ -87,7 +87,7 @@ describe('the channels of node:diagnostics_channel', () => {
     ])
   })
 
-  test("error: a peer's, also where nobody listens for 'error', and an attempt's", async () => {
+  test("publish 'error' for connections without a listener and for failed attempts", async () => {
     const errors = published('hubwire:error')
     const { port, next } = await runningServer()
     const { peer } = await openAsClient(port)
@@ -104,7 +104,7 @@ describe('the channels of node:diagnostics_channel', () => {
     expect(ours[0]!.error.message).toContain('404')
   })
 
-  test('refused: by a server, and where no server owns the path', async () => {
+  test("publish 'refused' with the status and the reason", async () => {
     const refusals = published('hubwire:refused')
     const { port } = await runningServer({ path: '/here' })
     const own = { 'X-Port': String(port) }
@@ -118,7 +118,7 @@ describe('the channels of node:diagnostics_channel', () => {
     expect(ours[1]!.request.headers.origin).toBe('http://elsewhere.example')
   })
 
-  test("backpressure: once until 'drain'", async () => {
+  test("publish 'backpressure' once until 'drain'", async () => {
     const pressures = published('hubwire:backpressure')
     const { port, next } = await runningServer()
     const stalled = await pausedClient(port)
@@ -136,7 +136,7 @@ describe('the channels of node:diagnostics_channel', () => {
     stalled.destroy()
   })
 
-  test('a subscriber changes nothing for those who listen', async () => {
+  test('do not change what listeners receive', async () => {
     published('hubwire:message')
     const { client, socket } = await openPair()
     socket.binaryType = 'arraybuffer'
@@ -146,7 +146,7 @@ describe('the channels of node:diagnostics_channel', () => {
     await expect(connect('ws://127.0.0.1:1')).rejects.toThrow()
   })
 
-  test('each names the server of its connection, and a client has none (N11)', async () => {
+  test('name the server of a connection, and none for a client (N11)', async () => {
     const names = ['connection', 'message', 'error', 'close', 'backpressure'] as const
     const messages = names.map((name) => published(`hubwire:${name}`))
     const pairs = [await openPair(), await openPair()] as const
@@ -171,7 +171,7 @@ describe('the channels of node:diagnostics_channel', () => {
     }
   })
 
-  test('refused names the server that refused, and none where nobody serves the path (N11)', async () => {
+  test('name the server that refused, and none for a path without a server (N11)', async () => {
     const refusals = published('hubwire:refused')
     const { http, port } = await startHttp()
     const [one, other] = ['/one', '/other'].map((path) => new WebSocketServer({ server: http, path }))

@@ -42,7 +42,7 @@ const consumers: Record<string, (socket: WebSocket<never>) => Promise<unknown>> 
 }
 
 describe.each(Object.entries(consumers))('%s', (_name, consume) => {
-  test('gets the message that came while an async connection listener was at work', async () => {
+  test("receives a message that arrived while an async 'connection' listener was running", async () => {
     const running = await runningServer()
     const received = new Promise((resolve) => {
       running.server.on('connection', async (socket) => {
@@ -56,7 +56,7 @@ describe.each(Object.entries(consumers))('%s', (_name, consume) => {
     peer.destroy()
   })
 
-  test('gets the message that came while an async route handler was at work (N3)', async () => {
+  test('receives a message that arrived while an async route handler was running (N3)', async () => {
     const received = new Queue<unknown>()
     const server = routes(
       {
@@ -75,7 +75,7 @@ describe.each(Object.entries(consumers))('%s', (_name, consume) => {
     client.terminate()
   })
 
-  test('gets what the server sent at once, well after await connect()', async () => {
+  test('receives what the server sent at once, when added well after await connect()', async () => {
     const running = await runningServer()
     running.server.on('connection', (socket) => {
       socket.send('welcome')
@@ -88,7 +88,7 @@ describe.each(Object.entries(consumers))('%s', (_name, consume) => {
 })
 
 describe('early messages', () => {
-  test('come in order, those behind them too', async () => {
+  test('are delivered in order, together with later ones', async () => {
     const running = await runningServer()
     const received = new Promise<unknown>((resolve) => {
       running.server.on('connection', async (socket) => {
@@ -104,7 +104,7 @@ describe('early messages', () => {
     peer.destroy()
   })
 
-  test('wait for every listener, and for the callback of handleUpgrade', async () => {
+  test("wait for every 'connection' listener and for the callback of handleUpgrade", async () => {
     const running = await runningServer()
     const seen: string[] = []
     running.server.on('connection', async () => {
@@ -124,7 +124,7 @@ describe('early messages', () => {
     peer.destroy()
   })
 
-  test('do not keep a Ping from being answered', async () => {
+  test('do not delay the answer to a Ping', async () => {
     const running = await runningServer()
     running.server.on('connection', async (socket) => {
       await once(socket, 'close')
@@ -137,7 +137,7 @@ describe('early messages', () => {
     expect(await closeOf(client)).toMatchObject({ wasClean: true })
   })
 
-  test('are not held where the listeners are synchronous and consume nothing', async () => {
+  test('are not held if the listeners are synchronous and add no consumer', async () => {
     const running = await runningServer()
     const client = await connect(running.url)
     const { socket } = await running.next()
@@ -146,7 +146,7 @@ describe('early messages', () => {
     expect(await closeOf(socket)).toMatchObject({ wasClean: true, dropped: 0 })
   })
 
-  test('are bounded: a peer that goes on sending has to wait', async () => {
+  test('are bounded by backpressure', async () => {
     const running = await runningServer()
     const connection = once(running.server, 'connection')
     let goOn = (): void => undefined

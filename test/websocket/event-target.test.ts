@@ -4,7 +4,7 @@ import { WebListeners } from '#src/websocket/event-target.js'
 
 type AnyEvent = Event & Record<string, unknown>
 
-/** An emitter with WHATWG's listeners over it, and what it was told of their failures. */
+/** An emitter with WHATWG's listeners, and the failures that they reported. */
 function target({ binaryType = 'nodebuffer', url = '', catchesRejections = true } = {}) {
   const emitter = Object.assign(new EventEmitter(), { binaryType, url })
   const failures: unknown[] = []
@@ -31,29 +31,32 @@ describe('events', () => {
     ['close', [4000, 'reason', details], '[object CloseEvent]', { code: 4000, reason: 'reason', ...details }],
     ['close', [4000, Buffer.from('reason'), details], '[object CloseEvent]', { reason: 'reason' }],
     ['error', [new Error('failure')], '[object Event]', { error: new Error('failure'), message: 'failure' }],
-  ])('%s is an Event of its class, at the emitter', (type, values, classString, properties) => {
-    const { emitter, listeners } = target({ url: 'ws://host:1/path' })
-    const seen: unknown[] = []
-    let event: AnyEvent | undefined
-    listeners.add(type, function (this: unknown, current: AnyEvent) {
-      event = current
-      seen.push(this, current.target, current.currentTarget, current.srcElement, ...current.composedPath())
-      expect(current.eventPhase).toBe(2)
-    })
-    emitter.emit(type, ...values)
-    expect(seen).toEqual([emitter, emitter, emitter, emitter, emitter])
-    expect(event).toBeInstanceOf(Event)
-    expect(event).toMatchObject({ type, bubbles: false, cancelable: false, ...properties })
-    expect(Object.prototype.toString.call(event)).toBe(classString)
-    expect(event!.timeStamp).toBeGreaterThan(0)
-    expect([event!.target, event!.currentTarget, event!.eventPhase]).toEqual([emitter, null, 0])
-    expect(event!.composedPath()).toEqual([])
-  })
+  ])(
+    'an event of type %s has its class and has the emitter as its target',
+    (type, values, classString, properties) => {
+      const { emitter, listeners } = target({ url: 'ws://host:1/path' })
+      const seen: unknown[] = []
+      let event: AnyEvent | undefined
+      listeners.add(type, function (this: unknown, current: AnyEvent) {
+        event = current
+        seen.push(this, current.target, current.currentTarget, current.srcElement, ...current.composedPath())
+        expect(current.eventPhase).toBe(2)
+      })
+      emitter.emit(type, ...values)
+      expect(seen).toEqual([emitter, emitter, emitter, emitter, emitter])
+      expect(event).toBeInstanceOf(Event)
+      expect(event).toMatchObject({ type, bubbles: false, cancelable: false, ...properties })
+      expect(Object.prototype.toString.call(event)).toBe(classString)
+      expect(event!.timeStamp).toBeGreaterThan(0)
+      expect([event!.target, event!.currentTarget, event!.eventPhase]).toEqual([emitter, null, 0])
+      expect(event!.composedPath()).toEqual([])
+    },
+  )
 
   test.each([
     ['MessageEvent', 'message', ['text', false]],
     ['CloseEvent', 'close', [1000, '', details]],
-  ])("are instances of Node's %s where it has one", (name, type, values) => {
+  ])('are instances of the %s of Node.js if it has one', (name, type, values) => {
     const { emitter, listeners } = target()
     const events: unknown[] = []
     listeners.add(type, (event: unknown) => events.push(event))
@@ -62,7 +65,7 @@ describe('events', () => {
     expect(events).toEqual([expect.any(Class)])
   })
 
-  test('are one object for all listeners', () => {
+  test('are the same object for all listeners', () => {
     const { emitter, listeners } = target()
     const events = new Set<unknown>()
     for (let i = 0; i < 3; i++) listeners.add('message', (event: unknown) => events.add(event))
@@ -75,7 +78,7 @@ describe('events', () => {
     ['', ''],
     ['ws://host/path', 'ws://host'],
     ['wss://host:8443/', 'wss://host:8443'],
-  ])('of a socket with the URL %j have the origin %j', (url, origin) => {
+  ])('have, for the URL %j, the origin %j', (url, origin) => {
     const { emitter, listeners } = target({ url })
     const origins: unknown[] = []
     listeners.add('message', (event: AnyEvent) => origins.push(event.origin))
@@ -83,7 +86,7 @@ describe('events', () => {
     expect(origins).toEqual([origin])
   })
 
-  test('are not made when nobody listens through the web', () => {
+  test('are created only for web listeners', () => {
     const { emitter, listeners } = target()
     const message = vi.fn()
     emitter.on('message', message)
@@ -105,14 +108,14 @@ describe('the data of a message', () => {
     return found
   }
 
-  test('is a string for text, whatever it came as', () => {
+  test('is a string for text, even if it arrives as a Buffer', () => {
     for (const binaryType of ['nodebuffer', 'arraybuffer', 'blob']) {
       expect(dataOf(binaryType, 'text', false)).toBe('text')
       expect(dataOf(binaryType, Buffer.from('text'), false)).toBe('text')
     }
   })
 
-  test('is what came for bytes, and a Blob of it where one is wanted', async () => {
+  test("is the received value for bytes, or a Blob with binaryType 'blob'", async () => {
     expect(dataOf('nodebuffer', bytes, true)).toBe(bytes)
     const blob = dataOf('blob', bytes, true) as Blob
     expect(blob).toBeInstanceOf(Blob)
@@ -121,7 +124,7 @@ describe('the data of a message', () => {
 })
 
 describe('listeners', () => {
-  test('are called together, at the place of the first among those of the emitter', () => {
+  test("are called together, in the place of the first among the emitter's listeners", () => {
     const { emitter, listeners } = target()
     const order: string[] = []
     emitter.on('message', () => order.push('on'))
@@ -133,7 +136,7 @@ describe('listeners', () => {
     expect(emitter.listenerCount('message')).toBe(3)
   })
 
-  test('may be objects with handleEvent, which is looked up at each event', () => {
+  test('may be objects, whose handleEvent is looked up at each event', () => {
     const { emitter, listeners, failures } = target()
     const calls: unknown[] = []
     const listener: { handleEvent: unknown } = {
@@ -156,7 +159,7 @@ describe('listeners', () => {
     expect(failures).toEqual([[expect.any(TypeError), 'open']])
   })
 
-  test('are there once for a type and `capture`, and are removed by them', () => {
+  test('are added once and removed by type and `capture`', () => {
     const { emitter, listeners } = target()
     const listener = vi.fn()
     listeners.add('open', listener)
@@ -175,7 +178,7 @@ describe('listeners', () => {
     expect([emitter.listenerCount('open'), emitter.listenerCount('close')]).toEqual([0, 1])
   })
 
-  test('with `once` are removed before they are called', () => {
+  test('are removed before they are called, with `once`', () => {
     const { emitter, listeners } = target()
     let called = 0
     const once = (): void => {
@@ -189,7 +192,7 @@ describe('listeners', () => {
     expect(emitter.listenerCount('open')).toBe(0)
   })
 
-  test('with `once` leave the others there', () => {
+  test('leave other listeners in place, with `once`', () => {
     const { emitter, listeners } = target()
     const [once, always] = [vi.fn(), vi.fn()]
     listeners.add('open', once, { once: true })
@@ -199,7 +202,7 @@ describe('listeners', () => {
     expect([once.mock.calls.length, always.mock.calls.length]).toEqual([1, 2])
   })
 
-  test('with a `signal` are gone when it is aborted, and no event is made for them', () => {
+  test('are removed when their `signal` is aborted, and not added when it already was', () => {
     const { emitter, listeners } = target()
     const controller = new AbortController()
     const listener = vi.fn()
@@ -214,13 +217,13 @@ describe('listeners', () => {
     expect(listener).toHaveBeenCalledOnce()
   })
 
-  test('that are null or undefined are no error and no listener (F27)', () => {
+  test('are ignored if they are null or undefined (F27)', () => {
     const { emitter, listeners } = target()
     for (const none of [null, undefined]) listeners.add('message', none, null)
     expect(emitter.listenerCount('message')).toBe(0)
   })
 
-  test.each([5, 'f', true, Symbol('s')])('that are %s are a TypeError', (listener) => {
+  test.each([5, 'f', true, Symbol('s')])('throw a TypeError if they are %s', (listener) => {
     const { listeners } = target()
     expect(() => {
       listeners.add('message', listener as never)
@@ -245,7 +248,7 @@ describe('listeners', () => {
     },
   )
 
-  test('come back after the emitter has lost its own to the application', () => {
+  test('work again after the application has removed the listener on the emitter', () => {
     const { emitter, listeners } = target()
     const listener = vi.fn()
     listeners.add('open', listener)
@@ -255,7 +258,7 @@ describe('listeners', () => {
     expect(listener).toHaveBeenCalledOnce()
   })
 
-  test('are removed by their type', () => {
+  test('are removed by type with clear()', () => {
     const { emitter, listeners } = target()
     const listener = vi.fn()
     for (const type of TYPES) {
@@ -272,7 +275,7 @@ describe('listeners', () => {
     expect(listener).toHaveBeenCalledTimes(3)
   })
 
-  test('count as leaks by the limit of the emitter', async () => {
+  test('count towards the limit of setMaxListeners()', async () => {
     const { emitter, listeners } = target()
     const warnings: unknown[] = []
     const collect = (warning: Error & { target?: unknown }): void => {
@@ -293,7 +296,7 @@ describe('listeners', () => {
 })
 
 describe('a listener that fails', () => {
-  test('keeps no other from being called, and is told after them', () => {
+  test('does not prevent the others, and is reported after them', () => {
     const { emitter, listeners, failures } = target()
     const order: unknown[] = []
     const [first, second] = [new Error('first'), new Error('second')]
@@ -314,7 +317,7 @@ describe('a listener that fails', () => {
     expect(failures).toEqual(told)
   })
 
-  test('of an event within another is told with its own', () => {
+  test('is reported with its own event if events are nested', () => {
     const { emitter, listeners, failures } = target()
     listeners.add('open', () => {
       emitter.emit('error', new Error('inner'))
@@ -331,7 +334,7 @@ describe('a listener that fails', () => {
     ])
   })
 
-  test('rejects: told when rejections are caught', async () => {
+  test('is reported if it rejects and rejections are caught', async () => {
     const { emitter, listeners, failures } = target()
     const failure = new Error('from a listener')
     listeners.add('open', () => Promise.reject(failure))
@@ -345,7 +348,7 @@ describe('a listener that fails', () => {
     ])
   })
 
-  test('rejects: left to the process when they are not', async () => {
+  test('is left to the process if it rejects and rejections are not caught', async () => {
     const { emitter, listeners, failures } = target({ catchesRejections: false })
     const rejected = Promise.reject(new Error('from a listener'))
     listeners.add('open', () => rejected)
@@ -356,7 +359,7 @@ describe('a listener that fails', () => {
 })
 
 describe('dispatchEvent', () => {
-  test("calls the web's listeners of the type alone, with the event as it is", () => {
+  test('calls only the web listeners of the type, with the same event', () => {
     const { emitter, listeners } = target()
     const [ours, others] = [vi.fn(), vi.fn()]
     let targets: unknown[] = []
@@ -373,7 +376,7 @@ describe('dispatchEvent', () => {
     expect(Object.keys(event)).not.toContain('target')
   })
 
-  test('leaves an event that is dispatched elsewhere then its other target', () => {
+  test('allows the event to be dispatched to another target afterwards', () => {
     const { listeners } = target()
     const second = target()
     const elsewhere = new EventTarget()
@@ -391,7 +394,7 @@ describe('dispatchEvent', () => {
     expect(targets[2]).toBe(second.emitter)
   })
 
-  test('tells whether the default action was prevented', () => {
+  test('returns whether the default action was prevented', () => {
     const { listeners } = target()
     listeners.add('open', (event: Event) => {
       event.preventDefault()
@@ -400,7 +403,7 @@ describe('dispatchEvent', () => {
     expect(listeners.dispatch(new Event('open', { cancelable: true }))).toBe(false)
   })
 
-  test('prevents it when an attribute returns false', () => {
+  test('prevents the default action if an attribute returns false', () => {
     const { listeners } = target()
     listeners.setAttribute('open', () => false)
     expect(listeners.dispatch(new Event('open', { cancelable: true }))).toBe(false)
@@ -420,7 +423,7 @@ describe('dispatchEvent', () => {
     expect(after).not.toHaveBeenCalled()
   })
 
-  test('refuses what is no Event, and an event that is being dispatched', () => {
+  test('throws for a value that is not an Event and for an event that is being dispatched', () => {
     const { listeners, failures } = target()
     for (const none of [undefined, null, {}, 'open']) {
       expect(() => listeners.dispatch(none as never)).toThrow(TypeError)
@@ -433,8 +436,8 @@ describe('dispatchEvent', () => {
   })
 })
 
-describe('attributes', () => {
-  test('hold one listener, which another replaces at its place and null removes', () => {
+describe('an attribute', () => {
+  test('holds one listener, which another replaces in its place and null removes', () => {
     const { emitter, listeners } = target()
     const order: string[] = []
     expect(listeners.getAttribute('message')).toBeNull()
@@ -452,7 +455,7 @@ describe('attributes', () => {
     expect(order).toEqual(['other', 'added', 'added', 'other'])
   })
 
-  test('take the emitter nothing when they are set to null', () => {
+  test('removes its listener from the emitter when set to null', () => {
     const { emitter, listeners } = target()
     listeners.setAttribute('message', null)
     listeners.setAttribute('message', () => {})
@@ -462,7 +465,7 @@ describe('attributes', () => {
     expect(emitter.listenerCount('message')).toBe(0)
   })
 
-  test.each([2, ';', undefined, false])('are null after they were set to %j', (value) => {
+  test.each([2, ';', undefined, false])('is null after being set to %j', (value) => {
     const { emitter, listeners } = target()
     listeners.setAttribute('open', () => {})
     listeners.setAttribute('open', value)
@@ -470,7 +473,7 @@ describe('attributes', () => {
     expect(emitter.listenerCount('open')).toBe(0)
   })
 
-  test('keep an object, and do not call its handleEvent', () => {
+  test('keeps an object without calling its handleEvent', () => {
     const { emitter, listeners, failures } = target()
     const object = { handleEvent: vi.fn() }
     listeners.setAttribute('open', object)
@@ -480,7 +483,7 @@ describe('attributes', () => {
     expect(failures).toEqual([])
   })
 
-  test('and the same function as a listener are two', () => {
+  test('is called separately from the same function added as a listener', () => {
     const { emitter, listeners } = target()
     const listener = vi.fn()
     listeners.setAttribute('open', listener)
@@ -494,7 +497,7 @@ describe('attributes', () => {
   })
 })
 
-test('no listener of the platform is left behind', () => {
+test('leaves no listener on an aborted signal', () => {
   const { emitter, listeners } = target()
   const controller = new AbortController()
   const listener = vi.fn()

@@ -13,7 +13,7 @@ import { uncaught } from '../support/uncaught.js'
 
 const HANDLER_FAILED = { name: 'HubwireWarning', code: 'HUBWIRE_HANDLER_FAILED' }
 
-/** The warnings that name a failure, for the rest of the test: those of other tests are not counted. */
+/** Collects the warnings that name a failure during the rest of the test, and ignores those of other tests. */
 function warningsOf(failure: Error): Error[] {
   const warnings: Error[] = []
   const collect = (warning: Error): void => {
@@ -26,8 +26,8 @@ function warningsOf(failure: Error): Error[] {
   return warnings
 }
 
-describe("WHATWG's interface", () => {
-  test('on… attributes get events', async () => {
+describe('the WHATWG interface', () => {
+  test('calls on… attributes with events', async () => {
     const { url, server } = await runningServer()
     server.on('connection', (socket) => {
       socket.send('hello')
@@ -47,7 +47,7 @@ describe("WHATWG's interface", () => {
     ])
   })
 
-  test('onerror gets the error and its message', async () => {
+  test('calls onerror with the error and its message', async () => {
     const { url } = await scriptedServer((_request, socket) => socket.end())
     const socket = new WebSocket(url)
     const events: ErrorEvent<WebSocket>[] = []
@@ -61,7 +61,7 @@ describe("WHATWG's interface", () => {
     expect(events[0]!.error).toMatchObject({ code: 'ECONNRESET' })
   })
 
-  test('an on… attribute holds one function, which can be read, replaced and removed', async () => {
+  test('holds one function in an on… attribute, which can be read, replaced and removed', async () => {
     const { client, socket } = await openPair()
     const [first, second] = [vi.fn(), vi.fn()]
     for (const name of ['onopen', 'onmessage', 'onclose', 'onerror'] as const) expect(socket[name]).toBeNull()
@@ -88,7 +88,7 @@ describe("WHATWG's interface", () => {
     }
   })
 
-  test('addEventListener takes functions and objects, once or always, each once', async () => {
+  test('accepts functions and objects in addEventListener(), each of them once', async () => {
     const { client, socket } = await openPair()
     const calls: string[] = []
     const object = {
@@ -123,7 +123,7 @@ describe("WHATWG's interface", () => {
     expect(calls).toEqual([])
   })
 
-  test('listeners of both kinds are called in the order in which they came', async () => {
+  test('calls listeners of both interfaces in the order in which they were added', async () => {
     const { client, socket } = await openPair()
     const calls: string[] = []
     const also = (): void => void calls.push('also the attribute')
@@ -139,7 +139,7 @@ describe("WHATWG's interface", () => {
     expect(socket.onmessage).toBe(also)
   })
 
-  test('text is a string in events also where it arrives as a Buffer', async () => {
+  test("has a string for text in events, even with textType 'buffer'", async () => {
     const { client, socket } = await openPair({ server: { textType: 'buffer' } })
     const data = new Promise((resolve) => {
       socket.onmessage = (event) => {
@@ -151,7 +151,7 @@ describe("WHATWG's interface", () => {
     expect(await data).toBe('grüße')
   })
 
-  test('close events tell the cause', async () => {
+  test('has the cause in close events', async () => {
     const { client, socket } = await openPair({ server: { maxPayload: 1 } })
     const events: CloseEvent<unknown>[] = []
     socket.addEventListener('close', (event) => {
@@ -167,7 +167,7 @@ describe('binaryType', () => {
   test.each([
     ['nodebuffer', Buffer.from('bytes')],
     ['arraybuffer', new Uint8Array(Buffer.from('bytes')).buffer],
-  ] as const)('%s', async (type, expected) => {
+  ] as const)('passes bytes as set by %s', async (type, expected) => {
     const { client, socket } = await openPair()
     expect(socket.binaryType).toBe('nodebuffer')
     socket.binaryType = type
@@ -180,7 +180,7 @@ describe('binaryType', () => {
     expect(await once(socket, 'message')).toEqual(['text', false])
   })
 
-  test("'blob' gives a Blob to WHATWG's listeners, and a Buffer to the others", async () => {
+  test("passes, with 'blob', a Blob to web listeners and a Buffer to others", async () => {
     const { client, socket } = await openPair()
     socket.binaryType = 'blob'
     const data = new Promise<unknown>((resolve) => {
@@ -195,7 +195,7 @@ describe('binaryType', () => {
     expect(await blob.text()).toBe('bytes')
   })
 
-  test('may be set before the connection is open', async () => {
+  test('can be set before the connection is open', async () => {
     const { url, server } = await runningServer()
     server.on('connection', (socket) => socket.send(Buffer.from('x')))
     const client = new WebSocket(url)
@@ -204,7 +204,7 @@ describe('binaryType', () => {
     expect(data).toBeInstanceOf(ArrayBuffer)
   })
 
-  test('keeps its value when it is set to anything else', async () => {
+  test('ignores any other value', async () => {
     const { socket } = await openPair()
     socket.binaryType = 'arraybuffer'
     socket.binaryType = 'fragments' as never
@@ -213,7 +213,7 @@ describe('binaryType', () => {
 })
 
 describe('messages', () => {
-  test('are delivered in order and each before the next frame is looked at', async () => {
+  test('are delivered in order, each before the next frame is read', async () => {
     const { socket, clientEnd } = await memoryPair()
     const events: string[] = []
     socket.on('message', (data) => {
@@ -228,7 +228,7 @@ describe('messages', () => {
     expect(events).toEqual(['a', 'a', 'error'])
   })
 
-  test('what a short message holds is not the memory of the socket', async () => {
+  test('do not share the memory of the read buffer', async () => {
     const { client, socket } = await openPair()
     client.send(Buffer.from('short'))
     const [data] = (await once(socket, 'message')) as [Buffer]
@@ -237,7 +237,7 @@ describe('messages', () => {
     expect(data.toString()).toBe('short')
   })
 
-  test('end with 1011 when a listener throws, and those of other connections go on', async () => {
+  test('close only their own connection with 1011 if a listener throws', async () => {
     const escaped = uncaught()
     const { running, client, socket } = await openPair()
     const other = await connect(running.url)
@@ -267,7 +267,7 @@ describe('messages', () => {
   })
 })
 
-describe('an async listener that rejects closes its connection with 1011, and nothing else', () => {
+describe('an async listener that rejects', () => {
   const failure = new Error('in an async listener')
   const listeners: [string, (socket: WebSocket) => void][] = [
     ['on()', (socket) => socket.on('message', rejecting(failure))],
@@ -285,7 +285,7 @@ describe('an async listener that rejects closes its connection with 1011, and no
       },
     ],
   ]
-  test.each(listeners)('%s', async (_name, listen) => {
+  test.each(listeners)('closes its connection with 1011 if added by %s', async (_name, listen) => {
     const errors = uncaught()
     const { client, socket } = await openPair()
     const heard = vi.fn()
@@ -300,7 +300,7 @@ describe('an async listener that rejects closes its connection with 1011, and no
     expect(errors).toEqual([])
   })
 
-  test("without a listener for 'error' it is a warning of the process", async () => {
+  test("emits a process warning without a listener of 'error'", async () => {
     const { client, socket } = await openPair()
     const warnings = warningsOf(failure)
     socket.on('message', rejecting(failure))
@@ -310,7 +310,7 @@ describe('an async listener that rejects closes its connection with 1011, and no
     expect(warnings).toEqual([expect.objectContaining(HANDLER_FAILED)])
   })
 
-  test('what it rejects with need not be an Error', async () => {
+  test('may reject with a value that is not an Error', async () => {
     const { client, socket } = await openPair()
     socket.on('error', () => {})
     socket.on('message', rejecting('a string' as unknown as Error))
@@ -320,7 +320,7 @@ describe('an async listener that rejects closes its connection with 1011, and no
     expect(cause?.cause).toBe('a string')
   })
 
-  test('while the connection closes, or after that, it is only told', async () => {
+  test('is only reported while the connection closes and after that', async () => {
     const { running, client, socket } = await openPair()
     const heard = vi.fn()
     const told = vi.fn()
@@ -334,7 +334,7 @@ describe('an async listener that rejects closes its connection with 1011, and no
     client.send('x')
     expect((await closeOf(client)).code).toBe(4000)
     await settled()
-    // Once it is closed, its own 'error' comes no more.
+    // After 'close' the socket emits no 'error'.
     expect(heard.mock.calls).toEqual([[failure]])
     expect(told.mock.calls).toEqual([
       [failure, socket],
@@ -342,7 +342,7 @@ describe('an async listener that rejects closes its connection with 1011, and no
     ])
   })
 
-  test("of 'error' it is a warning of the process, and closes nothing", async () => {
+  test("emits a process warning and closes nothing if it is a listener of 'error'", async () => {
     const { client, socket } = await openPair()
     const second = new Error('in the listener for errors')
     const warnings = warningsOf(second)
@@ -356,7 +356,7 @@ describe('an async listener that rejects closes its connection with 1011, and no
     expect(heard.mock.calls).toEqual([[failure]])
   })
 
-  test('in a client too', async () => {
+  test('closes the connection of a client with 1011', async () => {
     const { client, socket } = await openPair()
     client.on('error', () => {})
     client.on('message', rejecting(failure))
@@ -364,7 +364,7 @@ describe('an async listener that rejects closes its connection with 1011, and no
     expect((await closeOf(socket)).code).toBe(1011)
   })
 
-  test('of an attempt to connect that has failed it is a warning', async () => {
+  test('emits a process warning if the attempt to connect has failed', async () => {
     const { url } = await scriptedServer((_request, socket) => socket.end())
     const socket = new WebSocket(url)
     const heard: Error[] = []

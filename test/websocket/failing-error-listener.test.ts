@@ -4,7 +4,7 @@ import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { openPair } from '../support/open-pair.js'
 
-test('reports an async error listener that rejects with a warning, and calls it once', async () => {
+test("emits a process warning for an async 'error' listener that rejects, and calls it once", async () => {
   const { client, socket } = await openPair()
   const listener = vi.fn(() => Promise.reject(new Error('of the listener')))
   const warnings: string[] = []

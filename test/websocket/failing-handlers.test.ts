@@ -32,7 +32,7 @@ describe.each(Object.entries(events))('a listener of %s', (event, cause) => {
   test.each([
     ['throws', fail],
     ['rejects', reject],
-  ])('that %s closes its connection with 1011, and the server hears of it', async (_how, listener) => {
+  ])('that %s closes its connection with 1011 and reports to the server', async (_how, listener) => {
     const escaped = uncaught()
     const { running, client, socket } = await openPair()
     const failures: unknown[] = []
@@ -50,7 +50,7 @@ describe.each(Object.entries(events))('a listener of %s', (event, cause) => {
 })
 
 describe('a failing handler', () => {
-  test('costs its own connection, and no other of a hundred', async () => {
+  test('closes only its own connection among a hundred', async () => {
     const running = await runningServer()
     running.server.on('error', () => undefined)
     running.server.on('connection', (socket) => {
@@ -70,7 +70,7 @@ describe('a failing handler', () => {
     for (const client of good) client.close()
   })
 
-  test('gets no further message of the chunk in which it failed (F21)', async () => {
+  test('receives no further message of the same chunk (F21)', async () => {
     const { running, client, socket } = await openPair()
     running.server.on('error', () => undefined)
     const listener = vi.fn(fail)
@@ -80,7 +80,7 @@ describe('a failing handler', () => {
     expect(listener).toHaveBeenCalledTimes(1)
   })
 
-  test('of close is reported, with nothing left to close', async () => {
+  test("of 'close' is reported", async () => {
     const { running, client, socket } = await openPair()
     const failures: unknown[] = []
     running.server.on('error', (error) => failures.push(error))
@@ -93,7 +93,7 @@ describe('a failing handler', () => {
     expect(running.server.clients.size).toBe(0)
   })
 
-  test('of error is reported once', async () => {
+  test("of 'error' is reported once", async () => {
     const { running, client, socket } = await openPair()
     const failures: unknown[] = []
     running.server.on('error', (error) => failures.push(error))
@@ -109,7 +109,7 @@ describe('a failing handler', () => {
     expect(listener).toHaveBeenCalledTimes(1)
   })
 
-  test('of the web’s interface closes with 1011 too', async () => {
+  test('of the WHATWG interface closes with 1011', async () => {
     const { running, client, socket } = await openPair()
     running.server.on('error', () => undefined)
     socket.addEventListener('message', fail)
@@ -117,7 +117,7 @@ describe('a failing handler', () => {
     expect((await closeOf(client)).code).toBe(1011)
   })
 
-  test('is a warning with its stack where the server has no error listener', async () => {
+  test("emits a process warning with the stack if the server has no 'error' listener", async () => {
     const warnings: (Error & { code?: string; detail?: string })[] = []
     const collect = (warning: Error): void => {
       if (warning.message.includes('only in this test')) warnings.push(warning)
@@ -165,7 +165,7 @@ describe('a failing handler', () => {
     expect(socket.readyState).toBe(WebSocket.OPEN)
   })
 
-  test('at a client closes it with 1011', async () => {
+  test('at a client closes the connection with 1011', async () => {
     const { client, socket } = await openPair()
     const failures: unknown[] = []
     client.on('error', (error) => failures.push(error))
@@ -200,7 +200,7 @@ describe('a send callback', () => {
     ['throws', fail],
     ['rejects', reject],
   ])(
-    'that %s closes its connection, and the other callbacks are called (F21, F43)',
+    'that %s closes its connection, and does not prevent the other callbacks (F21, F43)',
     async (_how, callback) => {
       const escaped = uncaught()
       const { running, client, socket } = await openPair()
@@ -218,22 +218,25 @@ describe('a send callback', () => {
   test.each([
     ['throws', fail],
     ['rejects', reject],
-  ])('that %s on a socket that is closing ends nothing else (F21, F43)', async (_how, callback) => {
-    const escaped = uncaught()
-    const { running, client, socket } = await openPair()
-    const failures: unknown[] = []
-    running.server.on('error', (error) => failures.push(error))
-    socket.close()
-    socket.send('late', callback as () => void)
-    socket.ping('late', callback as () => void)
-    await closeOf(client)
-    socket.send('too late', callback as () => void)
-    await settled()
-    expect(failures).toEqual([failure, failure, failure])
-    expect(escaped).toEqual([])
-  })
+  ])(
+    'that %s on a closing socket does not disturb the closing handshake (F21, F43)',
+    async (_how, callback) => {
+      const escaped = uncaught()
+      const { running, client, socket } = await openPair()
+      const failures: unknown[] = []
+      running.server.on('error', (error) => failures.push(error))
+      socket.close()
+      socket.send('late', callback as () => void)
+      socket.ping('late', callback as () => void)
+      await closeOf(client)
+      socket.send('too late', callback as () => void)
+      await settled()
+      expect(failures).toEqual([failure, failure, failure])
+      expect(escaped).toEqual([])
+    },
+  )
 
-  test('is no callback when it is null (F40)', async () => {
+  test('may be null (F40)', async () => {
     const { client, socket } = await openPair()
     const messages = inbox(client)
     socket.send('a', null as never)
@@ -242,23 +245,20 @@ describe('a send callback', () => {
   })
 })
 
-describe('the web’s listeners', () => {
-  test.each(['ping', 'pong', 'drain', 'foo'])(
-    'of %s are never called, and never throw (F45)',
-    async (type) => {
-      const { client, socket } = await openPair()
-      const listener = vi.fn()
-      socket.addEventListener(type as 'message', listener)
-      client.ping()
-      client.pong()
-      client.send('hello')
-      await once(socket, 'message')
-      expect(listener).not.toHaveBeenCalled()
-      expect(socket.readyState).toBe(WebSocket.OPEN)
-    },
-  )
+describe('web listeners', () => {
+  test.each(['ping', 'pong', 'drain', 'foo'])('of %s are never called (F45)', async (type) => {
+    const { client, socket } = await openPair()
+    const listener = vi.fn()
+    socket.addEventListener(type as 'message', listener)
+    client.ping()
+    client.pong()
+    client.send('hello')
+    await once(socket, 'message')
+    expect(listener).not.toHaveBeenCalled()
+    expect(socket.readyState).toBe(WebSocket.OPEN)
+  })
 
-  test.each(['message', 'close'])('of %s that are null are ignored (F27)', async (type) => {
+  test.each(['message', 'close'])('of %s are ignored if they are null (F27)', async (type) => {
     const { client, socket } = await openPair()
     socket.addEventListener(type as 'message', null)
     socket.removeEventListener(type as 'message', null)
@@ -268,7 +268,7 @@ describe('the web’s listeners', () => {
   })
 })
 
-test('a subclass of the server inherits the rule', async () => {
+test('applies to subclasses of the server', async () => {
   class Chat extends WebSocketServer {}
   const server = new Chat({ port: 0, host: '127.0.0.1' })
   onTestFinished(async () => {
@@ -289,7 +289,7 @@ const others: Record<string, (ends: OpenPair, handler: () => unknown) => void> =
     socket.on('close', handler)
     client.close()
   },
-  "the web's listener of 'message'": ({ client, socket }, handler) => {
+  "a web listener of 'message'": ({ client, socket }, handler) => {
     socket.addEventListener('message', handler)
     client.send('hello')
   },
@@ -297,11 +297,11 @@ const others: Record<string, (ends: OpenPair, handler: () => unknown) => void> =
     socket.onmessage = handler
     client.send('hello')
   },
-  'a listener object of the web': ({ client, socket }, handler) => {
+  'a web listener object': ({ client, socket }, handler) => {
     socket.addEventListener('message', { handleEvent: handler })
     client.send('hello')
   },
-  "the web's listener of 'close'": ({ client, socket }, handler) => {
+  "a web listener of 'close'": ({ client, socket }, handler) => {
     socket.addEventListener('close', handler)
     client.close()
   },
@@ -315,7 +315,7 @@ describe.each(Object.entries(others))('%s', (_name, cause) => {
     ['throws', fail],
     ['rejects', reject],
   ])(
-    'that %s is told to the server with the socket, counted and published (N2, N4)',
+    'that %s is reported to the server with the socket, counted and published (N2, N4)',
     async (_how, handler) => {
       const escaped = uncaught()
       const ends = await openPair()

@@ -9,7 +9,7 @@ import { openPair } from '../support/open-pair.js'
 import { runningServer } from '../support/running-server.js'
 
 describe('pause() and resume()', () => {
-  test('no message is delivered between them, and none is lost', async () => {
+  test('hold all messages in between, and lose none', async () => {
     const { client, socket } = await openPair()
     const messages: unknown[] = []
     socket.on('message', (data) => messages.push(data))
@@ -20,13 +20,13 @@ describe('pause() and resume()', () => {
     expect(messages).toEqual([])
     socket.resume()
     expect(socket.isPaused).toBe(false)
-    // What was held is delivered as fresh input would be: not from within resume().
+    // Held messages are delivered asynchronously, like new input, not from within resume().
     expect(messages).toEqual([])
     while (messages.length < 100) await once(socket, 'message')
     expect(messages).toEqual(Array.from({ length: 100 }, (_, index) => `message ${index}`))
   })
 
-  test("pause() within 'message' holds back the rest of the same chunk", async () => {
+  test("hold the rest of the same chunk if called within 'message'", async () => {
     const { client, socket } = await openPair()
     const messages: unknown[] = []
     socket.on('message', (data) => {
@@ -52,7 +52,7 @@ describe('pause() and resume()', () => {
     expect(messages).toEqual(['a', 'b', 'c'])
   })
 
-  test('a peer that sends on has to wait', async () => {
+  test('apply backpressure to a peer that keeps sending', async () => {
     const { socket, clientEnd } = await memoryPair()
     socket.pause()
     const frame = Buffer.concat([Buffer.from([0x82, 0xfe, 0x10, 0, 0, 0, 0, 0]), Buffer.alloc(4096)])
@@ -67,7 +67,7 @@ describe('pause() and resume()', () => {
     expect(messages.mock.calls.length).toBeGreaterThanOrEqual(written)
   })
 
-  test("'close' waits behind the messages that are held back", async () => {
+  test("delay 'close' until the held messages are delivered", async () => {
     const { client, socket } = await openPair()
     const events: unknown[] = []
     socket.on('close', () => events.push('close'))
@@ -84,12 +84,12 @@ describe('pause() and resume()', () => {
     expect(socket.readyState).toBe(WebSocket.OPEN)
     const closed = closeOf(socket)
     socket.resume()
-    // Paused again, with nothing but a control frame behind the message.
+    // The listener pauses again, but only a control frame follows the message.
     expect(await closed).toMatchObject({ code: 1005, wasClean: true, dropped: 0 })
     expect(events).toEqual(['a', 'b', 'close'])
   })
 
-  test("'close' waits for them also when the connection is gone meanwhile", async () => {
+  test("delay 'close' in the same way if the connection is lost meanwhile", async () => {
     const { client, socket, request } = await openPair()
     const events: unknown[] = []
     socket.on('close', (code) => events.push(code))
@@ -110,7 +110,7 @@ describe('pause() and resume()', () => {
     expect(events).toEqual(['a', 'b', 1006])
   })
 
-  test('terminate() gives up what is held back', async () => {
+  test('drop the held messages on terminate()', async () => {
     const { client, socket, request } = await openPair()
     const messages: unknown[] = []
     socket.on('message', (data) => {
@@ -131,7 +131,7 @@ describe('pause() and resume()', () => {
     await settled()
   })
 
-  test('resume() of one that is not paused, and both after the end, do nothing', async () => {
+  test('do nothing on a socket that is not paused or has closed', async () => {
     const { client, socket } = await openPair()
     socket.resume()
     client.send('x')
@@ -143,7 +143,7 @@ describe('pause() and resume()', () => {
     await settled()
   })
 
-  test('a client that is paused does not stop writing', async () => {
+  test('do not stop a paused client from writing', async () => {
     const { client, socket } = await openPair()
     client.pause()
     client.send('x')
@@ -151,8 +151,8 @@ describe('pause() and resume()', () => {
   })
 })
 
-describe('for await', () => {
-  test('has the messages in order, and ends when the connection closes', async () => {
+describe('a for await loop', () => {
+  test('yields the messages in order, and ends when the connection closes', async () => {
     const { client, socket } = await openPair()
     for (let sent = 0; sent < 50; sent++) client.send(sent % 2 === 0 ? `text ${sent}` : Buffer.of(sent))
     client.close()
@@ -166,7 +166,7 @@ describe('for await', () => {
     )
   })
 
-  test('reading waits for the loop', async () => {
+  test('applies backpressure to the peer', async () => {
     const { client, socket } = await openPair()
     const count = 200
     let sent = 0
@@ -189,7 +189,7 @@ describe('for await', () => {
     expect(received).toBe(count)
   })
 
-  test('a loop that is left leaves the socket as it was', async () => {
+  test('leaves no listener and no pause behind after a break', async () => {
     const { client, socket } = await openPair()
     for (let sent = 0; sent < 10; sent++) client.send(String(sent))
     for await (const message of socket) {
@@ -204,13 +204,13 @@ describe('for await', () => {
     await settled()
     client.send('after')
     const next = await messages.next()
-    // Those behind the one at which the loop was left had partly come already.
+    // Some of the messages after the break may have been delivered already.
     expect(next === 'after' || Number(next) > 0).toBe(true)
     client.close()
     await closeOf(socket)
   })
 
-  test('a body that throws ends the loop and not the connection', async () => {
+  test('does not end the connection if its body throws', async () => {
     const { client, socket } = await openPair()
     client.send('a')
     await expect(
@@ -222,7 +222,7 @@ describe('for await', () => {
     expect(await once(socket, 'message')).toEqual(['b', false])
   })
 
-  test('throws the cause when the connection breaks, behind what had come', async () => {
+  test('throws the cause when the connection breaks, after the messages before it', async () => {
     const { client, socket } = await openPair({ server: { maxPayload: 10 } })
     const messages: unknown[] = []
     client.send('a')
@@ -235,7 +235,7 @@ describe('for await', () => {
     expect(messages).toEqual(['a'])
   })
 
-  test('of a socket that is closing or closed has nothing', async () => {
+  test('yields nothing from a closed socket', async () => {
     const { client, socket } = await openPair()
     client.close()
     await closeOf(socket)
@@ -243,7 +243,7 @@ describe('for await', () => {
     for await (const message of client) expect.unreachable(`has ${message as string}`)
   })
 
-  test('of one that is still connecting has what comes', async () => {
+  test('yields messages from a socket that was still connecting', async () => {
     const { url, server } = await runningServer()
     server.on('connection', (socket) => {
       socket.send('first')
@@ -256,7 +256,7 @@ describe('for await', () => {
 })
 
 describe('Symbol.asyncDispose', () => {
-  test('closes, and waits for it', async () => {
+  test('closes the connection and waits for the close', async () => {
     const { url, next } = await runningServer()
     const [client, { socket }] = await Promise.all([connect(url), next()])
     const closed = closeOf(socket)
@@ -266,7 +266,7 @@ describe('Symbol.asyncDispose', () => {
     await client[Symbol.asyncDispose]()
   })
 
-  test('of a connection that breaks meanwhile, or that was never made, is no error', async () => {
+  test('does not reject if the connection breaks meanwhile or was never open', async () => {
     const { client, request } = await openPair()
     const disposed = client[Symbol.asyncDispose]()
     request.socket.resetAndDestroy()
@@ -278,7 +278,7 @@ describe('Symbol.asyncDispose', () => {
   })
 })
 
-test('messages go on while others of the same server are paused', async () => {
+test('delivers messages while other sockets of the same server are paused', async () => {
   const { running, client, socket } = await openPair()
   const [other, { socket: otherSocket }] = await Promise.all([connect(running.url), running.next()])
   socket.pause()

@@ -9,8 +9,8 @@ import { runningServer } from '../support/running-server.js'
 import { acceptance, scriptedServer } from '../support/scripted-server.js'
 import { connect } from 'hubwire'
 
-describe('heartbeat', () => {
-  test('an idle peer is pinged, and its answer gives the latency', async () => {
+describe('the heartbeat', () => {
+  test('pings an idle peer, and sets latency from its answer', async () => {
     const { client, socket } = await openPair({ server: { heartbeat: { interval: 20, timeout: 1000 } } })
     expect(socket.latency).toBeUndefined()
     await once(socket, 'pong')
@@ -19,14 +19,14 @@ describe('heartbeat', () => {
     expect(client.latency).toBeUndefined()
   })
 
-  test('a Pong that nobody asked for gives none', async () => {
+  test('sets no latency after an unsolicited Pong', async () => {
     const { client, socket } = await openPair({ server: { heartbeat: false } })
-    client.pong('unasked')
+    client.pong('unsolicited')
     await once(socket, 'pong')
     expect(socket.latency).toBeUndefined()
   })
 
-  test('a silent peer ends with 1006, and says why', async () => {
+  test('closes with 1006 and a cause when the peer is silent', async () => {
     const { port, next } = await runningServer({ heartbeat: { interval: 20, timeout: 20 } })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const errors = vi.fn()
@@ -38,7 +38,7 @@ describe('heartbeat', () => {
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('a vanished peer whose buffers are full ends too', async () => {
+  test('closes with 1006 when the peer is gone and its buffers are full', async () => {
     const { port, next } = await runningServer({ heartbeat: { interval: 20, timeout: 20 } })
     const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
     while (socket.send(Buffer.alloc(1_000_000)));
@@ -46,18 +46,18 @@ describe('heartbeat', () => {
     peer.destroy()
   })
 
-  test('a client has one too', async () => {
+  test('runs in clients too', async () => {
     const { url } = await scriptedServer((request, socket) => socket.write(acceptance(request)))
     const client = await connect(url, { heartbeat: { interval: 20, timeout: 20 } })
     expect((await closeOf(client)).cause?.message).toMatch(/silent/)
   })
 
-  test('all that a peer sends is a sign of life', async () => {
+  test('counts every byte that a peer sends as a sign of life', async () => {
     const { port, next } = await runningServer({ heartbeat: { interval: 40, timeout: 40 } })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = vi.fn()
     socket.on('close', closed)
-    // It answers no Ping, but sends its frames, byte by byte; two others tell the time.
+    // The peer answers no Ping, but sends a frame byte by byte. Another pair serves as the clock.
     const { socket: clock } = await openPair({ server: { heartbeat: { interval: 40, timeout: 1000 } } })
     const bytes = peer.encode({ opcode: opcode.text, payload: Buffer.alloc(60, 'x'), fin: true, rsv: 0 })
     let offset = 0
@@ -69,7 +69,7 @@ describe('heartbeat', () => {
     expect(closed).not.toHaveBeenCalled()
   })
 
-  test('a connection that is paused is not ended by its own silence', async () => {
+  test('does not close a paused connection', async () => {
     const heartbeat = { interval: 20, timeout: 20 }
     const { running, client, socket } = await openPair({ server: { heartbeat } })
     const closed = vi.fn()
@@ -84,7 +84,7 @@ describe('heartbeat', () => {
     clockClient.terminate()
   })
 
-  test('one paused after its Ping has time too', async () => {
+  test('does not close a connection that is paused after its Ping', async () => {
     const heartbeat = { interval: 20, timeout: 60 }
     const { port, next } = await runningServer({ heartbeat, autoPong: false })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
@@ -92,7 +92,7 @@ describe('heartbeat', () => {
     socket.on('close', closed)
     expect((await peer.next())?.opcode).toBe(opcode.ping)
     socket.pause()
-    // More than is read ahead of a paused reader: reading stops, and the Pong cannot be seen.
+    // More than is read ahead for a paused reader, so reading stops before the Pong.
     peer.write(clientFrame('binary', Buffer.alloc(200_000)))
     const { socket: clock } = await openPair({ server: { heartbeat: { interval: 20, timeout: 1000 } } })
     for (let beats = 0; beats < 8; beats++) await once(clock, 'pong')
@@ -100,7 +100,7 @@ describe('heartbeat', () => {
     peer.destroy()
   })
 
-  test('a closing connection is not pinged', async () => {
+  test('does not ping a closing connection', async () => {
     const { port, next } = await runningServer({
       heartbeat: { interval: 20, timeout: 40 },
       closeTimeout: 10_000,
@@ -108,12 +108,12 @@ describe('heartbeat', () => {
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.close(1000)
     expect((await peer.next())?.opcode).toBe(opcode.close)
-    // It ends by silence, long before closeTimeout, and without a frame more.
+    // The timeout of the heartbeat ends it, long before closeTimeout, without another frame.
     expect((await closeOf(socket)).code).toBe(1006)
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('false turns it off: no timer', async () => {
+  test('starts no timer if it is false', async () => {
     const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
     const { running } = await openPair({ server: { heartbeat: false }, client: { heartbeat: false } })
     const before = timers()

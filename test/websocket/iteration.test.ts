@@ -17,7 +17,7 @@ async function collect(socket: AsyncIterable<unknown>): Promise<unknown[]> {
 const text = (payload: string): Buffer => clientFrame({ opcode: opcode.text, payload })
 
 describe('a for await loop', () => {
-  test('loses no message when it is left (F47)', async () => {
+  test('loses no message after a break (F47)', async () => {
     const running = await runningServer()
     const peer = await pausedClient(running.port)
     const { socket } = await running.next()
@@ -36,7 +36,7 @@ describe('a for await loop', () => {
     ])
   })
 
-  test('leaves the socket paused if the application has paused it (F47)', async () => {
+  test('leaves a socket paused that the application has paused (F47)', async () => {
     const { client, socket } = await openPair()
     client.send('a')
     client.send('b')
@@ -55,7 +55,7 @@ describe('a for await loop', () => {
     expect(rest).toEqual(['b'])
   })
 
-  test('gets every message in order while its body takes its time', async () => {
+  test('yields every message in order while its body is slow', async () => {
     const { client, socket } = await openPair()
     const sent = Array.from({ length: 300 }, (_, index) => `message ${index}`)
     for (const message of sent) client.send(message)
@@ -75,7 +75,7 @@ describe('a for await loop', () => {
     expect(await collect(socket)).toEqual(['only'])
   })
 
-  test('throws when the peer leaves without a Close frame (F13)', async () => {
+  test('throws if the peer disconnects without a Close frame (F13)', async () => {
     const running = await runningServer()
     const peer = await pausedClient(running.port)
     const { socket } = await running.next()
@@ -84,7 +84,7 @@ describe('a for await loop', () => {
     await expect(collect(socket)).rejects.toThrow('1006')
   })
 
-  test('throws the cause when the heartbeat finds the peer silent (F13)', async () => {
+  test('throws the cause if the heartbeat finds the peer silent (F13)', async () => {
     const running = await runningServer({ heartbeat: { interval: 16, timeout: 16 } })
     await pausedClient(running.port)
     const { socket } = await running.next()
@@ -95,7 +95,7 @@ describe('a for await loop', () => {
     expect(heard).toEqual([failure])
   })
 
-  test('ends when the application itself terminates', async () => {
+  test('ends when the application calls terminate()', async () => {
     const { socket } = await openPair()
     setImmediate(() => {
       socket.terminate()
@@ -103,14 +103,14 @@ describe('a for await loop', () => {
     expect(await collect(socket)).toEqual([])
   })
 
-  test('ends at once on a socket that is closed', async () => {
+  test('ends at once on a closed socket', async () => {
     const { client, socket } = await openPair()
     client.close()
     await once(socket, 'close')
     expect(await collect(socket)).toEqual([])
   })
 
-  test('shares messages with another loop over the same socket', async () => {
+  test('shares the messages with another loop over the same socket', async () => {
     const { client, socket } = await openPair()
     const loops = [collect(socket), collect(socket)]
     await settled()
@@ -122,7 +122,7 @@ describe('a for await loop', () => {
     ])
   })
 
-  test('begins before the connection is open', async () => {
+  test('can begin before the connection is open', async () => {
     const running = await runningServer()
     running.server.on('connection', (socket) => {
       socket.send('at once')

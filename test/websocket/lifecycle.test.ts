@@ -12,7 +12,7 @@ import { runningServer } from '../support/running-server.js'
 
 const MIB = 1024 * 1024
 
-/** Ends a raw peer's connection in the way that is named. */
+/** A masked Close frame with the code 1000. */
 const CLOSE = clientFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]) })
 
 /** Watches the timers of one length: how many were started, and those that have neither fired nor been cleared. */
@@ -49,7 +49,7 @@ describe('closing while messages are held back (F2)', () => {
     expect(client.readyState).not.toBe(client.OPEN)
   })
 
-  test('close() on a paused socket ends within closeTimeout, and counts the messages that were held', async () => {
+  test('ends on a paused socket within closeTimeout, and counts the held messages as dropped', async () => {
     const { running, client, socket } = await openPair({ server: { closeTimeout: 50 } })
     const messages: unknown[] = []
     socket.on('message', (data) => messages.push(data))
@@ -62,7 +62,7 @@ describe('closing while messages are held back (F2)', () => {
     expect(running.server.clients.size).toBe(0)
   })
 
-  test('a FIN behind held messages ends a paused socket that does not resume', async () => {
+  test('ends a paused socket after a FIN, even if it does not resume', async () => {
     const running = await runningServer({ closeTimeout: 50 })
     const peer = await pausedClient(running.port)
     const { socket } = await running.next()
@@ -96,7 +96,7 @@ describe('closing while messages are held back (F2)', () => {
     client.terminate()
   })
 
-  test('a loop that closes its socket gets to see the close', async () => {
+  test("emits 'close' to a loop that closes its socket and waits", async () => {
     const { client, socket } = await openPair()
     client.send('hello')
     const seen: unknown[] = []
@@ -108,7 +108,7 @@ describe('closing while messages are held back (F2)', () => {
     expect(seen).toEqual(['hello'])
   })
 
-  test('a pipeline through an echoing stream ends', async () => {
+  test('ends a pipeline through an echoing stream', async () => {
     const { client, socket } = await openPair()
     const echo = createWebSocketStream(socket)
     echo.pipe(echo)
@@ -128,7 +128,7 @@ describe('closing while messages are held back (F2)', () => {
     await Promise.all([closeOf(client), closeOf(socket)].map((close) => Promise.race([close, turn()])))
   })
 
-  test('pipeline() into a socket whose peer echoes nothing ends with the source', async () => {
+  test('ends a pipeline into a socket whose peer sends nothing', async () => {
     const { client, socket } = await openPair()
     const messages = inbox(socket)
     const [closed] = await Promise.all([
@@ -173,7 +173,7 @@ describe('the function that onceClosed() returns', () => {
     expect(called.sort()).toEqual(['kept since connecting', 'kept since open', 'kept since the constructor'])
   })
 
-  test('has a socket that was in 10,000 hubs keep no listener of theirs', async () => {
+  test('removes the listeners of 10,000 hubs', async () => {
     let listeners = 0
     class Counted extends WebSocket<undefined> {
       override onceClosed(listener: Parameters<WebSocket['onceClosed']>[0]): () => void {
@@ -200,8 +200,8 @@ describe('the function that onceClosed() returns', () => {
   })
 })
 
-describe('what a subclass does in its constructor at a server', () => {
-  test('holds once there is a connection: joining a group, pausing, iterating (F41)', async () => {
+describe('a subclass of WebSocket at a server', () => {
+  test('can join a group and iterate in its constructor (F41)', async () => {
     const hub = new Hub()
     const looped: unknown[] = []
     let loop: Promise<void> | undefined
@@ -227,7 +227,7 @@ describe('what a subclass does in its constructor at a server', () => {
 })
 
 describe('the peer’s FIN', () => {
-  /** Connects a peer that reads nothing, and collects all frames once it does. */
+  /** Connects a peer that does not read until it is resumed, then collects all frames. */
   async function slowPeer(): Promise<{
     peer: Awaited<ReturnType<typeof pausedClient>>
     socket: WebSocket<undefined>
@@ -255,7 +255,7 @@ describe('the peer’s FIN', () => {
     return { peer, socket, texts }
   }
 
-  test('lets everything that was sent arrive though a listener rejects after it (F17)', async () => {
+  test('does not cut off what was sent, even if a listener rejects after it (F17)', async () => {
     const { peer, socket, texts } = await slowPeer()
     socket.on('message', async () => {
       for (let count = 0; count < 12; count++) socket.send(Buffer.alloc(MIB))
@@ -270,7 +270,7 @@ describe('the peer’s FIN', () => {
     expect((await texts).bytes).toBeGreaterThanOrEqual(12 * MIB)
   })
 
-  test('is noticed behind held messages, and what they cause to be sent arrives (F44)', async () => {
+  test('is noticed after held messages, and does not cut off the answers to them (F44)', async () => {
     const { peer, socket, texts } = await slowPeer()
     const closed = closeOf(socket)
     let count = 0
@@ -293,7 +293,7 @@ describe('the peer’s FIN', () => {
     expect(await closed).toMatchObject({ code: 1000, wasClean: true, cause: undefined })
   })
 
-  test('without a Close frame is told as 1006, and not as clean', async () => {
+  test('without a Close frame is reported as 1006 and unclean', async () => {
     const running = await runningServer()
     const peer = await pausedClient(running.port)
     const { socket } = await running.next()
@@ -303,8 +303,8 @@ describe('the peer’s FIN', () => {
   })
 })
 
-describe('the end', () => {
-  test('is clean, without an error, when a reset follows both Close frames (F30)', async () => {
+describe('the close', () => {
+  test('is clean and without an error if a reset follows both Close frames (F30)', async () => {
     const running = await runningServer()
     const peer = await pausedClient(running.port)
     const { socket } = await running.next()
@@ -328,27 +328,24 @@ describe('the end', () => {
         })
       },
     ],
-  ])(
-    'takes a socket out of clients and lets the server close, in spite of %s (F41)',
-    async (_name, spoil) => {
-      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-      server.on('error', () => undefined)
-      await once(server, 'listening')
-      const connection = once(server, 'connection')
-      const { port } = server.address() as { port: number }
-      const client = await connect(`ws://127.0.0.1:${port}`)
-      const [socket] = (await connection) as [WebSocket<undefined>]
-      spoil(socket)
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve()
-        })
+  ])('removes a socket from clients and lets the server close, despite %s (F41)', async (_name, spoil) => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    server.on('error', () => undefined)
+    await once(server, 'listening')
+    const connection = once(server, 'connection')
+    const { port } = server.address() as { port: number }
+    const client = await connect(`ws://127.0.0.1:${port}`)
+    const [socket] = (await connection) as [WebSocket<undefined>]
+    spoil(socket)
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve()
       })
-      client.close()
-      await closed
-      expect(server.clients.size).toBe(0)
-    },
-  )
+    })
+    client.close()
+    await closed
+    expect(server.clients.size).toBe(0)
+  })
 
   test.each<[string, (server: WebSocketServer) => void]>([
     ['removeAllListeners()', (server) => server.removeAllListeners()],
@@ -361,7 +358,7 @@ describe('the end', () => {
         })
       },
     ],
-  ])('of a server is told to close() and shutdown(), in spite of %s (F41)', async (_name, spoil) => {
+  ])('of a server is reported to close() and shutdown(), despite %s (F41)', async (_name, spoil) => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
     await once(server, 'listening')
     const closed = new Promise<void>((resolve) => {
@@ -377,7 +374,7 @@ describe('the end', () => {
     expect(await other.shutdown()).toEqual({ closed: 0, terminated: 0 })
   })
 
-  test('gives a slow peer that still reads all that was sent, past closeTimeout', async () => {
+  test('waits beyond closeTimeout for a slow peer that keeps reading', async () => {
     const running = await runningServer({ closeTimeout: 2000, maxBufferedAmount: Infinity })
     const peer = await pausedClient(running.port)
     const { socket } = await running.next()
@@ -387,7 +384,7 @@ describe('the end', () => {
     const reader = new FrameReader()
     const opcodes: number[] = []
     let bytes = 0
-    // One read a timer's turn: a peer that takes its time, and never stands still.
+    // One read per timer: the peer is slow, but never stops reading.
     for (let last = 0; last !== opcode.close;) {
       await new Promise((resolve) => setTimeout(resolve, 5))
       const chunk = peer.read() as Buffer | null
@@ -405,7 +402,7 @@ describe('the end', () => {
 })
 
 describe('send callbacks', () => {
-  test('get an error for bytes that never left, after terminate() (F5)', async () => {
+  test('receive an error for bytes that were not sent before terminate() (F5)', async () => {
     const running = await runningServer({ maxBufferedAmount: Infinity })
     const peer = await pausedClient(running.port)
     const { socket } = await running.next()
@@ -431,7 +428,7 @@ describe('send callbacks', () => {
   })
 })
 
-test('stats() counts no byte as sent that never left (F48)', async () => {
+test('does not count unsent bytes as sent in stats() (F48)', async () => {
   const running = await runningServer({ maxBufferedAmount: Infinity })
   const peer = await pausedClient(running.port)
   const { socket } = await running.next()
@@ -451,7 +448,7 @@ test('stats() counts no byte as sent that never left (F48)', async () => {
   expect(arrived).toBeLessThan(64 * MIB)
 })
 
-test('messages reach a paused socket when it resumes within closeTimeout of a FIN', async () => {
+test('delivers messages to a paused socket that resumes within closeTimeout after a FIN', async () => {
   const running = await runningServer()
   const peer = await pausedClient(running.port)
   const { socket } = await running.next()
@@ -465,11 +462,11 @@ test('messages reach a paused socket when it resumes within closeTimeout of a FI
   expect(await closeOf(socket)).toMatchObject({ dropped: 0 })
 })
 
-describe('a failed handler', () => {
+describe('a failing handler', () => {
   test.each<[string, (socket: WebSocket<undefined>) => void]>([
     ['paused the socket', (socket) => socket.pause()],
     [
-      'stands beside a loop that is busy',
+      'runs beside a busy loop',
       (socket) => {
         void (async () => {
           // The loop never asks for a second message.
@@ -477,7 +474,7 @@ describe('a failed handler', () => {
         })().catch(() => undefined)
       },
     ],
-  ])('that %s does not hold up the end', async (_name, hold) => {
+  ])('that %s does not delay the close', async (_name, hold) => {
     const { running, client, socket } = await openPair()
     running.server.on('error', () => undefined)
     socket.on('message', () => {
@@ -491,7 +488,7 @@ describe('a failed handler', () => {
 })
 
 describe('removeAllListeners()', () => {
-  test('leaves a loop over the messages its messages', async () => {
+  test('does not stop a for await loop from receiving messages', async () => {
     const { client, socket } = await openPair()
     const received: unknown[] = []
     client.send('a')
@@ -505,7 +502,7 @@ describe('removeAllListeners()', () => {
     expect(received).toEqual(['a', 'b'])
   })
 
-  test('leaves a stream its end', async () => {
+  test('does not stop a stream from ending', async () => {
     const { client, socket } = await openPair()
     const stream = createWebSocketStream(socket)
     socket.removeAllListeners()
@@ -516,11 +513,11 @@ describe('removeAllListeners()', () => {
   })
 })
 
-test('a peer that does not read and pings has one Pong waiting, not all of them', async () => {
+test('keeps one Pong for a peer that sends Pings and does not read', async () => {
   const running = await runningServer({ controlFrameRate: false })
   const peer = await pausedClient(running.port)
   const { socket } = await running.next()
-  // More than the operating system takes for a peer that does not read.
+  // More than the operating system buffers for a peer that does not read.
   socket.send(Buffer.alloc(8 * MIB))
   await turn()
   let pings = 0

@@ -7,7 +7,7 @@ import { opcode } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 
-/** So slow that nothing comes back within a test. */
+/** A rate so low that no token is added during a test. */
 const threeOnly = { perSecond: 1e-6, burst: 3 }
 
 interface Seen {
@@ -17,7 +17,7 @@ interface Seen {
   readonly frames: { opcode: number; payload: Buffer }[]
 }
 
-/** What becomes of a peer that writes these frames at once. */
+/** Writes these frames at once as a peer, and returns what happens. */
 async function afterWriting(
   options: WebSocketServerOptions,
   frames: { opcode: number; payload?: string; fin?: boolean }[],
@@ -44,14 +44,14 @@ async function afterWriting(
 const texts = ['a', 'b', 'c', 'd', 'e'].map((payload) => ({ opcode: opcode.text, payload }))
 
 describe('messageRate', () => {
-  test('is off by default: all that comes is heard', async () => {
+  test('is off by default', async () => {
     const { client, socket } = await openPair()
     const received = inbox(socket)
     for (let index = 0; index < 20_000; index++) client.send(String(index))
     expect((await take(received, 20_000)).at(-1)).toBe('19999')
   })
 
-  test('closes who sends more with 1008 and the reason, and hears no more of it', async () => {
+  test('closes with 1008 and a reason when the peer exceeds it, and delivers no more', async () => {
     const { heard, close, frames } = await afterWriting({ messageRate: threeOnly }, texts)
     expect(heard).toEqual(['a', 'b', 'c'])
     expect(close).toMatchObject({ code: 1006, wasClean: false, initiator: 'local' })
@@ -64,7 +64,7 @@ describe('messageRate', () => {
     )
   })
 
-  test('counts messages, not their fragments, nor what comes between them', async () => {
+  test('counts messages, not their fragments or the control frames between them', async () => {
     const parts = [
       { opcode: opcode.text, payload: 'a', fin: false },
       { opcode: opcode.ping, payload: '1' },
@@ -75,7 +75,7 @@ describe('messageRate', () => {
     expect(heard).toEqual(['ping 1', 'abc', 'ping 1', 'abc', 'ping 1', 'abc', 'ping 1'])
   })
 
-  test('holds for each connection by itself', async () => {
+  test('applies to each connection separately', async () => {
     const { url, next } = await runningServer({ messageRate: threeOnly })
     const pairs = await Promise.all(
       [1, 2].map(async () => {
@@ -87,7 +87,7 @@ describe('messageRate', () => {
     for (const { received } of pairs) expect(await take(received, 3)).toEqual(['a', 'b', 'c'])
   })
 
-  test('of a client holds for its server', async () => {
+  test('applies to the server of a client', async () => {
     const { client, socket } = await openPair({ client: { messageRate: threeOnly } })
     const received = inbox(client)
     const close = closeOf(socket)
@@ -101,9 +101,9 @@ describe('controlFrameRate', () => {
   const pings = (count: number): { opcode: number; payload: string }[] =>
     Array.from({ length: count }, (_, index) => ({ opcode: opcode.ping, payload: String(index) }))
 
-  test('is on by default: a flood of Pings is heard a thousand times, and closed with 1008', async () => {
+  test('is on by default, and closes with 1008 for a flood of Pings', async () => {
     const { heard, close, frames } = await afterWriting({}, pings(10_000))
-    // A few tokens come back while they are read.
+    // A few tokens are added while the Pings are read.
     expect(heard.length).toBeGreaterThanOrEqual(1000)
     expect(heard.length).toBeLessThan(5000)
     expect(close.cause).toMatchObject({ code: 'WS_ERR_TOO_MANY_MESSAGES' })
@@ -112,7 +112,7 @@ describe('controlFrameRate', () => {
     )
   })
 
-  test('counts Pings and Pongs together, and no messages', async () => {
+  test('counts Pings and Pongs together, but not messages', async () => {
     const sent = [
       ...texts,
       ...pings(2),
@@ -134,7 +134,7 @@ describe('controlFrameRate', () => {
     expect(close).toMatchObject({ code: 1005, wasClean: true })
   })
 
-  test('can be turned off', async () => {
+  test('can be disabled', async () => {
     const sent = [...pings(3000), { opcode: opcode.close }]
     const { heard, close } = await afterWriting({ controlFrameRate: false }, sent)
     expect(heard).toHaveLength(3000)

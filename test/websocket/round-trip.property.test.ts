@@ -92,7 +92,7 @@ function record(socket: WebSocket): string[] {
   return seen
 }
 
-test('whatever one end sends, in whatever pieces and by whatever parameters, the other receives', async () => {
+test('delivers what the other end sends, in any chunks and with any parameters', async () => {
   await fc.assert(
     fc.asyncProperty(
       compression,

@@ -19,19 +19,19 @@ function surrounded(): ArrayBuffer {
   return memory.buffer
 }
 
-describe('what can be sent', () => {
+describe('send()', () => {
   test.each([
-    ['text', 'grüße 🙂', 'grüße 🙂', false],
-    ['empty text', '', '', false],
-    ['a number, as text', 42.5, '42.5', false],
-    ['a Buffer', bytes, bytes, true],
-    ['an empty Buffer', Buffer.alloc(0), Buffer.alloc(0), true],
-    ['a part of a Buffer', Buffer.from(surrounded()).subarray(16, 22), bytes, true],
-    ['a view with an offset', new Uint8Array(surrounded(), 16, 6), bytes, true],
-    ['a view of wider elements', new Uint16Array(surrounded(), 16, 3), bytes, true],
-    ['a DataView', new DataView(surrounded(), 16, 6), bytes, true],
-    ['an ArrayBuffer', surrounded().slice(16, 22), bytes, true],
-    ['a Blob', new Blob([bytes.subarray(0, 2), bytes.subarray(2)]), bytes, true],
+    ['sends text', 'grüße 🙂', 'grüße 🙂', false],
+    ['sends empty text', '', '', false],
+    ['sends a number as text', 42.5, '42.5', false],
+    ['sends a Buffer', bytes, bytes, true],
+    ['sends an empty Buffer', Buffer.alloc(0), Buffer.alloc(0), true],
+    ['sends part of a Buffer', Buffer.from(surrounded()).subarray(16, 22), bytes, true],
+    ['sends a view with an offset', new Uint8Array(surrounded(), 16, 6), bytes, true],
+    ['sends a view of wider elements', new Uint16Array(surrounded(), 16, 3), bytes, true],
+    ['sends a DataView', new DataView(surrounded(), 16, 6), bytes, true],
+    ['sends an ArrayBuffer', surrounded().slice(16, 22), bytes, true],
+    ['sends a Blob', new Blob([bytes.subarray(0, 2), bytes.subarray(2)]), bytes, true],
   ])('%s', async (_name, data, expected, isBinary) => {
     const { client, socket } = await openPair()
     client.send(data)
@@ -40,7 +40,7 @@ describe('what can be sent', () => {
     expect(await once(client, 'message')).toEqual([expected, isBinary])
   })
 
-  test('a SharedArrayBuffer', async () => {
+  test('sends a SharedArrayBuffer', async () => {
     const { client, socket } = await openPair()
     const shared = new SharedArrayBuffer(6)
     new Uint8Array(shared).set(bytes)
@@ -57,7 +57,7 @@ describe('what can be sent', () => {
     ['an object', { data: 'x' }, /an object \(Object\) is not.*JSON\.stringify/s],
     ['an array', [1, 2, 3], /\[ ?1, ?2, ?3 ?\] is not/],
     ['an object without a prototype', Object.create(null), /an object \(without a class\) is not/],
-  ])('%s is a TypeError, and nothing is sent', async (_name, data, message) => {
+  ])('throws a TypeError for %s, and sends nothing', async (_name, data, message) => {
     const { client, socket } = await openPair()
     const messages = inbox(socket)
     for (const send of ['send', 'ping', 'pong'] as const) {
@@ -74,7 +74,7 @@ describe('what can be sent', () => {
     expect(await messages.next()).toBe('after')
   })
 
-  test('bytes as text and text as bytes, when told', async () => {
+  test('sends bytes as text and text as bytes with the option binary', async () => {
     const { client, socket } = await openPair()
     client.send(Buffer.from('text'), { binary: false })
     expect(await once(socket, 'message')).toEqual(['text', false])
@@ -86,7 +86,7 @@ describe('what can be sent', () => {
 
   test.each([
     0, 1, 125, 126, 127, 682, 683, 2047, 2048, 2049, 16_383, 16_384, 16_385, 65_535, 65_536, 300_000,
-  ])('text and bytes of %i', async (length) => {
+  ])('sends text and bytes of length %i', async (length) => {
     const { client, socket } = await openPair()
     const texts = ['a', 'ü', '€', '🙂'].map((character) => character.repeat(length).slice(0, length))
     const messages = inbox(socket)
@@ -94,20 +94,20 @@ describe('what can be sent', () => {
     socket.on('message', (data) => {
       socket.send(data)
     })
-    // A lone surrogate, which a cut emoji leaves, goes out as U+FFFD.
+    // A cut emoji leaves a lone surrogate, which is sent as U+FFFD.
     const expected = texts.map((text) => Buffer.from(text).toString())
     const binary = Buffer.alloc(length, 'bytes')
     for (const text of texts) client.send(text)
     client.send(binary)
     for (const queue of [messages, echoes]) {
       const received = await take(queue, 5)
-      // By hand: to compare Buffers of this length, `toEqual` takes seconds.
+      // `toEqual` takes seconds to compare Buffers of this length.
       expect(received.slice(0, 4).map((text, index) => text === expected[index])).toEqual(Array(4).fill(true))
       expect(binary.equals(received[4] as Buffer)).toBe(true)
     }
   })
 
-  test('a message that is sent is not changed by it', async () => {
+  test('does not change the data', async () => {
     const { client, socket } = await openPair()
     for (const length of [100, 20_000]) {
       const data = Buffer.alloc(length, 'unmasked')
@@ -117,7 +117,7 @@ describe('what can be sent', () => {
     }
   })
 
-  test('a short message may be changed as soon as send() has returned', async () => {
+  test('copies short data, which can be changed after it returns', async () => {
     const { client, socket } = await openPair()
     const data = Buffer.alloc(1000, 'before')
     socket.send(data)
@@ -125,7 +125,7 @@ describe('what can be sent', () => {
     expect(await once(client, 'message')).toEqual([Buffer.alloc(1000, 'before'), true])
   })
 
-  test('a Blob that cannot be read fails the connection, and nothing behind it is sent', async () => {
+  test('fails the connection if a Blob cannot be read, and sends nothing after it', async () => {
     const { client, socket } = await openPair()
     const unreadable = new Blob(['x'])
     vi.spyOn(unreadable, 'arrayBuffer').mockRejectedValue(new Error('unreadable'))
@@ -144,7 +144,7 @@ describe('what can be sent', () => {
     expect(messages).not.toHaveBeenCalled()
   })
 
-  test('what is sent behind a Blob stays behind it, Close too', async () => {
+  test('keeps messages and the Close frame after a Blob in order', async () => {
     const { client, socket } = await openPair()
     const messages = inbox(socket)
     const pings = vi.fn()
@@ -163,7 +163,7 @@ describe('what can be sent', () => {
 })
 
 describe('fragments (RFC 6455 section 5.4)', () => {
-  test('leave as frames, with control frames between them', async () => {
+  test('are sent as frames, with control frames between them', async () => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.send('a', { fin: false })
@@ -198,7 +198,7 @@ describe('fragments (RFC 6455 section 5.4)', () => {
     expect(await once(socket, 'message')).toEqual([Buffer.of(1, 2, 3), true])
   })
 
-  test('keep a broadcast behind the message that they belong to', async () => {
+  test('delay a broadcast until their message is complete', async () => {
     const { Hub } = await import('hubwire')
     const { client, socket } = await openPair()
     const messages = inbox(client)
@@ -214,7 +214,7 @@ describe('fragments (RFC 6455 section 5.4)', () => {
 })
 
 describe('masking keys', () => {
-  test('are those of generateMask where a test gives it, one a frame', async () => {
+  test('come from generateMask, one for each frame, if it is given', async () => {
     let count = 0
     const { client, socket, clientEnd } = await memoryPair({
       client: {
@@ -232,10 +232,10 @@ describe('masking keys', () => {
     expect(bytes.subarray(7, 16)).toEqual(Buffer.of(0x82, 0xfe, 0x4e, 0x20, 2, 2, 2, 2, 2))
   })
 
-  test('come from the system, and differ from frame to frame', async () => {
+  test('are random by default and differ from frame to frame', async () => {
     const { client, socket, clientEnd } = await memoryPair()
     const messages = inbox(socket)
-    // More than are drawn at a time.
+    // More keys than are generated at a time.
     const count = 5000
     for (let sent = 0; sent < count; sent++) client.send('')
     await take(messages, count)
@@ -247,7 +247,7 @@ describe('masking keys', () => {
 })
 
 describe('callbacks', () => {
-  test('are called once each, in order, when the bytes have left', async () => {
+  test('are called once each and in order when the bytes are written', async () => {
     const { client, socket } = await openPair()
     const called: unknown[] = []
     const report =
@@ -284,7 +284,7 @@ describe('callbacks', () => {
     expect(called).toEqual(names.map((name) => [name, undefined]))
   })
 
-  test('get the reason when the connection breaks before the bytes have left, once each', async () => {
+  test('receive an error once each if the connection breaks before the bytes are written', async () => {
     const { port, next } = await runningServer({ perMessageDeflate: { threshold: 0 } })
     const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
     const callback = vi.fn<(error?: Error | null) => void>()
@@ -301,7 +301,7 @@ describe('callbacks', () => {
     peer.destroy()
   })
 
-  test('get the reason when the socket is gone but not yet known to be', async () => {
+  test('receive an error if the socket is already destroyed', async () => {
     const { socket, serverEnd } = await memoryPair()
     serverEnd.destroy()
     const error = await new Promise((resolve) => {
@@ -310,7 +310,7 @@ describe('callbacks', () => {
     expect(error).toBeInstanceOf(Error)
   })
 
-  test('report that the socket is closing or closed, and send() returns false without a throw', async () => {
+  test('receive an error on a closing or closed socket, where send() returns false', async () => {
     const { client, socket } = await openPair()
     const closed = closeOf(socket)
     client.close()
@@ -340,7 +340,7 @@ describe('callbacks', () => {
 })
 
 describe('backpressure', () => {
-  test('counts in bufferedAmount the bytes of messages that the socket has not taken', async () => {
+  test('is measured by bufferedAmount, in bytes of messages that the socket has not accepted', async () => {
     const { client, socket, clientEnd, serverEnd } = await memoryPair()
     expect(socket.bufferedAmount).toBe(0)
     serverEnd.stall()
@@ -368,7 +368,7 @@ describe('backpressure', () => {
     expect(client.bufferedAmount).toBe(0)
   })
 
-  test("send() returns false once more waits than the socket's high-water mark, and one 'drain' follows", async () => {
+  test("makes send() return false above the socket's high-water mark, and ends with one 'drain'", async () => {
     const { socket, serverEnd } = await memoryPair()
     const drained = vi.fn()
     socket.on('drain', drained)
@@ -395,7 +395,7 @@ describe('backpressure', () => {
     expect(drained).toHaveBeenCalledTimes(1)
   })
 
-  test("'drain' comes also when the bytes have left before the tick is over", async () => {
+  test("ends with 'drain' even if the bytes are written within the same tick", async () => {
     const { client, socket } = await openPair()
     const messages = inbox(client)
     expect(socket.send(Buffer.alloc(200_000))).toBe(false)
@@ -405,7 +405,7 @@ describe('backpressure', () => {
     await take(messages, 2)
   })
 
-  test('a program that waits for it keeps its memory and loses nothing', async () => {
+  test("bounds the memory of a program that waits for 'drain', without loss", async () => {
     const { client, socket } = await openPair()
     const messages = inbox(client)
     const count = 200
@@ -420,8 +420,8 @@ describe('backpressure', () => {
   })
 })
 
-describe('one write a turn', () => {
-  test('a burst of 100 leaves in one', async () => {
+describe('one write per turn', () => {
+  test('contains a burst of 100 messages', async () => {
     const { client, socket, clientEnd, serverEnd } = await memoryPair()
     const messages = inbox(client)
     for (let sent = 0; sent < 100; sent++) socket.send(`message ${sent}`)
@@ -431,7 +431,7 @@ describe('one write a turn', () => {
     expect(clientEnd.batches.map((batch) => batch.length)).toEqual([1])
   })
 
-  test('on a real socket too', async () => {
+  test('contains a burst of 100 messages on a TCP socket', async () => {
     const { client, socket, request } = await openPair()
     const messages = inbox(client)
     const write = vi.spyOn(request.socket, 'write')
@@ -440,7 +440,7 @@ describe('one write a turn', () => {
     expect(write).toHaveBeenCalledTimes(1)
   })
 
-  test('the answers to all frames of a chunk leave when it is read, before the tick ends', async () => {
+  test('contains the answers to all frames of a chunk, before the tick ends', async () => {
     const { socket, clientEnd, serverEnd } = await memoryPair()
     let read = 0
     socket.on('message', (data) => {
@@ -458,7 +458,7 @@ describe('one write a turn', () => {
     expect(order).toEqual(['chunk handled, 1 write'])
   })
 
-  test('long payloads are gathered with what is around them, uncopied', async () => {
+  test('contains long payloads without a copy, together with short ones', async () => {
     const { socket, serverEnd } = await memoryPair()
     const long = Buffer.alloc(100_000, 'long')
     socket.send('before')
@@ -473,7 +473,7 @@ describe('one write a turn', () => {
     ).toBe(true)
   })
 
-  test('what waits behind a slow reader is gathered by the socket', async () => {
+  test('contains all messages that waited for a slow reader', async () => {
     const { client, socket, serverEnd } = await memoryPair()
     const messages = inbox(client)
     serverEnd.stall()
@@ -487,7 +487,7 @@ describe('one write a turn', () => {
   })
 })
 
-test('all of send()’s options together leave the frames that they say', async () => {
+test('sends the frames that the options of send() ask for', async () => {
   const { port, next } = await runningServer({ perMessageDeflate: { threshold: 10 } })
   const [{ peer }, { socket }] = await Promise.all([
     openAsClient(port, { 'Sec-WebSocket-Extensions': 'permessage-deflate' }),

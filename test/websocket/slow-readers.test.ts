@@ -13,7 +13,7 @@ import { runningServer } from '../support/running-server.js'
 const KIBI = 1024
 
 describe("slowPolicy 'terminate', the default", () => {
-  test('a peer beyond maxBufferedAmount is ended with 1006, and the cause says what to do', async () => {
+  test('terminates a peer beyond maxBufferedAmount with 1006 and a cause that says what to do', async () => {
     const { socket, serverEnd } = await memoryPair({ server: { maxBufferedAmount: 100 * KIBI } })
     const errors = vi.fn()
     socket.on('error', errors)
@@ -23,7 +23,7 @@ describe("slowPolicy 'terminate', the default", () => {
     while (socket.readyState === WebSocket.OPEN) {
       socket.send(Buffer.alloc(10 * KIBI))
       most = Math.max(most, socket.bufferedAmount)
-      // A peer is judged by what has waited since an earlier turn.
+      // Only what was queued in an earlier turn counts against a peer.
       await turn()
     }
     const failure = new Promise((resolve) => {
@@ -33,11 +33,11 @@ describe("slowPolicy 'terminate', the default", () => {
     expect(close).toMatchObject({ code: 1006, wasClean: false, initiator: 'local' })
     expect(close.cause?.message).toMatch(/reads too slowly: \d+ bytes .* maxBufferedAmount .* 'drain'/)
     expect(await failure).toBeInstanceOf(Error)
-    // The message that met the limit is not added to what waits.
+    // The message that exceeded the limit is not added.
     expect(most).toBeLessThanOrEqual(111 * KIBI)
   })
 
-  test('the callback of the message that met the limit gets the reason', async () => {
+  test('passes the reason to the callback of the message that exceeded the limit', async () => {
     const { socket, serverEnd } = await memoryPair({ server: { maxBufferedAmount: 1 } })
     serverEnd.stall()
     socket.send('first')
@@ -52,7 +52,7 @@ describe("slowPolicy 'terminate', the default", () => {
     expect(callback.mock.calls[0]?.[0]?.message).toMatch(/reads too slowly/)
   })
 
-  test('on a real socket whose peer does not read', async () => {
+  test('terminates a peer that does not read over TCP', async () => {
     const { port, next } = await runningServer({ maxBufferedAmount: 1024 * KIBI })
     const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
     const closed = closeOf(socket)
@@ -64,7 +64,7 @@ describe("slowPolicy 'terminate', the default", () => {
     peer.destroy()
   })
 
-  test('a client does it too', async () => {
+  test('terminates the server of a client', async () => {
     const { client, clientEnd } = await memoryPair({ client: { maxBufferedAmount: 100 * KIBI } })
     clientEnd.stall()
     const closed = closeOf(client)
@@ -77,7 +77,7 @@ describe("slowPolicy 'terminate', the default", () => {
 })
 
 describe("slowPolicy 'skip'", () => {
-  test('the peer misses messages whole, their callbacks say so, and it goes on when it reads again', async () => {
+  test('skips whole messages, reports that to their callbacks, and resumes when the peer reads again', async () => {
     const { socket, serverEnd } = await memoryPair({
       server: { maxBufferedAmount: 100 * KIBI, slowPolicy: 'skip' },
     })
@@ -105,7 +105,7 @@ describe("slowPolicy 'skip'", () => {
     expect(arrived.every((payload) => payload.length === 10 * KIBI)).toBe(true)
   })
 
-  test('misses a Blob as it does anything else', async () => {
+  test('skips Blobs too', async () => {
     const { socket, serverEnd } = await memoryPair({
       server: { maxBufferedAmount: 1000, slowPolicy: 'skip' },
     })
@@ -121,7 +121,7 @@ describe("slowPolicy 'skip'", () => {
     expect(socket.send(new Blob(['x']))).toBe(true)
   })
 
-  test("'drain' follows also where the limit is below the high-water mark", async () => {
+  test("emits 'drain' even if the limit is below the high-water mark", async () => {
     const { socket, serverEnd } = await memoryPair({
       server: { maxBufferedAmount: 1000, slowPolicy: 'skip' },
     })
@@ -140,7 +140,7 @@ describe("slowPolicy 'skip'", () => {
 })
 
 describe('a peer that sends and does not read', () => {
-  test('is not read from while more waits for it than half of maxBufferedAmount', async () => {
+  test('is not read from while more than half of maxBufferedAmount waits for it', async () => {
     const limit = 200 * KIBI
     const { socket, clientEnd, serverEnd } = await memoryPair({ server: { maxBufferedAmount: limit } })
     let most = 0
@@ -160,7 +160,7 @@ describe('a peer that sends and does not read', () => {
     expect(socket.readyState).toBe(WebSocket.OPEN)
     expect(most).toBeGreaterThan(limit / 2)
     expect(most).toBeLessThan(limit)
-    // And once it reads, nothing was lost.
+    // Once the peer reads, nothing is lost.
     serverEnd.release()
     await settled()
     while (serverEnd.bytes.length < count * KIBI) await settled()
@@ -168,7 +168,7 @@ describe('a peer that sends and does not read', () => {
     expect(echoes).toEqual(Array.from({ length: count }, (_, index) => index))
   })
 
-  test.each([100, 1000, 16 * KIBI])('an echo goes on with a limit of %i', async (maxBufferedAmount) => {
+  test.each([100, 1000, 16 * KIBI])('receives its echoes with a limit of %i', async (maxBufferedAmount) => {
     const { client, socket } = await openPair({ server: { maxBufferedAmount } })
     socket.on('message', (data) => socket.send(data as string))
     const echoes = inbox(client)
@@ -180,7 +180,7 @@ describe('a peer that sends and does not read', () => {
   })
 })
 
-test('a slow peer does not slow another', async () => {
+test('does not delay other peers of a slow peer', async () => {
   const { running, client, socket } = await openPair()
   const [slow, { socket: slowSocket }] = await Promise.all([pausedClient(running.port), running.next()])
   while (slowSocket.send(Buffer.alloc(1000 * KIBI)));
@@ -193,7 +193,7 @@ test('a slow peer does not slow another', async () => {
   slow.destroy()
 })
 
-test("what waits for a peer that reads again arrives whole, with 'drain' once", async () => {
+test("delivers everything that waited once a peer reads again, with one 'drain'", async () => {
   const { port, next } = await runningServer()
   const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
   const drained = vi.fn()
@@ -215,7 +215,7 @@ test("what waits for a peer that reads again arrives whole, with 'drain' once", 
   peer.destroy()
 })
 
-test('a client connects and is heard while others of its server are slow', async () => {
+test('accepts clients and delivers their messages while others are slow', async () => {
   const { port, next, url } = await runningServer()
   const [slow, { socket }] = await Promise.all([pausedClient(port), next()])
   while (socket.send(Buffer.alloc(1000 * KIBI)));

@@ -15,7 +15,7 @@ import { uncaught } from '../support/uncaught.js'
 
 const MEBI = 1024 * 1024
 
-/** Without a listener for `'error'`, which `once` of node:events has. */
+/** Adds no listener for `'error'`, unlike `once` of node:events. */
 function closeOfStream(duplex: Duplex): Promise<void> {
   return new Promise((resolve) => {
     if (duplex.closed) resolve()
@@ -30,7 +30,7 @@ describe.each([
 ] as const)('%s', (_name, perMessageDeflate) => {
   const options = { server: { perMessageDeflate }, client: { perMessageDeflate } }
 
-  test('pipeline() carries both directions to their ends', async () => {
+  test('carries both directions of a pipeline() to their ends', async () => {
     const { client, socket } = await openPair(options)
     const here = createWebSocketStream(client)
     const there = createWebSocketStream(socket)
@@ -52,7 +52,7 @@ describe.each([
   })
 })
 
-test('a hundred mebibytes pass through compression without staying', async () => {
+test('passes 100 MiB through compression in bounded memory', async () => {
   const { client, socket } = await openPair({
     server: { perMessageDeflate: { threshold: 0 } },
     client: { perMessageDeflate: { threshold: 0 } },
@@ -63,7 +63,7 @@ test('a hundred mebibytes pass through compression without staying', async () =>
   const before = process.memoryUsage.rss()
   let most = 0
   let arrived = 0
-  // Both ends are slower than the program that writes: the sink takes a turn for each chunk.
+  // The sink is slower than the source: it takes a turn of the event loop for each chunk.
   const sink = new Writable({
     write(chunk: Buffer, _encoding, callback) {
       arrived += chunk.length
@@ -82,7 +82,7 @@ test('a hundred mebibytes pass through compression without staying', async () =>
   expect(most - before).toBeLessThan(60 * MEBI)
 })
 
-test('each chunk written is a message, each message a chunk', async () => {
+test('sends each chunk as a message, and reads each message as a chunk', async () => {
   const { client, socket } = await openPair()
   const messages = inbox(client)
   const duplex = createWebSocketStream(socket)
@@ -98,7 +98,7 @@ test('each chunk written is a message, each message a chunk', async () => {
   expect(await once(duplex, 'data')).toEqual([Buffer.from('after an empty one')])
 })
 
-test.each(['nodebuffer', 'arraybuffer', 'blob'] as const)('bytes are bytes with %s', async (type) => {
+test.each(['nodebuffer', 'arraybuffer', 'blob'] as const)('reads bytes with binaryType %s', async (type) => {
   const { client, socket } = await openPair()
   socket.binaryType = type
   const duplex = createWebSocketStream(socket)
@@ -106,14 +106,14 @@ test.each(['nodebuffer', 'arraybuffer', 'blob'] as const)('bytes are bytes with 
   expect(await once(duplex, 'data')).toEqual([Buffer.from('bytes')])
 })
 
-test('text as a Buffer is not copied out of shape', async () => {
+test("reads text unchanged with textType 'buffer'", async () => {
   const { client, socket } = await openPair({ server: { textType: 'buffer' } })
   const duplex = createWebSocketStream(socket)
   client.send('grüße')
   expect(await once(duplex, 'data')).toEqual([Buffer.from('grüße')])
 })
 
-test('options of the Duplex: strings go out as text, and come in as strings in object mode', async () => {
+test('sends strings as text with decodeStrings: false, and reads strings in object mode', async () => {
   const { client, socket } = await openPair()
   const messages = inbox(client)
   const duplex = createWebSocketStream(socket, { decodeStrings: false, readableObjectMode: true })
@@ -129,7 +129,7 @@ test('options of the Duplex: strings go out as text, and come in as strings in o
   expect(chunks).toEqual(['', 'text', Buffer.of(1)])
 })
 
-test('what is written while the socket connects goes out when it is open', async () => {
+test('sends what was written while connecting when the socket is open', async () => {
   const { url, next } = await runningServer()
   const duplex = createWebSocketStream(new WebSocket(url))
   duplex.write('early')
@@ -139,7 +139,7 @@ test('what is written while the socket connects goes out when it is open', async
   await closeOfStream(duplex)
 })
 
-test('a stream that ends while the socket connects closes it once it is open', async () => {
+test('closes the socket once it is open if the stream ended while connecting', async () => {
   const { url, next } = await runningServer()
   const duplex = createWebSocketStream(new WebSocket(url))
   duplex.resume().end()
@@ -148,7 +148,7 @@ test('a stream that ends while the socket connects closes it once it is open', a
   await closeOfStream(duplex)
 })
 
-test('an attempt to connect that fails destroys the stream with the cause', async () => {
+test('is destroyed with the cause if the attempt to connect fails', async () => {
   const { url } = await scriptedServer((_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'))
   const duplex = createWebSocketStream(new WebSocket(url))
   duplex.write('never sent')
@@ -157,8 +157,8 @@ test('an attempt to connect that fails destroys the stream with the cause', asyn
   expect(duplex.destroyed).toBe(true)
 })
 
-describe('the end', () => {
-  test("of the stream closes the socket, and 'finish' and 'close' wait for it", async () => {
+describe('the end of', () => {
+  test("the stream closes the socket, before 'finish' and 'close'", async () => {
     const { client, socket } = await openPair()
     const duplex = createWebSocketStream(client)
     const events: string[] = []
@@ -172,7 +172,7 @@ describe('the end', () => {
     expect(events.at(-1)).toBe('close')
   })
 
-  test('of the connection ends the stream behind all that had come', async () => {
+  test('the connection ends the stream after everything that was received', async () => {
     const { client, socket } = await openPair()
     for (let sent = 0; sent < 100; sent++) client.send(Buffer.alloc(1000, sent))
     client.close(1000)
@@ -183,7 +183,7 @@ describe('the end', () => {
     expect(duplex.writableFinished).toBe(true)
   })
 
-  test('of the connection, with a program that ends its side later', async () => {
+  test('the connection allows the program to end its side later', async () => {
     const { client, socket } = await openPair()
     const duplex = createWebSocketStream(socket, { allowHalfOpen: true })
     client.close()
@@ -195,7 +195,7 @@ describe('the end', () => {
     expect(duplex.writableFinished).toBe(true)
   })
 
-  test('of the connection while a program still writes is an error of the write', async () => {
+  test('the connection makes a later write fail', async () => {
     const { client, socket } = await openPair()
     const duplex = createWebSocketStream(socket, { allowHalfOpen: true })
     client.close()
@@ -206,7 +206,7 @@ describe('the end', () => {
     expect(await failed).toEqual([error])
   })
 
-  test('came before the stream was made', async () => {
+  test('the connection may precede the stream', async () => {
     const { client, socket } = await openPair()
     client.close()
     await closeOf(socket)
@@ -224,7 +224,7 @@ describe('a connection that breaks', () => {
     await closeOfStream(duplex)
   })
 
-  test('without a cause destroys it with one that says so', async () => {
+  test('destroys the stream with an error if there is no cause', async () => {
     const { client, socket } = await openPair()
     const duplex = createWebSocketStream(socket)
     client.terminate()
@@ -232,7 +232,7 @@ describe('a connection that breaks', () => {
     expect(error.message).toMatch(/without a Close frame|ECONNRESET/)
   })
 
-  test('by a fault of the peer that it answers with Close too', async () => {
+  test('destroys the stream with the violation of the peer', async () => {
     const { client, socket } = await openPair({ client: { maxPayload: 10 } })
     const duplex = createWebSocketStream(client)
     socket.send('longer than ten')
@@ -240,7 +240,7 @@ describe('a connection that breaks', () => {
     expect(error.message).toMatch(/maxPayload|10/)
   })
 
-  test('is no uncaught exception where nobody listens', async () => {
+  test('causes no uncaught exception without a listener', async () => {
     const errors = uncaught()
     const { request, socket } = await openPair()
     const duplex = createWebSocketStream(socket)
@@ -272,7 +272,7 @@ describe('destroy()', () => {
     expect((await closed).code).toBe(1006)
   })
 
-  test('of one that has not connected yet', async () => {
+  test('works on a connecting socket', async () => {
     const { url } = await runningServer()
     const socket = new WebSocket(url)
     const duplex = createWebSocketStream(socket)
@@ -281,7 +281,7 @@ describe('destroy()', () => {
     expect(socket.readyState).toBe(WebSocket.CLOSED)
   })
 
-  test('of one whose connection is closed', async () => {
+  test('works on a closed socket', async () => {
     const { client, socket } = await openPair()
     const duplex = createWebSocketStream(socket)
     client.close()
@@ -290,7 +290,7 @@ describe('destroy()', () => {
     await once(duplex, 'close')
   })
 
-  test('of one that nobody reads, behind a connection that broke', async () => {
+  test('works on an unread stream whose connection broke', async () => {
     const { client, socket, request } = await openPair()
     const duplex = createWebSocketStream(socket, { readableHighWaterMark: 1 })
     client.send('one')
@@ -303,7 +303,7 @@ describe('destroy()', () => {
     expect(socket.readyState).toBe(WebSocket.CLOSED)
   })
 
-  test('takes no more messages', async () => {
+  test('stops the delivery of messages', async () => {
     const { client, socket } = await openPair()
     const duplex = createWebSocketStream(socket)
     const error = vi.fn()
@@ -316,7 +316,7 @@ describe('destroy()', () => {
 })
 
 describe('backpressure', () => {
-  test('what is not read stops reading from the peer, and goes on when it is', async () => {
+  test('stops reading from the peer until the stream is read', async () => {
     const { client, socket } = await openPair()
     const duplex = createWebSocketStream(socket)
     const count = 2000
@@ -324,7 +324,7 @@ describe('backpressure', () => {
     const sending = (async () => {
       for (; sent < count; sent++) if (!client.send(Buffer.alloc(10_000, sent))) await once(client, 'drain')
     })()
-    // The buffers of both sockets fill, and then the sender has to wait.
+    // Once the buffers of both sockets are full, the sender has to wait.
     let before = -1
     while (sent !== before) {
       before = sent
@@ -341,7 +341,7 @@ describe('backpressure', () => {
     expect(bytes).toBe(count * 10_000)
   })
 
-  test('a write waits until the peer takes it', async () => {
+  test('delays the callback of a write until the peer reads', async () => {
     const { client, socket } = await openPair()
     client.pause()
     const duplex = createWebSocketStream(socket)
@@ -362,7 +362,7 @@ describe('backpressure', () => {
   })
 })
 
-test('over connect()', async () => {
+test('works on a socket from connect()', async () => {
   const { url, next } = await runningServer()
   const [client, { socket }] = await Promise.all([connect(url), next()])
   createWebSocketStream(socket).pipe(new PassThrough()).resume()
@@ -373,7 +373,7 @@ test('over connect()', async () => {
 test.each([
   ['an object', { a: 1 }],
   ['a symbol', Symbol('a')],
-])('%s that is written in object mode is an error of the stream (F20)', async (_name, chunk) => {
+])("emits 'error' for %s that is written in object mode (F20)", async (_name, chunk) => {
   const { socket } = await openPair()
   const stream = createWebSocketStream(socket, { objectMode: true })
   const failed = once(stream, 'error')
