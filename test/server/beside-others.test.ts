@@ -23,7 +23,7 @@ function startOurs(server: Server, path: Path): WebSocketServer {
   return ours
 }
 
-/** A server of `ws` that takes what its path owns, as its documentation has it for several on one http.Server. */
+/** A `ws` server that takes the upgrades of its path, as its documentation shows for several on one http.Server. */
 function startTheirs(server: Server, path: string): WsServer {
   const theirs = new WsServer({ noServer: true, path })
   theirs.on('connection', (socket) => {
@@ -43,7 +43,7 @@ function startTheirs(server: Server, path: string): WsServer {
   return theirs
 }
 
-/** Who serves a path, and whether what is sent comes back. */
+/** The greeting of the server at a path, and its echo. */
 async function talk(port: number, path: string): Promise<unknown[]> {
   const client = new WebSocket(`ws://127.0.0.1:${port}${path}`)
   const received = inbox(client)
@@ -54,11 +54,11 @@ async function talk(port: number, path: string): Promise<unknown[]> {
   return [greeting, echo]
 }
 
-describe('`ws` beside us on an http.Server', () => {
+describe('a `ws` server on the same http.Server', () => {
   test.each([
-    ['added before us', false],
-    ['added after us', true],
-  ])('%s: each serves its own paths, and HTTP the rest', async (_name, oursFirst) => {
+    ['added before ours', false],
+    ['added after ours', true],
+  ])('serves its own paths, and the http.Server the rest, if %s', async (_name, oursFirst) => {
     const { http, port } = await startHttp((request, response) => response.end(`plain ${request.url ?? ''}`))
     if (oursFirst) startOurs(http, '/ours')
     const theirs = startTheirs(http, '/theirs')
@@ -74,14 +74,14 @@ describe('`ws` beside us on an http.Server', () => {
       await connect(`ws://127.0.0.1:${port}/rooms/a`),
       await connect(`ws://127.0.0.1:${port}/theirs`),
     ]
-    // One that ends leaves the other.
+    // The shutdown of one server leaves the other one running.
     expect(await second.shutdown()).toMatchObject({ terminated: 0 })
     expect([a.readyState, b.readyState]).toEqual([WebSocket.CLOSED, WebSocket.OPEN])
     expect(await talk(port, '/theirs')).toEqual(['theirs', 'there and back'])
     expect(theirs.clients.size).toBeGreaterThan(0)
   })
 
-  test('does not mix with us over a thousand messages each way on both', async () => {
+  test('exchanges a thousand messages each way, separately from ours', async () => {
     const { http, port } = await startHttp()
     startOurs(http, '/ours')
     startTheirs(http, '/theirs')
@@ -104,7 +104,7 @@ describe('`ws` beside us on an http.Server', () => {
 })
 
 describe('an upgrade to another protocol', () => {
-  test('reaches its own listener, with the bytes that follow the request', async () => {
+  test('reaches its own listener with the bytes that follow the request', async () => {
     const { http, port } = await startHttp()
     const other = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       if (request.headers.upgrade !== 'shout/1') return
@@ -128,8 +128,8 @@ describe('an upgrade to another protocol', () => {
     expect(await talk(port, '/')).toEqual(['ours', 'there and back'])
   })
 
-  test('is a plain request where shouldUpgradeCallback of the http.Server says so', async () => {
-    // Before Node.js 24.9 there is no such option, and the request comes to us as an upgrade, which is given back.
+  test('is a plain request if shouldUpgradeCallback of the http.Server says so', async () => {
+    // Node.js has this option since 24.9. Before that, the request reaches us as an upgrade and is handed back.
     const options: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
       shouldUpgradeCallback: (request) => request.headers.upgrade === 'websocket',
     }
@@ -147,38 +147,41 @@ describe('an upgrade to another protocol', () => {
   })
 })
 
-test.each([true, false])('`ws` with { server, path } beside us; ours first: %s', async (oursFirst) => {
-  const { http, port } = await startHttp()
-  const add = [
-    (): void => {
-      const ours = new WebSocketServer({ server: http, path: '/ours' })
-      endWithTest(ours)
-      ours.on('connection', (socket) => socket.send('ours'))
-    },
-    (): void => {
-      const theirs = new WsServer({ server: http, path: '/theirs' })
-      theirs.on('connection', (socket) => {
-        socket.send('theirs')
-      })
-      onTestFinished(() => {
-        for (const client of theirs.clients) client.terminate()
-      })
-    },
-  ]
-  for (const step of oursFirst ? add : add.reverse()) step()
-  for (const name of ['theirs', 'ours']) {
-    const client = new WebSocket(`ws://127.0.0.1:${port}/${name}`)
-    const closed = closeOf(client)
-    const first = await Promise.race([once(client, 'message'), closed])
-    expect(first).toEqual([name, false])
-    // And it stays.
-    client.close(1000)
-    expect((await closed).code).toBe(1000)
-  }
-})
+test.each([true, false])(
+  'works beside `ws` with { server, path }; ours added first: %s',
+  async (oursFirst) => {
+    const { http, port } = await startHttp()
+    const add = [
+      (): void => {
+        const ours = new WebSocketServer({ server: http, path: '/ours' })
+        endWithTest(ours)
+        ours.on('connection', (socket) => socket.send('ours'))
+      },
+      (): void => {
+        const theirs = new WsServer({ server: http, path: '/theirs' })
+        theirs.on('connection', (socket) => {
+          socket.send('theirs')
+        })
+        onTestFinished(() => {
+          for (const client of theirs.clients) client.terminate()
+        })
+      },
+    ]
+    for (const step of oursFirst ? add : add.reverse()) step()
+    for (const name of ['theirs', 'ours']) {
+      const client = new WebSocket(`ws://127.0.0.1:${port}/${name}`)
+      const closed = closeOf(client)
+      const first = await Promise.race([once(client, 'message'), closed])
+      expect(first).toEqual([name, false])
+      // The connection stays open until it is closed.
+      client.close(1000)
+      expect((await closed).code).toBe(1000)
+    }
+  },
+)
 
-describe('an upgrade that is not ours while others listen (F10)', () => {
-  test('is never answered by us, however long another listener takes', async () => {
+describe('an upgrade that no server of ours owns, with other listeners (F10)', () => {
+  test('is not answered by us, however long another listener takes', async () => {
     const { http, port } = await startHttp()
     endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 20 }))
     const other = new WsServer({ noServer: true })
@@ -186,7 +189,7 @@ describe('an upgrade that is not ours while others listen (F10)', () => {
       for (const client of other.clients) client.terminate()
     })
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // Longer than any timer of ours.
+      // Longer than any of our timers.
       setTimeout(() => {
         other.handleUpgrade(request, socket, head, (webSocket) => {
           webSocket.send('late')
@@ -198,7 +201,7 @@ describe('an upgrade that is not ours while others listen (F10)', () => {
     client.terminate()
   })
 
-  test('is left alone on a stream that is no net.Socket', async () => {
+  test('is left alone on a stream that is not a net.Socket', async () => {
     const { http } = await startHttp()
     endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 20 }))
     const [here, there] = MemoryDuplex.pair()

@@ -24,7 +24,7 @@ import { uncaught } from '../support/uncaught.js'
 
 type Outcome = string | Refusal
 
-/** A server whose checks wait for the test, and which notes what comes in which order. */
+/** A server whose checks the test decides, and which records its events in order. */
 class Watched {
   readonly events: string[] = []
   readonly #checks = new Queue<(outcome: Outcome) => void>()
@@ -50,7 +50,7 @@ class Watched {
     })
   }
 
-  /** The check of the next handshake, when it has begun. */
+  /** Resolves when the check of the next handshake has begun. */
   check(): Promise<(outcome: Outcome) => void> {
     return this.#checks.next()
   }
@@ -67,7 +67,7 @@ function compressed(text: string): Buffer {
   return rawClientFrame({ opcode: opcode.text, payload, rsv: 4 })
 }
 
-/** What a client may send before it is let in, and what of it arrives. */
+/** Frames that a client sends before it is accepted, and the messages that they contain. */
 const early = [
   ...Array.from({ length: 300 }, (_, index) => clientFrame('text', `early ${index}`)),
   clientFrame('text', 'in ', false),
@@ -81,7 +81,7 @@ const arriving = [
   'compressed',
 ]
 
-/** Each kind of socket: a server on it, and a client that has sent its handshake. */
+/** For each kind of socket: starts a server, and returns a function that connects to it. */
 const places: [string, (watched: Watched) => Promise<() => Socket>][] = [
   [
     'TCP',
@@ -118,7 +118,7 @@ const places: [string, (watched: Watched) => Promise<() => Socket>][] = [
   ],
 ]
 
-/** @param behind - frames that come in the same chunk as the handshake */
+/** @param behind - frames in the same chunk as the handshake */
 function open(connect: () => Socket, behind: Buffer = Buffer.alloc(0)): Socket {
   const socket = connect()
   socket.on('error', () => {})
@@ -130,7 +130,7 @@ function open(connect: () => Socket, behind: Buffer = Buffer.alloc(0)): Socket {
   return socket
 }
 
-/** All frames up to the end. */
+/** All frames until the connection ends. */
 async function framesOf(socket: Socket): Promise<ReceivedFrame[]> {
   const { line, rest } = await readHead(socket)
   expect(line).toContain('101')
@@ -143,9 +143,9 @@ async function framesOf(socket: Socket): Promise<ReceivedFrame[]> {
 }
 
 describe.each(places)('frames that arrive over %s while authenticate runs', (_place, start) => {
-  test('are held, and delivered after the connection event, all of them and in order', async () => {
+  test("are held and delivered after 'connection', completely and in order", async () => {
     const watched = new Watched()
-    // The first come with the request, and in part.
+    // The first frames arrive with the request, the second of them only in part.
     const first = Buffer.concat([clientFrame('text', 'at once'), clientFrame('text', 'in two chunks')])
     const socket = open(await start(watched), first.subarray(0, -5))
     const admit = await watched.check()
@@ -164,7 +164,7 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
     expect(frames[0]?.payload.toString()).toBe('are you there?')
   })
 
-  test('are delivered even if a Close and a FIN follow them', async () => {
+  test('are delivered even if a Close frame and a FIN follow them', async () => {
     const watched = new Watched()
     const socket = open(await start(watched))
     const admit = await watched.check()
@@ -191,7 +191,7 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
     expect(watched.events).toEqual([])
   })
 
-  test('do not keep the refusal from arriving', async () => {
+  test('do not prevent a refusal from arriving', async () => {
     const watched = new Watched()
     const socket = open(await start(watched))
     const decide = await watched.check()
@@ -202,7 +202,7 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
     expect(watched.events).toEqual([])
   })
 
-  test('end only their own connection if they are malformed', async () => {
+  test('close only their own connection if they are malformed', async () => {
     const lost = uncaught()
     const watched = new Watched()
     const connect = await start(watched)
@@ -221,7 +221,7 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
   })
 
   test.each(['before', 'after'])(
-    'are dropped without an error if the connection is lost just %s it is admitted',
+    'are dropped without an error if the connection is lost just %s it is accepted',
     async (when) => {
       const lost = uncaught()
       const watched = new Watched()
@@ -231,12 +231,12 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
       socket.write(Buffer.concat(early))
       await settled()
       if (when === 'after') admit('ada')
-      // A unix socket has no reset.
+      // A unix socket cannot be reset.
       if (_place === 'TCP') socket.resetAndDestroy()
       else socket.destroy()
       await settled()
       if (when === 'before') admit('ada')
-      // Whether it was still a connection is for the system to say; if so, it has ended.
+      // Whether it was accepted depends on the system. If it was, it has closed.
       const next = open(connect)
       const admitNext = await watched.check()
       admitNext('grace')

@@ -12,7 +12,7 @@ function raise(): never {
   throw failure
 }
 
-describe("a handler of a connection that fails reaches 'error' of its server, with the socket", () => {
+describe("emits 'error' at the server, with the socket, for a handler", () => {
   test.each<[string, (server: WebSocketServer, socket: WebSocket<undefined>) => unknown]>([
     ["throws in 'connection'", raise],
     ["rejects in 'connection'", () => Promise.reject(failure)],
@@ -46,7 +46,7 @@ describe("a handler of a connection that fails reaches 'error' of its server, wi
   })
 })
 
-test('without a listener it is a warning with the stack', async () => {
+test("emits a process warning with the stack if 'error' has no listener", async () => {
   const { server, url } = await runningServer()
   server.on('connection', raise)
   const warned = warningWith('failing-handlers.test')
@@ -58,7 +58,7 @@ test('without a listener it is a warning with the stack', async () => {
   expect(warning.detail).toContain('failing-handlers.test')
 })
 
-test("an 'error' listener that throws is a warning, and is not called for that", async () => {
+test("emits a process warning if an 'error' listener throws, and does not call it again", async () => {
   const lost = uncaught()
   const { server, url } = await runningServer()
   server.on('connection', raise)

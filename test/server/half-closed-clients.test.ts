@@ -13,7 +13,7 @@ import { endWithTest } from '../support/running-server.js'
 type Options = WebSocketServerOptions<string>
 type Authenticate = NonNullable<Options['authenticate']>
 
-/** A server that gets its upgrades in one of the three ways, and its port. */
+/** Starts a server that receives its upgrades in one of three ways. */
 type Start = (options: Options) => Promise<{ server: WebSocketServer<string>; port: number }>
 
 const starts: [string, Start][] = [
@@ -50,7 +50,7 @@ const starts: [string, Start][] = [
 const checks: [string, Authenticate][] = [
   ['synchronous', () => 'ada'],
   ['asynchronous', () => Promise.resolve('ada')],
-  // Its signal tells of the FIN.
+  // The FIN aborts its signal.
   [
     'slow',
     async (_request, { signal }) => {
@@ -60,8 +60,8 @@ const checks: [string, Authenticate][] = [
   ],
 ]
 
-describe.each(starts)('with %s, a client that sends FIN behind its upgrade request', (_mode, start) => {
-  test.each(checks)('is served behind a check that is %s', async (_name, authenticate) => {
+describe.each(starts)('with %s, a client that sends FIN after its upgrade request', (_mode, start) => {
+  test.each(checks)('is served after a check that is %s', async (_name, authenticate) => {
     const { server, port } = await start({ authenticate })
     endWithTest(server)
     const closed = new Promise<Closed>((resolve) => {
@@ -80,7 +80,7 @@ describe.each(starts)('with %s, a client that sends FIN behind its upgrade reque
     const reader = new FrameReader()
     const frames = reader.push(rest)
     raw.on('data', (chunk: Buffer) => frames.push(...reader.push(chunk)))
-    // The server's FIN, behind what it has sent.
+    // The server's FIN, after what it has sent.
     const ended = once(raw, 'end')
     raw.resume()
     await ended
@@ -91,7 +91,7 @@ describe.each(starts)('with %s, a client that sends FIN behind its upgrade reque
     expect(server.clients.size).toBe(0)
   })
 
-  test('is heard: what stands between the request and the FIN is delivered', async () => {
+  test('is read up to its FIN', async () => {
     const { server, port } = await start({ authenticate: () => Promise.resolve('ada') })
     endWithTest(server)
     const connection = once(server, 'connection')
@@ -106,7 +106,7 @@ describe.each(starts)('with %s, a client that sends FIN behind its upgrade reque
     expect(await closed).toMatchObject({ code: 1005, wasClean: true })
   })
 
-  test('gets the refusal of a check that ends behind its FIN', async () => {
+  test('receives the refusal of a check that ends after its FIN', async () => {
     const { server, port } = await start({
       authenticate: async (_request, { signal }) => {
         await once(signal, 'abort')
@@ -119,7 +119,7 @@ describe.each(starts)('with %s, a client that sends FIN behind its upgrade reque
     expect(await readAnswer(raw)).toMatchObject({ status: 403 })
   })
 
-  test('gets a 503 after handshakeTimeout', async () => {
+  test('receives a 503 after handshakeTimeout', async () => {
     const { server, port } = await start({
       handshakeTimeout: 50,
       authenticate: () => new Promise<string>(() => {}),

@@ -7,14 +7,14 @@ import { FrameReader, opcode } from '../support/raw-frame.js'
 import { clientFrame } from '../support/paused-client.js'
 import { runningServer } from '../support/running-server.js'
 
-/** As many as a process with 4,096 file descriptors can have both ends of, with room to spare. */
+/** A process with 4,096 file descriptors can hold both ends of this many, with room to spare. */
 const CONNECTIONS = 1000
 const SECOND = 1000
 /** A Ping of the heartbeat has 4 random bytes. */
 const PING = 2 + 4
 const PONG = clientFrame('pong', Buffer.alloc(4)).length
 
-/** A client that does nothing but answer Pings, and counts what it gets. */
+/** A client that only answers Pings, and counts what it receives. */
 class IdleClient {
   readonly socket: Socket
   readonly frames = { pings: 0, others: 0 }
@@ -57,9 +57,8 @@ async function openAll(port: number, count: number): Promise<IdleClient[]> {
   return clients
 }
 
-/** Waits until something holds that what is on its way will bring about. */
 describe(`${CONNECTIONS} idle connections on real sockets`, () => {
-  // Only what makes looks: the sockets, and all other timers, are those of the system.
+  // Only the timers of the heartbeat are replaced. The sockets and all other timers are those of the system.
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   })
@@ -67,7 +66,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     vi.useRealTimers()
   })
 
-  test('share one timer, which ends with the last of them', async () => {
+  test('share one timer, which is cleared with the last of them', async () => {
     const { server, port } = await runningServer()
     expect(vi.getTimerCount()).toBe(0)
     const clients = await openAll(port, CONNECTIONS)
@@ -81,7 +80,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('get one Ping each in 25 seconds and nothing else, and stay while they answer', async () => {
+  test('receive one Ping each in 25 seconds and nothing else, and stay open while they answer', async () => {
     const { server, port } = await runningServer()
     const clients = await openAll(port, CONNECTIONS)
     const before = server.stats().bytes
@@ -99,7 +98,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     expect(server.stats()).toMatchObject({ connections: CONNECTIONS, terminated: {} })
   })
 
-  test('are terminated 20 seconds after a Ping that they do not answer, and the others stay', async () => {
+  test('are terminated 20 seconds after a Ping that they do not answer, and no others', async () => {
     const { server, port } = await runningServer()
     const clients = await openAll(port, CONNECTIONS)
     for (const [index, client] of clients.entries()) client.answers = index % 4 !== 0
@@ -122,7 +121,7 @@ describe(`${CONNECTIONS} idle connections on real sockets`, () => {
     expect(living.every(({ socket }) => !socket.destroyed)).toBe(true)
   })
 
-  test('get nothing and need no timer with heartbeat: false', async () => {
+  test('receive nothing and need no timer with heartbeat: false', async () => {
     const { server, port } = await runningServer({ heartbeat: false })
     const clients = await openAll(port, 100)
     const { sent } = server.stats().bytes

@@ -15,7 +15,7 @@ import { runningServer } from '../support/running-server.js'
 const KIBI = 1024
 const MEBI = 1024 * KIBI
 
-/** Sends bytes as they are to a server, and tells what it received and how it closed. */
+/** Sends raw bytes to a server, and returns what it received and how it closed. */
 async function afterSending(
   ...bytes: Buffer[]
 ): Promise<{ heard: number[]; closed: Promise<Closed>; socket: WebSocket<undefined> }> {
@@ -35,7 +35,7 @@ describe('by default', () => {
 
   test('maxPayload is 1 MiB', async () => {
     const whole = clientFrame('binary', Buffer.alloc(MEBI))
-    // Of what is too long the header is enough.
+    // The header of a message that is too long is enough.
     const header = clientFrame('binary', Buffer.alloc(MEBI + 1)).subarray(0, 14)
     const { heard, closed } = await afterSending(whole, header)
     expect((await closed).cause).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', closeCode: 1009 })
@@ -68,7 +68,7 @@ describe('by default', () => {
     expect(heard).toEqual([1])
   })
 
-  test('maxBufferedAmount is 16 MiB, beyond which a peer is terminated', async () => {
+  test('maxBufferedAmount is 16 MiB, and a peer beyond it is terminated', async () => {
     const { port, next } = await runningServer()
     const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
     const closed = closeOf(socket)
@@ -77,10 +77,10 @@ describe('by default', () => {
     while (socket.readyState === 1) {
       socket.send(message)
       most = Math.max(most, socket.bufferedAmount)
-      // A peer is judged by what has waited since an earlier turn.
+      // Only what was queued in an earlier turn counts against a peer.
       await turn()
     }
-    // The limit counts frame headers too, the amount does not.
+    // The limit counts frame headers too, bufferedAmount does not.
     const headers = Math.ceil((16 * MEBI) / message.length) * 10
     expect(most).toBeGreaterThan(16 * MEBI - headers)
     expect(most).toBeLessThan(16 * MEBI + 2 * message.length)
@@ -88,7 +88,7 @@ describe('by default', () => {
     raw.destroy()
   })
 
-  test('the number of connections is not limited, per address or altogether', async () => {
+  test('the number of connections is not limited, neither per address nor in total', async () => {
     const { server, url } = await runningServer()
     await Promise.all(Array.from({ length: 300 }, () => connect(url)))
     expect(server.stats()).toMatchObject({ connections: 300, refused: {} })
@@ -140,7 +140,7 @@ describe('by default', () => {
 })
 
 describe("slowPolicy 'skip' never skips control frames", () => {
-  test('sends Ping, Pong and Close to a peer beyond the limit, between whole messages', async () => {
+  test('sends Ping, Pong and Close frames to a peer beyond the limit, between whole messages', async () => {
     const { port, next } = await runningServer({ slowPolicy: 'skip', maxBufferedAmount: 100 * KIBI })
     const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
     const message = Buffer.alloc(50 * KIBI, 'x')
@@ -187,7 +187,7 @@ describe("slowPolicy 'skip' never skips control frames", () => {
     expect(messages).toHaveLength(delivered)
   })
 
-  test('sends the Pings of the heartbeat, so a peer that does not read is detected', async () => {
+  test('sends the Pings of the heartbeat, so that a peer that does not read is detected', async () => {
     const { port, next } = await runningServer({
       slowPolicy: 'skip',
       maxBufferedAmount: 10 * KIBI,
@@ -204,7 +204,7 @@ describe("slowPolicy 'skip' never skips control frames", () => {
   })
 })
 
-test('a connection that exceeds a limit does not affect the others', async () => {
+test('closes only the connection that exceeds a limit', async () => {
   const { running, client, socket } = await openPair()
   const received = inbox(socket)
   for (const bytes of [

@@ -27,7 +27,7 @@ async function listeningAt(unixPath: string, unixMode?: number): Promise<WebSock
 }
 
 describe('unixPath', () => {
-  test('listens on a unix socket, and removes it when it closes', async () => {
+  test('listens on a unix socket, and removes the socket when it closes', async () => {
     const path = join(folder(), 'socket')
     const server = await listeningAt(path)
     expect(server.address()).toBe(path)
@@ -71,7 +71,7 @@ describe('unixPath', () => {
     client.terminate()
   })
 
-  test("emits 'error' for a file of another kind, and does not change it", async () => {
+  test("emits 'error' for any other file, and leaves it unchanged", async () => {
     const path = join(folder(), 'file')
     writeFileSync(path, 'precious')
     const server = new WebSocketServer({ unixPath: path })
@@ -129,15 +129,15 @@ describe('unixPath', () => {
     const server = new WebSocketServer({ unixPath: path })
     server.close()
     await once(server, 'close')
-    // A server that is made later listens later than this one would have.
+    // A server that is created later would listen later.
     await listeningAt(join(folder(), 'socket'))
     expect(existsSync(path)).toBe(false)
     expect(server.address()).toBeNull()
   })
 })
 
-describe('a server with a port of its own', () => {
-  test('gives a request that arrives slowly no more time than handshakeTimeout', async () => {
+describe('a server with its own port', () => {
+  test('limits a request that arrives slowly by handshakeTimeout', async () => {
     const { port } = await runningServer({ handshakeTimeout: 60 })
     const socket = connectSocket(port, '127.0.0.1')
     socket.write('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso')
@@ -158,7 +158,7 @@ describe('a server with a port of its own', () => {
     expect(answer.fields.get('content-length')).toBe(String(answer.body.length))
   })
 
-  test('closes while it starts to listen', async () => {
+  test('can be closed while it starts to listen', async () => {
     const blocker = createServer().listen(0, '127.0.0.1')
     await once(blocker, 'listening')
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })

@@ -20,7 +20,7 @@ import { endWithTest, runningServer } from '../support/running-server.js'
 const construct = (options: unknown): WebSocketServer =>
   new WebSocketServer(options as WebSocketServerOptions)
 
-describe('a mistake in the options throws at once, and says what to write (N7)', () => {
+describe('throws for a mistake in the options, and says what to write (N7)', () => {
   test.each<[string, object, RegExp]>([
     ['origins without a scheme', { origins: 'x.example' }, /origins .* has "x\.example": write 'https:/],
     ['origins with a slash', { origins: ['https://x.example/'] }, /write 'https:\/\/x\.example'$/],
@@ -111,7 +111,7 @@ describe('a mistake in the options throws at once, and says what to write (N7)',
   })
 
   test.each([[undefined], [null], [[['/chat', () => {}]]], ['/chat'], [() => {}]])(
-    'a table of routes that is none: %s',
+    'a value that is not a table of routes: %s',
     (table) => {
       expect(() => routes(table as unknown as Record<string, () => void>, { noServer: true })).toThrow(
         /^routes\(table, options\) needs an object of handlers by path; it is given .*: write routes\(\{ '\/chat/,
@@ -175,7 +175,7 @@ describe('a mistake in the options throws at once, and says what to write (N7)',
   })
 })
 
-describe('what is no mistake works (N7)', () => {
+describe('accepts (N7)', () => {
   test('one origin as a string, or a regular expression', async () => {
     for (const origins of ['https://x.example', /^https:\/\/x\./]) {
       const { port } = await runningServer({ origins })
@@ -191,12 +191,12 @@ describe('what is no mistake works (N7)', () => {
     expect(await refused(running.port, {}, 'GET /chat/a/b HTTP/1.1')).toMatchObject({ status: 404 })
   })
 
-  test('options of Node.js, options of nobody, and null', () => {
+  test('options of Node.js, unknown options, and null', () => {
     construct({ noServer: true, prot: undefined, requestTimeout: 5, color: 'red' }).close()
     construct({ noServer: true, heartbeat: 5000, origins: null, path: null }).close()
   })
 
-  test('anything with the rules of ws', async () => {
+  test('any value with the rules of ws', async () => {
     const options = { port: 0, host: '127.0.0.1', maxPayLoad: 1, path: 'chat' } as { port: 0 }
     const server = new WsServer(options)
     endWithTest(server)

@@ -17,14 +17,14 @@ import { exchange } from '../support/http-exchange.js'
 import { endWithTest } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 
-/** What Java's HttpClient sends with every plain request until it knows better. */
+/** What Java's HttpClient adds to plain requests until it knows that the server does not support HTTP/2. */
 const H2C = {
   Connection: 'Upgrade, HTTP2-Settings',
   Upgrade: 'h2c',
   'HTTP2-Settings': 'AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA',
 }
 
-/** Tells what came. */
+/** Responds with the parts of the request. */
 function answer(incoming: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = []
   incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -40,7 +40,7 @@ function answer(incoming: IncomingMessage, response: ServerResponse): void {
 
 const certificate = makeCertificate()
 
-/** An HTTP server that a WebSocket server of ours shares, and what sends requests to it over one connection. */
+/** Starts an HTTP server with a WebSocket server, and returns a function that sends requests over one connection. */
 async function start(isSecure: boolean): Promise<{
   http: Server
   port: number
@@ -89,12 +89,12 @@ describe.each([
   ['http', false],
   ['https', true],
 ])('a plain request with Upgrade: h2c to a shared %s.Server (F51)', (_name, isSecure) => {
-  test('reaches the application without the Upgrade', async () => {
+  test('reaches the application without the Upgrade header', async () => {
     const { send } = await start(isSecure)
     expect(await send('GET', '/a?b=c', [])).toEqual(['GET', '/a?b=c', null, true, true, ''])
   })
 
-  test('has its body, whose length is known or not, in one piece or several', async () => {
+  test('keeps its body, with or without Content-Length, in one chunk or several', async () => {
     const { send } = await start(isSecure)
     const length = { 'Content-Length': '11' }
     expect(await send('POST', '/', ['hello world'], length)).toEqual([
@@ -125,7 +125,7 @@ describe.each([
     expect(await send('POST', '/', [large, large])).toEqual(['POST', '/', null, true, true, large + large])
   })
 
-  test('keeps its connection, for as many requests as there are, without a trace in the socket', async () => {
+  test('keeps its connection for further requests, without leaking listeners', async () => {
     const { http, send, sockets } = await start(isSecure)
     const warnings: Error[] = []
     const { port } = http.address() as AddressInfo
@@ -151,8 +151,8 @@ describe.each([
   })
 })
 
-describe('so does one (F51)', () => {
-  test('with bytes behind it that are the next request', async () => {
+describe('such a request (F51)', () => {
+  test('may be followed by another request in the same chunk', async () => {
     const { port } = await start(false)
     const fields = Object.entries(H2C).map(([name, value]) => `${name}: ${value}\r\n`)
     const first = `GET /1 HTTP/1.1\r\nHost: x\r\n${fields.join('')}\r\n`
@@ -162,7 +162,7 @@ describe('so does one (F51)', () => {
     expect(body).toContain('"/2"')
   })
 
-  test('whose client leaves in the middle of its body', async () => {
+  test('fails without an uncaught error if its client disconnects within the body', async () => {
     const lost = uncaught()
     const { http, port } = await start(false)
     http.removeAllListeners('request')
@@ -180,7 +180,7 @@ describe('so does one (F51)', () => {
     expect(lost).toEqual([])
   })
 
-  test("and listeners of 'connection' run again for it", async () => {
+  test("makes the http.Server emit 'connection' again", async () => {
     const { http, send } = await start(false)
     let calls = 0
     http.on('connection', () => calls++)

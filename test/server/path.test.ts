@@ -17,11 +17,11 @@ describe('pathnameOf', () => {
     ['http://a.example/chat/?x', '/chat/'],
     ['http://a.example', '/'],
     ['http://a.example?x=/y', '/'],
-  ])('%s has the path %s', (url, pathname) => {
+  ])('returns for %s the path %s', (url, pathname) => {
     expect(pathnameOf(requestWith({ url }))).toBe(pathname)
   })
 
-  test('a request without a target has the path /', () => {
+  test('returns / for a request without a target', () => {
     const request = requestWith({})
     delete request.url
     expect(pathnameOf(request)).toBe('/')
@@ -29,7 +29,7 @@ describe('pathnameOf', () => {
 })
 
 describe('matchPath', () => {
-  test('matches every request without a path', () => {
+  test('matches every request if there is no path', () => {
     expect(matchPath(undefined, requestWith({ url: '/any' }))).toEqual({})
   })
 
@@ -39,7 +39,7 @@ describe('matchPath', () => {
     expect(matchPath('/chat', requestWith({ url: '/Chat' }))).toBeUndefined()
   })
 
-  test('takes the params from the groups of a pattern, and decodes them', () => {
+  test('decodes the params from the groups of a pattern', () => {
     const path = /^\/chat\/(?<room>[^/]+)\/(?<thread>\d+)?$/
     expect(matchPath(path, requestWith({ url: '/chat/caf%C3%A9/7' }))).toEqual({ room: 'café', thread: '7' })
     expect(matchPath(path, requestWith({ url: '/chat/a%2Fb/' }))).toEqual({ room: 'a/b' })
@@ -63,27 +63,30 @@ describe('matchPath', () => {
   })
 })
 
-describe('what a path function returns (F27, F46)', () => {
+describe('the result of a path function (F27, F46)', () => {
   const answering = (answer: unknown): Params | undefined =>
     matchPath((() => answer) as unknown as Path, requestWith({ url: '/' }))
 
-  test.each([[true], [{}], [{ id: '1' }]])('%j is a match', (answer) => {
+  test.each([[true], [{}], [{ id: '1' }]])('may be %j for a match', (answer) => {
     expect(answering(answer)).toEqual(answer === true ? {} : answer)
   })
 
-  test.each([[false], [null], [undefined]])('%j is no match', (answer) => {
+  test.each([[false], [null], [undefined]])('may be %j for no match', (answer) => {
     expect(answering(answer)).toBeUndefined()
   })
 
-  test.each([[0], [1], [''], ['no'], [['a']], [Symbol('a')], [() => true]])('%j is a TypeError', (answer) => {
-    expect(() => answering(answer)).toThrow(TypeError)
-    expect(() => answering(answer)).toThrow('path must return true or an object of params')
-  })
+  test.each([[0], [1], [''], ['no'], [['a']], [Symbol('a')], [() => true]])(
+    'causes a TypeError if it is %j',
+    (answer) => {
+      expect(() => answering(answer)).toThrow(TypeError)
+      expect(() => answering(answer)).toThrow('path must return true or an object of params')
+    },
+  )
 
   test.each([
     ['fulfils', (): unknown => Promise.resolve(true)],
     ['rejects', (): unknown => Promise.reject(new Error('late'))],
-  ])('a Promise that %s is a TypeError that says so, and a 500 for the client', async (_name, path) => {
+  ])('causes a TypeError and a 500 if it is a Promise that %s', async (_name, path) => {
     const lost = uncaught()
     const { server, port } = await runningServer({ path: path as Path })
     const failed = once(server, 'error') as Promise<[Error]>
@@ -95,7 +98,7 @@ describe('what a path function returns (F27, F46)', () => {
 })
 
 describe('PathMatcher', () => {
-  test('calls a function once for a request, unless its URL changes', () => {
+  test('calls a path function once per request, unless the URL changes', () => {
     const path = vi.fn((pathname: string) => pathname === '/a')
     const matcher = new PathMatcher(path)
     const request = requestWith({ url: '/a' })
@@ -113,12 +116,12 @@ test.each([
   ['/a b', '/a%20b', true],
   ['/a%2Fb', '/a/b', false],
   ['/100%', '/100%25', true],
-])('the path %s matches %s: %s (F31)', (path, url, matches) => {
+])('compares the path %s with %s: %s (F31)', (path, url, matches) => {
   expect(matchPath(path, requestWith({ url }))).toEqual(matches ? {} : undefined)
 })
 
-describe('at a server', () => {
-  test('params reach the socket, and other paths get a 404', async () => {
+describe('a server with a path', () => {
+  test('passes the params to the socket, and answers other paths with 404', async () => {
     const running = await runningServer({ path: /^\/room\/(?<room>\w+)$/ })
     const [client, { socket }] = await Promise.all([connect(`${running.url}/room/tea?x=1`), running.next()])
     expect(socket.params).toEqual({ room: 'tea' })
@@ -127,7 +130,7 @@ describe('at a server', () => {
     expect([status, body]).toEqual([404, 'No websocket is served at this path\n'])
   })
 
-  test("a function that throws is a 500, and an 'error' of the server", async () => {
+  test("answers with 500 and emits 'error' if the path function throws", async () => {
     const { server, port } = await runningServer({
       path: () => {
         throw new Error('no idea')

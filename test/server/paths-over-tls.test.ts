@@ -10,7 +10,7 @@ import { inbox } from '../support/inbox.js'
 import { expectComplete } from '../support/refused.js'
 import { endWithTest } from '../support/running-server.js'
 
-test('several servers share an https.Server by string, pattern and function, and everything else is answered', async () => {
+test('shares an https.Server among servers by string, pattern and function, and answers everything else', async () => {
   const certificate = makeCertificate()
   const https = createServer(certificate, (request, response) => {
     response.end(`page ${request.url ?? ''}`)

@@ -38,7 +38,7 @@ describe('routes()', () => {
     expect(await first('/ws/a.b(c)/')).toBe('literal')
   })
 
-  test('patterns and paths are compared in one form (F31)', async () => {
+  test('compares patterns and paths in a normalized form (F31)', async () => {
     const handlers: Record<string, RouteHandler> = {}
     for (const pattern of ['/café', '/a b', '/caf%C3%A9/:name', '/a%2Fb', '/~user/(x)!', '/+']) {
       handlers[pattern] = (socket) => socket.send(JSON.stringify([pattern, socket.params]))
@@ -67,7 +67,7 @@ describe('routes()', () => {
     expect(server.stats()).toMatchObject({ connections: 0, accepted: 0 })
   })
 
-  test('passes the request and the user on, and shares an http.Server', async () => {
+  test('passes the request and the user to the handler, on a shared http.Server', async () => {
     const { http, port } = await startHttp()
     const seen: [string, IncomingMessage['url']][] = []
     const server = routes<string>(
@@ -79,7 +79,7 @@ describe('routes()', () => {
     expect(seen).toEqual([['somebody', '/anything?x=1']])
   })
 
-  test('closes the connection of a handler that rejects with 1011', async () => {
+  test('closes the connection with 1011 if its handler rejects', async () => {
     const server = routes(
       { '/fails': (socket) => (socket.on('error', () => {}), Promise.reject(new Error('a bug'))) },
       { port: 0, host: '127.0.0.1' },

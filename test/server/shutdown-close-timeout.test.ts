@@ -5,7 +5,7 @@ import { FrameReader, opcode } from '../support/raw-frame.js'
 import { clientFrame, pausedClient } from '../support/paused-client.js'
 import { runningServer } from '../support/running-server.js'
 
-test('a shutdown waits for its own timeout instead of closeTimeout', async () => {
+test('waits in a shutdown for its own timeout instead of closeTimeout', async () => {
   const { server, port, next } = await runningServer({ closeTimeout: 100 })
   const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
   const clock = await runningServer({ heartbeat: { interval: 150, timeout: 5000 } })
@@ -13,7 +13,7 @@ test('a shutdown waits for its own timeout instead of closeTimeout', async () =>
   for (let count = 0; count < 14; count++) socket.send(Buffer.alloc(1024 * 1024))
   const shutdown = server.shutdown({ timeout: 20_000 })
   for (let beats = 0; beats < 3; beats++) await once(witness, 'ping')
-  // Now it begins to read.
+  // Now the peer begins to read.
   const reader = new FrameReader()
   let messages = 0
   raw.on('error', () => {})

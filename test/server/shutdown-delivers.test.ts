@@ -33,7 +33,7 @@ function numbered(index: number): Buffer {
   return bytes
 }
 
-/** Whether all came, whole and in order. */
+/** Whether all messages arrived, complete and in order. */
 function expectAll(received: readonly Buffer[]): void {
   expect(received).toHaveLength(COUNT)
   expect(received.findIndex((bytes, index) => !bytes.equals(numbered(index)))).toBe(-1)
@@ -64,7 +64,7 @@ const senders: [string, WebSocketServerOptions, Sender][] = [
 describe.each(senders)(
   '1,000 messages of 10 KiB that were %s just before the shutdown',
   (_name, options, send) => {
-    test('all reach a peer that reads, followed by 1001', async () => {
+    test('reach a peer that reads, followed by 1001', async () => {
       const { server, url, next } = await runningServer(options)
       const [client, { socket }] = await Promise.all([
         connect(url, options.perMessageDeflate ? { perMessageDeflate: true } : {}),
@@ -85,7 +85,7 @@ describe.each(senders)(
       expect(server.stats()).toMatchObject({ connections: 0, bufferedAmount: 0, terminated: {} })
     })
 
-    test('all reach a client of `ws`', async () => {
+    test('reach a client of `ws`', async () => {
       const { server, url, next } = await runningServer(options)
       const client = new WsClient(url)
       const received: Buffer[] = []
@@ -100,7 +100,7 @@ describe.each(senders)(
   },
 )
 
-test('a peer that starts to read during the shutdown misses nothing', async () => {
+test('delivers everything to a peer that starts to read during the shutdown', async () => {
   const { server, port, next } = await runningServer()
   const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
   const callbacks: (Error | null | undefined)[] = []
@@ -116,7 +116,7 @@ test('a peer that starts to read during the shutdown misses nothing', async () =
   expect(callbacks.every((error) => !error)).toBe(true)
 })
 
-/** Reads all frames up to Close, answers that, and waits for the end. */
+/** Reads all frames up to the Close frame, answers it, and waits for the end of the connection. */
 async function framesOf(raw: Socket): Promise<ReceivedFrame[]> {
   const reader = new FrameReader()
   const frames: ReceivedFrame[] = []
@@ -129,7 +129,7 @@ async function framesOf(raw: Socket): Promise<ReceivedFrame[]> {
   return frames
 }
 
-test('a shutdown delivers what a peer is still sending, and waits for its Close', async () => {
+test('delivers what a peer is still sending, and waits for its Close frame', async () => {
   const { server, port, next } = await runningServer()
   const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
   const heard = inbox(socket)
@@ -144,7 +144,7 @@ test('a shutdown delivers what a peer is still sending, and waits for its Close'
 })
 
 describe('a peer that does not complete the closing handshake', () => {
-  test('is terminated at the timeout and counted, whatever it does instead', async () => {
+  test('is terminated at the timeout and counted, whatever else it does', async () => {
     const { server, port, url, next } = await runningServer()
     const ignores = await openAsClient(port)
     const sendsOn = await openAsClient(port)
@@ -182,7 +182,7 @@ describe('a peer that does not complete the closing handshake', () => {
     })
   })
 
-  test('ends as clean if its Close frame stands behind messages that a paused socket holds', async () => {
+  test('closes cleanly if its Close frame follows messages that a paused socket holds', async () => {
     const { server, url, next } = await runningServer()
     const [client, { socket }] = await Promise.all([connect(url), next()])
     socket.pause()
@@ -194,7 +194,7 @@ describe('a peer that does not complete the closing handshake', () => {
     expect(await answered).toMatchObject({ code: 1001, wasClean: true })
   })
 
-  test('is terminated if no Close frame stands behind messages that a paused socket holds', async () => {
+  test('is terminated if no Close frame follows the messages that a paused socket holds', async () => {
     const { server, port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.pause()
@@ -216,7 +216,7 @@ describe('a peer that does not complete the closing handshake', () => {
 describe('a new upgrade during a shutdown', () => {
   const UNAVAILABLE = { status: 503, body: 'The server is shutting down\n' }
 
-  /** Begins a shutdown that lasts until its peer is told to answer. */
+  /** Begins a shutdown that lasts until the test lets the peer answer. */
   async function shuttingDown(
     options: WebSocketServerOptions,
     port: number,
@@ -233,7 +233,7 @@ describe('a new upgrade during a shutdown', () => {
     return { server, finish }
   }
 
-  test('gets a 503 on a shared http.Server, whose other servers and requests are served', async () => {
+  test('receives a 503 on a shared http.Server, whose other servers and requests are served', async () => {
     const { http, port } = await startHttp((_request, response) => response.end('plain'))
     const other = new WebSocketServer({ server: http, path: '/staying' })
     const { server, finish } = await shuttingDown({ server: http, path: '/going' }, port)
@@ -250,7 +250,7 @@ describe('a new upgrade during a shutdown', () => {
     await other.shutdown()
   })
 
-  test('gets a 503 with noServer', async () => {
+  test('receives a 503 with noServer', async () => {
     const { http, port } = await startHttp()
     const held: { server?: WebSocketServer } = {}
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -265,11 +265,11 @@ describe('a new upgrade during a shutdown', () => {
     expect(await result).toEqual({ closed: 0, terminated: 1 })
   })
 
-  test('gets a 503 on a port of its own if its TCP connection is older, and no connection otherwise', async () => {
+  test("receives a 503 on the server's own port if its TCP connection is older, and is refused otherwise", async () => {
     const { server, port } = await runningServer()
     const early = connectSocket(port, '127.0.0.1')
     await once(early, 'connect')
-    // Within its request: Node.js 26 ends those that have sent nothing.
+    // Part of a request, because Node.js 26 closes connections that have sent nothing.
     const handshake = handshakeText()
     early.write(handshake.slice(0, 10))
     const { peer } = await openAsClient(port)

@@ -67,7 +67,7 @@ describe('shutdown()', () => {
     for (const socket of [half, mute]) socket.on('error', () => {})
     await Promise.all([half, mute].map((socket) => once(socket, 'connect')))
     half.write('GET / HTTP/1.1\r\nHost: x\r\nUpgr')
-    // The server has read the half by the time that it has opened a connection that came after it.
+    // The server has read the incomplete handshake once it has opened a later connection.
     const { peer } = await openAsClient(port)
     peer.destroy()
     await settled()
@@ -124,7 +124,7 @@ describe('shutdown()', () => {
     await shutdown
   })
 
-  test('counts connections that were closing before, and can be called twice', async () => {
+  test('counts connections that were already closing, and can be called twice', async () => {
     const { client, socket, running } = await openPair()
     socket.close(4000)
     const [first, second] = await Promise.all([running.server.shutdown(), running.server.shutdown()])
@@ -134,7 +134,7 @@ describe('shutdown()', () => {
     expect(await running.server.shutdown()).toEqual({ closed: 0, terminated: 0 })
   })
 
-  test('leaves a shared http.Server and its other connections alone', async () => {
+  test('does not affect a shared http.Server and its other connections', async () => {
     const { http, port } = await startHttp()
     const server = new WebSocketServer({ server: http })
     const plain = connectSocket(port, '127.0.0.1')
@@ -173,14 +173,14 @@ describe('shutdown() (F42)', () => {
   })
 })
 
-describe('the times of shutdown() (F11)', () => {
-  test('timeout: Infinity waits for the slowest', async () => {
+describe('the options of shutdown() (F11)', () => {
+  test('wait for the slowest peer with timeout: Infinity', async () => {
     const { server, port, next } = await runningServer()
     const { peer } = await openAsClient(port)
     const { socket } = await next()
     const shutdown = server.shutdown({ timeout: Infinity })
     expect((await peer.next())?.opcode).toBe(opcode.close)
-    // More than the millisecond that setTimeout makes of Infinity.
+    // Longer than the millisecond to which setTimeout changes Infinity.
     const clock = await runningServer({ heartbeat: { interval: 50, timeout: 1000 } })
     const [witness] = await Promise.all([connect(clock.url), clock.next()])
     await once(witness, 'ping')
@@ -193,7 +193,7 @@ describe('the times of shutdown() (F11)', () => {
     { timeout: 2 ** 31 },
     { timeout: '1' as unknown as number },
     { spread: Infinity, timeout: Infinity },
-  ])('%j is a RangeError', async (options) => {
+  ])('throw a RangeError for %j', async (options) => {
     const server = new WebSocketServer({ noServer: true })
     await expect(server.shutdown(options)).rejects.toThrow(RangeError)
   })
@@ -228,7 +228,7 @@ describe('the bookkeeping of a server (F41)', () => {
 })
 
 describe('shutdown({ spread })', () => {
-  test('closes all, a few at a time and in random order', async () => {
+  test('closes the connections a few at a time, in random order', async () => {
     const { server, url, next } = await runningServer()
     const clients = await Promise.all(Array.from({ length: 60 }, () => connect(url)))
     const sockets = []
@@ -237,7 +237,7 @@ describe('shutdown({ spread })', () => {
     for (const [index, socket] of sockets.entries()) socket.once('close', () => order.push(index))
     const shutdown = server.shutdown({ code: 1012, spread: 60 })
     expect(sockets.filter((socket) => socket.readyState !== WebSocket.OPEN)).toHaveLength(1)
-    // Who is still open is heard until its turn comes.
+    // An open connection receives messages until its turn.
     const last = sockets.find((socket) => socket.readyState === WebSocket.OPEN)!
     expect(last.send('goodbye')).toBe(true)
     expect(await shutdown).toEqual({ closed: 60, terminated: 0 })
@@ -267,7 +267,7 @@ describe('shutdown({ spread })', () => {
     { spread: -1 },
     { timeout: -1 },
     { timeout: Number.NaN },
-  ])('%j is a RangeError', async (options) => {
+  ])('throw a RangeError for %j', async (options) => {
     const { server } = await runningServer()
     await expect(server.shutdown(options)).rejects.toThrow(RangeError)
   })

@@ -37,7 +37,7 @@ describe('stats()', () => {
     expect(server.stats()).toMatchObject({ connections: 2, accepted: 3, terminated: {} })
   })
 
-  test('counts whole messages each way, and broadcasts once for each member', async () => {
+  test('counts complete messages each way, and broadcasts once for each member', async () => {
     const { server, url, next } = await runningServer()
     const hub = new Hub()
     const clients = await Promise.all([connect(url), connect(url)])
@@ -62,7 +62,7 @@ describe('stats()', () => {
     const { peer } = await openAsClient(port)
     const { socket } = await next()
     const before = server.stats().bytes
-    // Those of frames: the opening handshake is HTTP.
+    // Only bytes of frames count. The opening handshake is HTTP.
     expect(before).toEqual({ received: 0, sent: 0 })
     const heard = once(socket, 'message')
     peer.write(peer.encode({ opcode: opcode.text, payload: Buffer.from('hello'), fin: true, rsv: 0 }))
@@ -77,7 +77,7 @@ describe('stats()', () => {
     expect(server.stats().bytes).toEqual({ received: between.received + 6, sent: between.sent + 2 })
   })
 
-  test('adds up the bytes that wait for slow peers', async () => {
+  test('adds up the bytes that are queued for slow peers', async () => {
     const { server, port, next } = await runningServer()
     const stalled = await pausedClient(port)
     const { socket } = await next()
@@ -116,7 +116,7 @@ describe('stats()', () => {
     await connect(url)
     expect(await status({})).toBe(429)
     const { refused: counts, accepted } = server.stats()
-    // The one that 'close' refused was accepted first.
+    // The connection that 'close' refused was accepted first.
     expect(accepted).toBe(2)
     expect(counts).toEqual({
       path: 1,
@@ -171,7 +171,7 @@ describe('stats()', () => {
     const slow = (await next()).socket
     const slowEnd = closeOf(slow)
     for (let count = 0; count < 1000 && slow.readyState === 1; count++) {
-      // A peer is judged by what has waited since an earlier turn.
+      // Only what was queued in an earlier turn counts against a peer.
       slow.send(Buffer.alloc(100_000))
       await turn()
     }
@@ -185,7 +185,7 @@ describe('stats()', () => {
     })
   })
 
-  test('counts with clientTracking off too', async () => {
+  test('counts with clientTracking: false too', async () => {
     const { running, client, socket } = await openPair({ server: { clientTracking: false } })
     const heard = inbox(socket)
     client.send('a')

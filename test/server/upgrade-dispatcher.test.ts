@@ -28,7 +28,7 @@ function ownerOf(path: string, upgrades: string[]): UpgradeOwner {
   }
 }
 
-test('an http.Server has one dispatcher, with one listener while there are owners', async () => {
+test('uses one dispatcher per http.Server, with one listener while there are owners', async () => {
   const { http } = await startHttp()
   const dispatcher = UpgradeDispatcher.of(http)
   expect(UpgradeDispatcher.of(http)).toBe(dispatcher)
@@ -57,7 +57,7 @@ test('an http.Server has one dispatcher, with one listener while there are owner
   expect(counts).toEqual([0, 1, 1, 1, 0, 0])
 })
 
-test('the first owner of a request takes it', async () => {
+test('gives a request to its first owner', async () => {
   const { http, port } = await startHttp()
   const upgrades: string[] = []
   const others: string[] = []
@@ -69,7 +69,7 @@ test('the first owner of a request takes it', async () => {
   expect([upgrades, others]).toEqual([['/b', '/a'], []])
 })
 
-test('an upgrade without an owner is left to other listeners, to websocket or not', async () => {
+test('leaves an upgrade without an owner to other listeners', async () => {
   const { http, port } = await startHttp()
   UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
   http.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
@@ -79,7 +79,7 @@ test('an upgrade without an owner is left to other listeners, to websocket or no
   expect((await exchange(port, handshakeText({ Upgrade: 'h2c' }, 'GET /h2c HTTP/1.1'))).body).toBe('h2c')
 })
 
-test('a server whose path function throws responds with 500, and the others are not asked', async () => {
+test('responds with 500 if a path function throws, without asking other servers', async () => {
   const { http, port } = await startHttp()
   const failing = new WebSocketServer({
     server: http,
@@ -97,7 +97,7 @@ test('a server whose path function throws responds with 500, and the others are 
   expect(upgrades).toEqual([])
 })
 
-test('a path function that throws in handleUpgrade() is a 500 as well', async () => {
+test('responds with 500 if a path function throws in handleUpgrade()', async () => {
   const { http, port } = await startHttp()
   const server = new WebSocketServer({
     noServer: true,
@@ -117,25 +117,22 @@ test('a path function that throws in handleUpgrade() is a 500 as well', async ()
 
 test.each([
   ['has no owner', 'websocket'],
-  ['is not to websocket', 'h2c'],
-])(
-  'a client that resets during the answer to an upgrade that %s causes no uncaught error',
-  async (_name, upgrade) => {
-    const lost = uncaught()
-    const { http } = await startHttp()
-    UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
-    const { here } = await socketPair()
-    const closed = new Promise((resolve) => here.once('close', resolve))
-    http.emit('upgrade', requestWith({ url: '/', headers: { upgrade } }), here, Buffer.alloc(0))
-    here.destroy(new Error('read ECONNRESET'))
-    await closed
-    await settled()
-    expect(here.errored).toEqual(new Error('read ECONNRESET'))
-    expect(lost).toEqual([])
-  },
-)
+  ['is to another protocol', 'h2c'],
+])('survives a client that resets during the answer to an upgrade that %s', async (_name, upgrade) => {
+  const lost = uncaught()
+  const { http } = await startHttp()
+  UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
+  const { here } = await socketPair()
+  const closed = new Promise((resolve) => here.once('close', resolve))
+  http.emit('upgrade', requestWith({ url: '/', headers: { upgrade } }), here, Buffer.alloc(0))
+  here.destroy(new Error('read ECONNRESET'))
+  await closed
+  await settled()
+  expect(here.errored).toEqual(new Error('read ECONNRESET'))
+  expect(lost).toEqual([])
+})
 
-test('an http.Server that closes and listens again serves websockets again', async () => {
+test('serves WebSockets again after the http.Server closes and listens again', async () => {
   const { http, port } = await startHttp()
   const server = new WebSocketServer({ server: http })
   endWithTest(server)
@@ -151,7 +148,7 @@ test('an http.Server that closes and listens again serves websockets again', asy
   expect([second.readyState, listening.mock.calls.length]).toEqual([1, 1])
 })
 
-test('upgrades pass through an emit that somebody else has put in front of ours (F32)', async () => {
+test('passes upgrades through an emit() that another library has put in front of ours (F32)', async () => {
   const { http, port } = await startHttp()
   const upgrades: string[] = []
   const dispatcher = UpgradeDispatcher.of(http)
@@ -172,7 +169,7 @@ test('upgrades pass through an emit that somebody else has put in front of ours 
   http.emit = before
 })
 
-test('a server emits as before once the last of our servers has left (F32)', async () => {
+test('restores emit() when the last of our servers has left (F32)', async () => {
   const { http } = await startHttp()
   const before: unknown = Reflect.get(http, 'emit')
   const owner = ownerOf('/ours', [])
@@ -184,7 +181,7 @@ test('a server emits as before once the last of our servers has left (F32)', asy
   expect(Object.hasOwn(http, 'emit')).toBe(false)
 })
 
-test('an emit that was there before ours is put back (F32)', async () => {
+test('restores an emit() that was replaced before ours (F32)', async () => {
   const { http } = await startHttp()
   const theirs = ((event: string, ...values: unknown[]) =>
     Reflect.apply(EventEmitter.prototype.emit, http, [event, ...values])) as typeof http.emit
@@ -195,7 +192,7 @@ test('an emit that was there before ours is put back (F32)', async () => {
   expect(Reflect.get(http, 'emit')).toBe(theirs)
 })
 
-test('our upgrades reach us once even if somebody has put the own emit of the server back (F32)', async () => {
+test('takes an upgrade once even if the original emit() has been restored (F32)', async () => {
   const { http, port } = await startHttp()
   const upgrades: string[] = []
   UpgradeDispatcher.of(http).add(ownerOf('/one', upgrades))
@@ -205,7 +202,7 @@ test('our upgrades reach us once even if somebody has put the own emit of the se
   expect(upgrades).toEqual(['/two'])
 })
 
-test("other 'upgrade' listeners see what is not ours, and nothing that is (F32)", async () => {
+test("shows other 'upgrade' listeners only upgrades that are not ours (F32)", async () => {
   const { http, port } = await startHttp()
   UpgradeDispatcher.of(http).add(ownerOf('/ours', []))
   const seen: string[] = []

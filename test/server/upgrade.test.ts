@@ -25,7 +25,7 @@ import { warningWith } from '../support/warning.js'
 
 type Callback = (socket: WebSocket<undefined>, request: IncomingMessage) => unknown
 
-/** An http.Server whose upgrades go to a server with `noServer`. */
+/** Starts an http.Server that passes its upgrades to a server with `noServer`. */
 async function handingOver(
   callback: Callback,
   options: Omit<WebSocketServerOptions, 'noServer'> = {},
@@ -48,7 +48,7 @@ describe('shouldHandle (F7)', () => {
     }
   }
 
-  test('is obeyed on a port of its own, and asked once for each upgrade', async () => {
+  test("decides on a server's own port, called once for each upgrade", async () => {
     const gate = new Gate({ port: 0, host: '127.0.0.1' })
     endWithTest(gate)
     await once(gate, 'listening')
@@ -60,7 +60,7 @@ describe('shouldHandle (F7)', () => {
     peer.destroy()
   })
 
-  test('is obeyed on a shared http.Server', async () => {
+  test('decides on a shared http.Server', async () => {
     const { http, port } = await startHttp()
     const gates = [new Gate({ server: http }), new Gate({ server: http })]
     gates.forEach(endWithTest)
@@ -71,7 +71,7 @@ describe('shouldHandle (F7)', () => {
     peer.destroy()
   })
 
-  test('is obeyed by handleUpgrade', async () => {
+  test('decides in handleUpgrade()', async () => {
     const { http, port } = await startHttp()
     const gate = new Gate({ noServer: true })
     endWithTest(gate)
@@ -86,7 +86,7 @@ describe('shouldHandle (F7)', () => {
     peer.destroy()
   })
 
-  test('of a subclass decides even where the path does not match', async () => {
+  test('decides in a subclass even if the path does not match', async () => {
     const gate = new Gate({ port: 0, host: '127.0.0.1', path: /^\/open\/(?<id>\d+)$/ })
     endWithTest(gate)
     await once(gate, 'listening')
@@ -97,7 +97,7 @@ describe('shouldHandle (F7)', () => {
     expect(params).toEqual([{ id: '7' }, {}])
   })
 
-  test('that returns a Promise is a 500, with an error that says so', async () => {
+  test("causes a 500 and an 'error' if it returns a Promise", async () => {
     class Late extends WebSocketServer {
       override shouldHandle(): boolean {
         return Promise.reject(new Error('late')) as unknown as boolean
@@ -126,7 +126,7 @@ describe('shouldHandle (F7)', () => {
       },
     ],
     ['noServer', async (options) => (await handingOver(() => {}, options)).port],
-  ])('with the option %s, a path function is called once for each upgrade', async (_name, start) => {
+  ])('with the option %s, calls a path function once for each upgrade', async (_name, start) => {
     const path = vi.fn((pathname: string) => pathname === '/yes')
     const port = await start({ path })
     const { peer } = await openAsClient(port, {}, '/yes')
@@ -142,21 +142,21 @@ describe('a request with a body (F9)', () => {
     [{ 'Content-Length': '5' }],
     [{ 'Transfer-Encoding': 'chunked' }],
     [{ 'Transfer-Encoding': 'gzip, chunked' }],
-  ])('%j gets a 400', async (fields) => {
+  ])('receives a 400 for %j', async (fields) => {
     const { server, port } = await runningServer()
     const answer = await exchange(port, `${handshakeText(fields)}5\r\nhello\r\n0\r\n\r\n`)
     expect([answer.status, answer.body]).toEqual([400, 'The request must not have a body\n'])
     expect(server.stats()).toMatchObject({ accepted: 0, refused: { handshake: 1 } })
   })
 
-  test('but Content-Length: 0 says that there is none', async () => {
+  test('is accepted with Content-Length: 0', async () => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port, { 'Content-Length': '0' })
     peer.destroy()
   })
 })
 
-test('a refused client that does not read is dropped after closeTimeout (F22)', async () => {
+test('destroys the socket of a refused client that does not read after closeTimeout (F22)', async () => {
   const { port, server } = await runningServer<string>({
     closeTimeout: 50,
     maxConnections: 1,
@@ -177,7 +177,7 @@ test('a refused client that does not read is dropped after closeTimeout (F22)', 
   client.terminate()
 })
 
-describe("a header of 'headers' beyond ASCII (F24)", () => {
+describe("a header that a 'headers' listener adds (F24)", () => {
   test('is sent as Latin-1', async () => {
     const { port, server } = await runningServer()
     server.on('headers', (headers) => {
@@ -190,7 +190,7 @@ describe("a header of 'headers' beyond ASCII (F24)", () => {
     raw.destroy()
   })
 
-  test('and beyond Latin-1 is a 500', async () => {
+  test('causes a 500 if it is beyond Latin-1', async () => {
     const { port, server } = await runningServer()
     server.on('error', () => {})
     server.on('headers', (headers) => {
@@ -215,7 +215,7 @@ describe.each([
   ['with an asynchronous authenticate', { authenticate: () => Promise.resolve(anonymous) }],
 ] satisfies [string, WebSocketServerOptions][])('%s (F28, F49)', (_name, options) => {
   test.each(ways)(
-    'a callback of handleUpgrade that %s closes its connection with 1011',
+    'closes the connection with 1011 if the callback of handleUpgrade() %s',
     async (_how, way) => {
       const lost = uncaught()
       const { port, server } = await handingOver((socket) => {
@@ -229,7 +229,7 @@ describe.each([
     },
   )
 
-  test('a subclass of WebSocket whose constructor throws is a 500', async () => {
+  test('answers with 500 if the constructor of a WebSocket subclass throws', async () => {
     class Broken extends WebSocket<undefined> {
       constructor(address: null) {
         super(address)
@@ -249,7 +249,7 @@ describe.each([
   })
 })
 
-test('a class that is no WebSocket of ours is a TypeError of the constructor', () => {
+test('throws a TypeError for a class that does not extend WebSocket', () => {
   const Other = EventEmitter as unknown as typeof WebSocket<undefined>
   expect(() => new WebSocketServer({ noServer: true, WebSocket: Other })).toThrow(TypeError)
 })
@@ -267,7 +267,7 @@ describe("a listener of 'connection'", () => {
     expect(lost).toEqual([])
   })
 
-  test('that throws keeps those behind it from being called, as in emit', async () => {
+  test('that throws prevents later listeners from being called, as in emit()', async () => {
     const { server, url } = await runningServer()
     const calls: string[] = []
     server.on('connection', (socket) => {
@@ -280,7 +280,7 @@ describe("a listener of 'connection'", () => {
     expect(calls).toEqual(['first'])
   })
 
-  test('may be added by once, and is called for an event that the application emits', async () => {
+  test('may be added by once(), and is called for an event that the application emits', async () => {
     const { port, server } = await handingOver((socket, request) => {
       expect(server.emit('connection', socket, request)).toBe(true)
     })
@@ -303,7 +303,7 @@ describe('handleUpgrade (F34)', () => {
   test.each<[string, Callback | undefined]>([
     ['the same server', undefined],
     ['another server', () => {}],
-  ])('throws when %s has begun with the socket', async (_name, other) => {
+  ])('throws if %s has already taken the socket', async (_name, other) => {
     const { http, port, server } = await handingOver(() => {})
     const second = other === undefined ? server : new WebSocketServer({ noServer: true })
     const thrown: unknown[] = []
@@ -321,7 +321,7 @@ describe('handleUpgrade (F34)', () => {
 })
 
 describe("an 'error' listener that throws (F41)", () => {
-  test('leaves the handshake answered and its place free', async () => {
+  test('does not prevent the answer or keep a place occupied', async () => {
     const lost = uncaught()
     const { server, port } = await runningServer<string>({
       maxConnections: 1,
@@ -343,7 +343,7 @@ describe("an 'error' listener that throws (F41)", () => {
     expect(lost).toEqual([])
   })
 
-  test("and one of 'wsClientError' does", async () => {
+  test("does not prevent the answer if it listens to 'wsClientError'", async () => {
     const lost = uncaught()
     const { server, port } = await runningServer()
     server.on('error', () => {})
@@ -358,7 +358,7 @@ describe("an 'error' listener that throws (F41)", () => {
 describe("'error' of the http.Server (F14)", () => {
   const inUse = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' })
 
-  test('that the application handles is not emitted again without a listener', () => {
+  test('is not emitted by our servers if the application handles it', () => {
     const http = createServer()
     const handled = vi.fn()
     http.once('error', handled)
@@ -368,7 +368,7 @@ describe("'error' of the http.Server (F14)", () => {
     for (const server of servers) server.close()
   })
 
-  test('reaches those of our servers that listen', () => {
+  test('reaches those of our servers that have a listener', () => {
     const http = createServer()
     const servers = [1, 2].map(() => new WebSocketServer({ server: http }))
     const handled = vi.fn()
@@ -378,14 +378,14 @@ describe("'error' of the http.Server (F14)", () => {
     for (const server of servers) server.close()
   })
 
-  test('that nobody handles throws, as it does without us', () => {
+  test('throws without any listener, as it does without us', () => {
     const http = createServer()
     const server = new WebSocketServer({ server: http })
     expect(() => http.emit('error', inUse)).toThrow(inUse)
     server.close()
   })
 
-  test('that nobody handles on a port of its own ends the process', async () => {
+  test("is uncaught without a listener on a server's own port", async () => {
     const lost = uncaught()
     const { port } = await runningServer()
     const server = new WebSocketServer({ port, host: '127.0.0.1' })
@@ -394,7 +394,7 @@ describe("'error' of the http.Server (F14)", () => {
     server.close()
   })
 
-  test('that comes after close() is nobody’s', async () => {
+  test('is ignored after close()', async () => {
     const lost = uncaught()
     const { port } = await runningServer()
     const server = new WebSocketServer({ port, host: '127.0.0.1' })
@@ -439,7 +439,7 @@ describe('null options', () => {
     'maxConnectionsPerAddress',
   ]
 
-  test('all mean the default', async () => {
+  test('mean the default', async () => {
     const options = Object.fromEntries(NAMES.map((name) => [name, null])) as WebSocketServerOptions
     const { server, port } = await runningServer({ ...options, host: '127.0.0.1' })
     const { peer } = await openAsClient(port)
@@ -447,7 +447,7 @@ describe('null options', () => {
     peer.destroy()
   })
 
-  test('port: null is no port, and those of shutdown(), refuse() and close() are the default too', async () => {
+  test('mean the default for port, and in shutdown(), refuse() and close()', async () => {
     const server = new WebSocketServer({ port: null as unknown as number, noServer: true })
     expect(refuse(401, null as unknown as object)).toMatchObject({
       status: 401,
@@ -462,7 +462,7 @@ describe('null options', () => {
   })
 })
 
-test.each([0, Infinity])('handshakeTimeout: %d sets no timer (F11)', async (handshakeTimeout) => {
+test.each([0, Infinity])('sets no timer for handshakeTimeout: %d (F11)', async (handshakeTimeout) => {
   const { server, port } = await runningServer<string>({
     handshakeTimeout,
     authenticate: () => new Promise((resolve) => setTimeout(resolve, 20, 'somebody')),
@@ -472,7 +472,7 @@ test.each([0, Infinity])('handshakeTimeout: %d sets no timer (F11)', async (hand
   peer.destroy()
 })
 
-test('a client that resets while it is being checked, refused or accepted ends nothing else', async () => {
+test('survives a client that resets while it is checked, refused or accepted', async () => {
   const lost = uncaught()
   const { server, port } = await runningServer()
   const raws: Socket[] = []

@@ -19,7 +19,7 @@ interface User {
 
 // `npm run typecheck` checks the expectations about types.
 
-test('the type of socket.user is what authenticate returns besides refusals', async () => {
+test('gives socket.user the type that authenticate returns, without refusals', async () => {
   const inferred = new WebSocketServer({
     port: 0,
     host: '127.0.0.1',
@@ -43,7 +43,7 @@ test('the type of socket.user is what authenticate returns besides refusals', as
   await expect(connect(`${url}/eve`)).rejects.toMatchObject({ status: 401 })
 })
 
-test('a user that is never undefined needs authenticate (F33)', () => {
+test('requires authenticate for a user type without undefined (F33)', () => {
   // @ts-expect-error authenticate is missing
   const server = new WebSocketServer<User>({ noServer: true })
   server.close()
@@ -57,7 +57,7 @@ test('a user that is never undefined needs authenticate (F33)', () => {
   new WebSocketServer(options).close()
 })
 
-test('the type of socket.user is undefined by default, and the type parameter otherwise', () => {
+test('gives socket.user the type parameter as its type, and undefined by default', () => {
   const server = new WebSocketServer({ noServer: true })
   server.on('connection', (socket) => {
     expectTypeOf(socket.user).toEqualTypeOf<undefined>()
@@ -70,29 +70,29 @@ test('the type of socket.user is undefined by default, and the type parameter ot
   expect(server.clients.size).toBe(0)
 })
 
-describe('what authenticate returns (N1)', () => {
+describe('the return type of authenticate (N1)', () => {
   const sessions = new Map<string, User>([['/ada', { name: 'ada' }]])
   const sessionOf = ({ url = '' }: IncomingMessage): User | undefined => sessions.get(url)
 
-  test('does not compile if it may be no user', () => {
+  test('does not compile if a result is not a user', () => {
     const noServer = true
-    // @ts-expect-error false is no user
+    // @ts-expect-error false is not a user
     new WebSocketServer({ noServer, authenticate: () => false }).close()
-    // @ts-expect-error nor is a boolean
+    // @ts-expect-error a boolean is not a user
     new WebSocketServer({ noServer, authenticate: (request) => request.url === '/ada' }).close()
-    // @ts-expect-error nor is nothing
+    // @ts-expect-error undefined is not a user
     new WebSocketServer({ noServer, authenticate: () => {} }).close()
-    // @ts-expect-error null is no user either
+    // @ts-expect-error null is not a user
     new WebSocketServer({ noServer, authenticate: () => null }).close()
     // @ts-expect-error a session may be missing
     new WebSocketServer({ noServer, authenticate: (request) => sessionOf(request) }).close()
-    // @ts-expect-error nor may it be missing later
+    // @ts-expect-error an awaited session may be missing
     new WebSocketServer({ noServer, authenticate: async (request) => sessionOf(request) }).close()
-    // @ts-expect-error nor may it be missing in routes
+    // @ts-expect-error a session may be missing, with routes
     routes({}, { noServer, authenticate: (request) => sessionOf(request) }).close()
-    // @ts-expect-error anonymous is no User
+    // @ts-expect-error anonymous is not a User
     new WebSocketServer<User>({ noServer, authenticate: () => anonymous }).close()
-    // @ts-expect-error nor a Promise of nothing
+    // @ts-expect-error a Promise of undefined is not a User
     new WebSocketServer({ noServer, authenticate: () => new Promise<undefined>(() => {}) }).close()
     const maybe = new WebSocketServer<User | undefined>({
       noServer,
@@ -102,7 +102,7 @@ describe('what authenticate returns (N1)', () => {
     maybe.close()
   })
 
-  test('is the type of socket.user, without refusals, and undefined for anonymous', async () => {
+  test('becomes the type of socket.user, without refusals, and with undefined for anonymous', async () => {
     const noServer = true
     const strict = new WebSocketServer({ noServer, authenticate: (r) => sessionOf(r) ?? refuse(401) })
     strict.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<User>())
@@ -119,7 +119,7 @@ describe('what authenticate returns (N1)', () => {
     never.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<never>())
     const text = new WebSocketServer({ noServer, authenticate: () => '' })
     text.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<string>())
-    // A property with the name of one of ours is not taken for it.
+    // A user may itself have a property `user`.
     const named = new WebSocketServer({ noServer, authenticate: () => ({ user: 'ada' }) })
     named.on('connection', ({ user }) => expectTypeOf(user).toEqualTypeOf<{ user: string }>())
     const routed = routes(

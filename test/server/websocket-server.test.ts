@@ -17,8 +17,8 @@ import { openAsClient } from '../support/raw-handshake.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
 import { warningWith } from '../support/warning.js'
 
-describe('a server listens', () => {
-  test('on a port of its own, and responds with 426 to plain requests', async () => {
+describe('a server', () => {
+  test('listens on its own port, and responds with 426 to plain requests', async () => {
     const { server, port } = await runningServer({ backlog: 8 })
     expect(server.address()).toMatchObject({ port, address: '127.0.0.1' })
     const answer = await exchange(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
@@ -31,7 +31,7 @@ describe('a server listens', () => {
     client.close()
   })
 
-  test('and calls back', async () => {
+  test('calls back when it listens', async () => {
     const server = await new Promise<WebSocketServer>((resolve) => {
       const created: WebSocketServer = new WebSocketServer({ port: 0, host: '127.0.0.1' }, () => {
         resolve(created)
@@ -41,7 +41,7 @@ describe('a server listens', () => {
     expect((server.address() as AddressInfo).port).toBeGreaterThan(0)
   })
 
-  test("or emits 'error' if the port is in use", async () => {
+  test("emits 'error' if the port is in use", async () => {
     const { port } = await runningServer()
     const server = new WebSocketServer({ port, host: '127.0.0.1' })
     const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
@@ -49,7 +49,7 @@ describe('a server listens', () => {
     expect(await new Promise((resolve) => server.close(resolve))).toBeUndefined()
   })
 
-  test('on an http.Server with other requests', async () => {
+  test('serves an http.Server with other requests', async () => {
     const { http, port } = await startHttp((_request, response) => response.end('page'))
     const server = new WebSocketServer({ server: http })
     endWithTest(server)
@@ -63,7 +63,7 @@ describe('a server listens', () => {
     await closed
   })
 
-  test("on an http.Server that listens later, and emits its 'listening' and 'error'", async () => {
+  test("serves an http.Server that listens later, and emits its 'listening' and 'error'", async () => {
     const http = createServer()
     const server = new WebSocketServer({ server: http })
     const listening = once(server, 'listening')
@@ -82,7 +82,7 @@ describe('a server listens', () => {
     http.close()
   })
 
-  test('on an https.Server', async () => {
+  test('serves an https.Server', async () => {
     const certificate = makeCertificate()
     const https = createSecureServer(certificate).listen(0, '127.0.0.1')
     await once(https, 'listening')
@@ -102,7 +102,7 @@ describe('a server listens', () => {
     expect(await closed).toMatchObject({ code: 1000, wasClean: true })
   })
 
-  test('nowhere with noServer, and handles the upgrades that it is given', async () => {
+  test('handles the upgrades that it is given, with noServer', async () => {
     const { http, port } = await startHttp()
     const server = new WebSocketServer({ noServer: true, path: '/mine' })
     const connections = vi.fn()
@@ -125,7 +125,7 @@ describe('a server listens', () => {
     expect([late.status, late.fields.get('retry-after')]).toEqual([503, '5'])
   })
 
-  test('and drops an upgrade whose socket has closed before', async () => {
+  test('drops an upgrade whose socket has already closed', async () => {
     const { http, port } = await startHttp()
     const server = new WebSocketServer({ noServer: true, maxConnections: 1 })
     endWithTest(server)
@@ -145,7 +145,7 @@ describe('a server listens', () => {
     raw.resetAndDestroy()
     await dropped
     expect(callback).not.toHaveBeenCalled()
-    // It takes none of the places that `maxConnections` has.
+    // It does not count towards `maxConnections`.
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       server.handleUpgrade(request, socket, head, callback)
     })
@@ -160,14 +160,11 @@ describe('a server listens', () => {
     [{ port: 0, unixPath: '/nowhere' }],
     [{ server: createServer(), noServer: true }],
     [{ noServer: false }],
-  ] satisfies [WebSocketServerOptions][])(
-    'and throws a TypeError for options that contradict each other: %o',
-    (options) => {
-      expect(() => new WebSocketServer(options)).toThrow(
-        /^Exactly one of the options port, unixPath, server and noServer must be given; /,
-      )
-    },
-  )
+  ] satisfies [WebSocketServerOptions][])('throws a TypeError for contradictory options: %o', (options) => {
+    expect(() => new WebSocketServer(options)).toThrow(
+      /^Exactly one of the options port, unixPath, server and noServer must be given; /,
+    )
+  })
 
   test.each([
     ['maxPayload', -1],
@@ -181,12 +178,12 @@ describe('a server listens', () => {
     ['maxConnections', 0],
     ['maxConnectionsPerAddress', 0],
     ['maxPayload', '1' as unknown as number],
-  ])('and throws a RangeError that names an option out of range: %s %s', (name, value) => {
+  ])('throws a RangeError that names an option out of range: %s %s', (name, value) => {
     expect(() => new WebSocketServer({ noServer: true, [name]: value })).toThrow(RangeError)
     expect(() => new WebSocketServer({ noServer: true, [name]: value })).toThrow(name)
   })
 
-  test('and throws one for those of permessage-deflate and of the heartbeat', () => {
+  test('throws a RangeError for options of permessage-deflate and the heartbeat out of range', () => {
     for (const options of [
       { perMessageDeflate: { serverMaxWindowBits: 8 } },
       { perMessageDeflate: { threshold: -1 } },
@@ -200,7 +197,7 @@ describe('a server listens', () => {
 })
 
 describe('several servers on one http.Server', () => {
-  test('handle the upgrades that match their paths, and others get a complete 404', async () => {
+  test('handle the upgrades that match their paths, and answer others with a complete 404', async () => {
     const { http, port } = await startHttp()
     const seen: string[] = []
     for (const path of ['/one', /^\/two\/(?<name>\w+)$/, (pathname: string) => pathname === '/three']) {
@@ -232,7 +229,7 @@ describe('several servers on one http.Server', () => {
     expect(answer.fields.get('connection')).toBe('close')
   })
 
-  test('leave the http.Server as it was, once the last has closed', async () => {
+  test('leave the http.Server as it was once the last of them has closed', async () => {
     const { http, port } = await startHttp()
     const names = ['upgrade', 'error', 'listening', 'close'] as const
     const before = names.map((name) => http.listenerCount(name))
@@ -262,7 +259,7 @@ describe('several servers on one http.Server', () => {
     client.terminate()
   })
 
-  test('give such an upgrade back as a plain request, if nobody else listens (F51)', async () => {
+  test('hand such an upgrade back as a plain request if there is no other listener (F51)', async () => {
     const { http, port } = await startHttp((request, response) => {
       response.end(`plain ${request.url ?? ''} ${String(request.headers.upgrade)}`)
     })
@@ -271,7 +268,7 @@ describe('several servers on one http.Server', () => {
     expect([answer.status, answer.body]).toEqual([200, 'plain / undefined'])
   })
 
-  test('share it with `ws`', async () => {
+  test('share the http.Server with `ws`', async () => {
     const { http, port } = await startHttp()
     const ours = new WebSocketServer({ server: http, path: '/ours' })
     endWithTest(ours)
@@ -292,7 +289,7 @@ describe('several servers on one http.Server', () => {
   })
 })
 
-describe('a malformed handshake gets a complete response', () => {
+describe('the response to a malformed handshake', () => {
   const refused: [string, number, string, string | Buffer][] = [
     ['no Host', 400, 'Host', handshakeText({ Host: undefined })],
     ['an empty Host', 400, 'Host', handshakeText({ Host: '' })],
@@ -323,19 +320,19 @@ describe('a malformed handshake gets a complete response', () => {
     ],
     ['two origins', 400, 'origin', handshakeText({ Origin: 'http://a\r\nOrigin: http://b' })],
     ['an empty subprotocol list', 400, '', handshakeText({ 'Sec-WebSocket-Protocol': '' })],
-    ['a subprotocol that is no token', 400, '', handshakeText({ 'Sec-WebSocket-Protocol': 'a b' })],
+    ['a subprotocol that is not a token', 400, '', handshakeText({ 'Sec-WebSocket-Protocol': 'a b' })],
     ['a subprotocol twice', 400, '', handshakeText({ 'Sec-WebSocket-Protocol': 'a, a' })],
     ['malformed extensions', 400, '', handshakeText({ 'Sec-WebSocket-Extensions': 'a; b="c' })],
   ]
 
-  test.each(refused)('%s: %i', async (_name, status, word, text) => {
+  test.each(refused)('is complete for %s: %i', async (_name, status, word, text) => {
     const { port, server } = await runningServer()
     const connections = vi.fn()
     server.on('connection', connections)
     const answer = await exchange(port, text)
     expect(answer.status).toBe(status)
     expect(answer.line).toMatch(/^HTTP\/1\.1 \d{3} \w/)
-    // The first is refused by node:http itself, where it looks at the Host.
+    // node:http itself refuses the first one if it checks the Host header.
     if (answer.body === '') expect(word).toBe('Host')
     else {
       expect(answer.fields.get('connection')).toBe('close')
@@ -358,13 +355,13 @@ describe('a malformed handshake gets a complete response', () => {
     ['keep-alive, Upgrade', 'websocket'],
     ['UPGRADE', 'WebSocket'],
     ['upgrade,close', 'other/1, websocket'],
-  ])('but Connection: %s with Upgrade: %s is well-formed', async (Connection, Upgrade) => {
+  ])('is not sent for Connection: %s with Upgrade: %s', async (Connection, Upgrade) => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port, { Connection, Upgrade })
     peer.destroy()
   })
 
-  test("which a listener of 'wsClientError' sends itself", async () => {
+  test("is left to a listener of 'wsClientError'", async () => {
     const { port, server } = await runningServer()
     server.on('wsClientError', (error, socket, request) => {
       expect(error).toBeInstanceOf(HandshakeError)
@@ -378,7 +375,7 @@ describe('a malformed handshake gets a complete response', () => {
     })
   })
 
-  test('which arrives whole even if the client keeps sending', async () => {
+  test('arrives completely even if the client keeps sending', async () => {
     const { port } = await runningServer()
     const text = Buffer.concat([
       Buffer.from(handshakeText({ 'Sec-WebSocket-Key': 'x' })),
@@ -391,7 +388,7 @@ describe('a malformed handshake gets a complete response', () => {
   })
 })
 
-describe('the response', () => {
+describe('the response to a handshake', () => {
   test("contains what a listener of 'headers' adds", async () => {
     const { port, server } = await runningServer()
     server.on('headers', (headers, request) => {
@@ -403,7 +400,7 @@ describe('the response', () => {
     peer.destroy()
   })
 
-  test('is a 500 if a header line contains a line break, and that is reported', async () => {
+  test("is a 500 with an 'error' if a header line contains a line break", async () => {
     const { port, server } = await runningServer()
     const errors: Error[] = []
     server.on('error', (error) => errors.push(error))
@@ -419,8 +416,8 @@ describe('the response', () => {
   test.each([
     ['nothing offered', undefined, undefined, undefined],
     ['the first of those offered', 'b, a', undefined, 'b'],
-    ['what handleProtocols says', 'b, a', () => 'a', 'a'],
-    ['none, when it says false', 'b, a', () => false as const, undefined],
+    ['the one that handleProtocols returns', 'b, a', () => 'a', 'a'],
+    ['none if handleProtocols returns false', 'b, a', () => false as const, undefined],
   ])('contains the subprotocol: %s', async (_name, offered, handleProtocols, chosen) => {
     const { port, next } = await runningServer(handleProtocols === undefined ? {} : { handleProtocols })
     const fields: Record<string, string> = offered === undefined ? {} : { 'Sec-WebSocket-Protocol': offered }
@@ -448,7 +445,7 @@ describe('the response', () => {
   })
 
   test.each([
-    ['chooses what was not offered', () => 'other', /must return one of the offered.*returned "other"/],
+    ['returns one that was not offered', () => 'other', /must return one of the offered.*returned "other"/],
     [
       'throws',
       () => {
@@ -456,7 +453,7 @@ describe('the response', () => {
       },
       /broken/,
     ],
-  ])('is a 500 if handleProtocols %s, and that is reported', async (_name, handleProtocols, message) => {
+  ])("is a 500 with an 'error' if handleProtocols %s", async (_name, handleProtocols, message) => {
     const { port, server } = await runningServer({ handleProtocols })
     const reported = once(server, 'error') as Promise<[Error]>
     const answer = await exchange(port, handshakeText({ 'Sec-WebSocket-Protocol': 'a' }))
@@ -464,7 +461,7 @@ describe('the response', () => {
     expect((await reported)[0].message).toMatch(message)
   })
 
-  test("is a 500 and a warning if 'error' has no listener, and the server keeps serving", async () => {
+  test("is a 500 with a process warning if 'error' has no listener", async () => {
     const { port } = await runningServer({
       handleProtocols: () => {
         throw 'not even an Error' as unknown as Error
@@ -477,7 +474,7 @@ describe('the response', () => {
     peer.destroy()
   })
 
-  test('accepts permessage-deflate if both ends want it', async () => {
+  test('accepts permessage-deflate if both ends enable it', async () => {
     const { port, next } = await runningServer({ perMessageDeflate: true })
     const offer = { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' }
     const [{ peer, response }, { socket }] = await Promise.all([openAsClient(port, offer), next()])
@@ -494,7 +491,7 @@ describe('the response', () => {
 })
 
 describe('the sockets of a server', () => {
-  test('are of the class that the option WebSocket names', async () => {
+  test('are of the class in the option WebSocket', async () => {
     class Mine extends WebSocket<undefined> {
       greet(): void {
         this.send('greetings')
@@ -508,7 +505,7 @@ describe('the sockets of a server', () => {
     expect(await once(client, 'message')).toEqual(['greetings', false])
   })
 
-  test('are in clients until they are closed', async () => {
+  test('are in clients until they close', async () => {
     const { running, client, socket } = await openPair()
     expect([...running.server.clients]).toEqual([socket])
     const closed = closeOf(socket)
@@ -517,7 +514,7 @@ describe('the sockets of a server', () => {
     expect(running.server.clients.size).toBe(0)
   })
 
-  test('are not in clients without clientTracking, and close() still waits for them', async () => {
+  test('are not in clients with clientTracking: false, but close() waits for them', async () => {
     const { running, client, socket } = await openPair({ server: { clientTracking: false } })
     expect(running.server.clients).toBeUndefined()
     running.server.close()
@@ -527,7 +524,7 @@ describe('the sockets of a server', () => {
     expect(socket.readyState).toBe(WebSocket.CLOSED)
   })
 
-  test('know their peer and its request', async () => {
+  test('have the properties of their peer and its request', async () => {
     const { socket, client } = await openPair()
     expect(socket.remoteAddress).toBe('127.0.0.1')
     expect(client.remoteAddress).toBe('127.0.0.1')
@@ -539,7 +536,7 @@ describe('the sockets of a server', () => {
 })
 
 describe('close()', () => {
-  test('accepts no more connections, and calls back when the open ones have closed', async () => {
+  test('accepts no more connections, and calls back when all open ones have closed', async () => {
     const { running, client, socket } = await openPair()
     const { server, url } = running
     const done = vi.fn()
@@ -581,7 +578,7 @@ describe('close()', () => {
   })
 })
 
-test("an async listener that rejects is reported, and one of 'connection' closes its connection with 1011", async () => {
+test("reports an async listener that rejects, and closes its connection with 1011 if it listens to 'connection'", async () => {
   const { server, url } = await runningServer()
   const errors: Error[] = []
   const ofSockets: Error[] = []

@@ -77,7 +77,7 @@ describe('maxConnections', () => {
 describe('maxConnectionsPerAddress', () => {
   const TOO_MANY = [429, '5', 'There are too many connections from this address\n']
 
-  test('refuses further connections from one address, and not those from others', async () => {
+  test('refuses further connections from one address, but not from others', async () => {
     const { server, port } = await runningServer({ maxConnectionsPerAddress: 2, trustProxy: 1 })
     const from = (address: string): Record<string, string> => ({ 'X-Forwarded-For': address })
     await openAsClient(port, from('1.1.1.1'))
@@ -91,13 +91,13 @@ describe('maxConnectionsPerAddress', () => {
     expect(server.clients.size).toBe(1)
   })
 
-  test('counts by the address of the socket if no proxy is trusted', async () => {
+  test("counts by the socket's address if no proxy is trusted", async () => {
     const { port } = await runningServer({ maxConnectionsPerAddress: 1 })
     await openAsClient(port, { 'X-Forwarded-For': '1.1.1.1' })
     expect(summary(await refused(port, { 'X-Forwarded-For': '2.2.2.2' }))).toEqual(TOO_MANY)
   })
 
-  test('counts nothing on a unix socket, where there are no addresses', async () => {
+  test('does not apply to a unix socket, which has no addresses', async () => {
     const unixPath = join(temporaryFolder(), 'socket')
     const server = new WebSocketServer({ unixPath, maxConnectionsPerAddress: 1 })
     await once(server, 'listening')

@@ -14,7 +14,7 @@ import { runningServer, type RunningServer } from '../../support/running-server.
 import { uncaught } from '../../support/uncaught.js'
 import { warningWith } from '../../support/warning.js'
 
-/** A check that waits to be told its outcome. */
+/** A check whose result the test decides. */
 interface Check {
   readonly signal: AbortSignal
   finish(user: string | Refusal): void
@@ -43,8 +43,8 @@ function handshake(port: number): Socket {
   return socket
 }
 
-describe('the outcome of authenticate', () => {
-  test('is the user of the socket', async () => {
+describe('the result of authenticate', () => {
+  test('becomes the user of the socket', async () => {
     const running = await runningServer<{ name: string }>({
       authenticate: (request) => ({ name: request.url ?? '' }),
     })
@@ -61,10 +61,10 @@ describe('the outcome of authenticate', () => {
       },
     ],
     [
-      'a rejection',
+      'the reason of a rejection',
       () => Promise.reject(refuse(401, { headers: { 'WWW-Authenticate': 'Bearer' }, body: 'who?' })),
     ],
-  ])('is a refusal if it is %s: that response, and no connection', async (_name, authenticate) => {
+  ])('is sent as the response if it is a refusal that is %s', async (_name, authenticate) => {
     const { server, port } = await runningServer({ authenticate })
     const connections = vi.fn()
     const errors = vi.fn()
@@ -75,7 +75,7 @@ describe('the outcome of authenticate', () => {
     expect(errors).not.toHaveBeenCalled()
   })
 
-  test("is a Close frame, which a browser's page can see", async () => {
+  test('is sent as a Close frame, which a page can read, if it is refuse.close()', async () => {
     const { server, url } = await runningServer({ authenticate: () => refuse.close(4401, 'who?') })
     const connections = vi.fn()
     server.on('connection', connections)
@@ -88,8 +88,8 @@ describe('the outcome of authenticate', () => {
 
   test.each<[string, unknown, string]>([
     ['an Error', new Error('the database is down'), 'the database is down'],
-    ['anything', 'the database is down', 'the database is down'],
-  ])("is a 500 without details and an 'error' if it is %s", async (_name, thrown, message) => {
+    ['any other value', 'the database is down', 'the database is down'],
+  ])("causes a 500 without details and an 'error' if %s is thrown", async (_name, thrown, message) => {
     const { server, port } = await runningServer({
       authenticate: () => Promise.reject(thrown as Error),
     })
@@ -100,7 +100,7 @@ describe('the outcome of authenticate', () => {
     expect(errors.map((error) => error.message)).toEqual([message])
   })
 
-  test("is a warning of the process if 'error' has no listener", async () => {
+  test("causes a process warning if it is an error and 'error' has no listener", async () => {
     const { port } = await runningServer({
       authenticate: () => {
         throw new Error('nobody hears this')
@@ -111,7 +111,7 @@ describe('the outcome of authenticate', () => {
     expect((await warned).message).toBe('A listener failed: nobody hears this')
   })
 
-  test("is a warning if an async listener of 'error' rejects, which is called once", async () => {
+  test("causes a process warning if an async 'error' listener rejects, and calls it once", async () => {
     const lost = uncaught()
     const { server, port } = await runningServer({
       authenticate: () => {
@@ -128,7 +128,7 @@ describe('the outcome of authenticate', () => {
     expect(lost).toEqual([])
   })
 
-  test('is a 503 and an aborted signal after handshakeTimeout', async () => {
+  test('is not awaited longer than handshakeTimeout, which aborts the signal and answers with 503', async () => {
     const { port, checks, server } = await waitingServer({ handshakeTimeout: 30 })
     const errors = vi.fn()
     server.on('error', errors)
@@ -137,7 +137,7 @@ describe('the outcome of authenticate', () => {
     const { status, body } = expectComplete(await answer)
     expect([status, body]).toEqual([503, 'The handshake took too long\n'])
     expect(signal.aborted).toBe(true)
-    // What becomes of the check then is of no interest, nor lost.
+    // A later rejection of the check is neither reported nor unhandled.
     const lost = uncaught()
     fail(new Error('late'))
     await refusedOnceMore(port, checks)
@@ -154,7 +154,7 @@ describe('the outcome of authenticate', () => {
 })
 
 describe('while authenticate runs', () => {
-  test('what the client sends is kept, and delivered after the connection event', async () => {
+  test("keeps what the client sends, and delivers it after 'connection'", async () => {
     const { port, checks, next } = await waitingServer()
     const raw = handshake(port)
     raw.write(clientFrame('text', 'early'))
@@ -170,7 +170,7 @@ describe('while authenticate runs', () => {
     raw.destroy()
   })
 
-  /** Goes through the whole of another handshake: what was sent before it has arrived. */
+  /** Completes another handshake, so that everything sent before it has arrived. */
   async function openAsClientDenied(port: number, checks: Queue<Check>): Promise<void> {
     const answer = exchange(port, handshakeText())
     const check = await checks.next()
@@ -178,13 +178,13 @@ describe('while authenticate runs', () => {
     await answer
   }
 
-  test('the client can send only a bounded amount', async () => {
+  test('applies backpressure to the client', async () => {
     const { port, checks, next } = await waitingServer()
     const raw = handshake(port)
     const { finish } = await checks.next()
     const frame = clientFrame('binary', Buffer.alloc(1000, 'x'))
     let written = 0
-    // Until the kernel's buffers and ours are full: then the client has to wait.
+    // The client has to wait once the buffers of the kernel and the server are full.
     while (raw.writableLength < 1_000_000) {
       raw.write(frame)
       written++
@@ -201,12 +201,12 @@ describe('while authenticate runs', () => {
 
   test.each<[string, (raw: Socket) => void, (check: Check) => void]>([
     [
-      'leaves aborts the signal, and does not become a connection if the check then fails',
+      'disconnects aborts the signal, and is not connected if the check then fails',
       (raw) => raw.destroy(),
       ({ signal, fail }) => fail(signal.reason as Error),
     ],
     [
-      'resets the connection aborts the signal, and does not become a connection whatever the check says',
+      'resets the connection aborts the signal, and is not connected whatever the check returns',
       (raw) => raw.resetAndDestroy(),
       ({ finish }) => finish('ada'),
     ],
@@ -221,7 +221,7 @@ describe('while authenticate runs', () => {
     leave(raw)
     await aborted
     settle(check)
-    // Its place is free again, once its socket is closed.
+    // Its place is free again once its socket is closed.
     let answer = exchange(port, handshakeText())
     for (;;) {
       const outcome = await Promise.race([checks.next(), answer])
@@ -238,7 +238,7 @@ describe('while authenticate runs', () => {
     expect(lost).toEqual([])
   })
 
-  test('a client that resets while the check fails has no effect but the report', async () => {
+  test('reports a failing check once if the client resets meanwhile', async () => {
     const lost = uncaught()
     const { server, port, checks } = await waitingServer()
     const raw = handshake(port)
@@ -254,7 +254,7 @@ describe('while authenticate runs', () => {
     expect(lost).toEqual([])
   })
 
-  test('a check may throw the reason of its signal, and the response is still a 503', async () => {
+  test('answers with 503 if the check throws the reason of its signal', async () => {
     const { server, port } = await runningServer({
       handshakeTimeout: 20,
       authenticate: async (_request, { signal }) => {
@@ -268,7 +268,7 @@ describe('while authenticate runs', () => {
     expect(errors).not.toHaveBeenCalled()
   })
 
-  test('no listener is left on the socket once it is open', async () => {
+  test('leaves no listener on the socket after the connection has opened', async () => {
     const { port, checks, next } = await waitingServer()
     const opening = openAsClient(port)
     const { finish, signal } = await checks.next()
@@ -285,7 +285,7 @@ describe('while authenticate runs', () => {
     expect(signal.aborted).toBe(false)
   })
 
-  test("early messages wait while the 'connection' listener pauses the socket", async () => {
+  test("holds early messages while the 'connection' listener pauses the socket", async () => {
     const { server, port, checks } = await waitingServer()
     const seen = new Queue<string>()
     server.on('connection', (socket) => {

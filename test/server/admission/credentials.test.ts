@@ -28,7 +28,7 @@ test.each([
   ['Bearer', undefined],
   ['', undefined],
   [undefined, undefined],
-])('bearerToken takes a scheme, spaces and a token68: of %j it is %j (F26)', (authorization, token) => {
+])('bearerToken reads the scheme and a token68: from %j it returns %j (F26)', (authorization, token) => {
   expect(bearerToken(requestWith({ headers: authorization === undefined ? {} : { authorization } }))).toBe(
     token,
   )
@@ -40,11 +40,11 @@ test.each([
   ['/?token=1&token=2', 'token', '1'],
   ['/?other=1', 'token', undefined],
   ['/token=1', 'token', undefined],
-])('queryToken of %s by %s is %j', (url, name, token) => {
+])('queryToken reads a parameter: from %s with the name %s it returns %j', (url, name, token) => {
   expect(queryToken(requestWith({ url }), name)).toBe(token)
 })
 
-test('queryToken reads the parameter token by default, and takes a request without a target', () => {
+test('queryToken reads the parameter token by default, and accepts a request without a target', () => {
   expect(queryToken(requestWith({ url: '/?token=t' }))).toBe('t')
   const request = requestWith({})
   delete request.url
@@ -62,7 +62,7 @@ test.each([
   ['xsid=1; sid', undefined],
   ['', undefined],
   [undefined, undefined],
-])('cookieToken of %j is %j', (cookie, token) => {
+])('cookieToken reads a cookie: from %j it returns %j', (cookie, token) => {
   expect(cookieToken(requestWith({ headers: cookie === undefined ? {} : { cookie } }), 'sid')).toBe(token)
 })
 
@@ -73,12 +73,12 @@ describe('subprotocolToken', () => {
     ['token.', undefined],
     ['chat', undefined],
     [undefined, undefined],
-  ])('of %j is %j', (offer, token) => {
+  ])('reads the token after the prefix: from %j it returns %j', (offer, token) => {
     const request = requestWith({ headers: offer === undefined ? {} : { 'sec-websocket-protocol': offer } })
     expect(subprotocolToken(request, 'token.')).toBe(token)
   })
 
-  test('takes every subprotocol that contains a requested token out of the offer', () => {
+  test('removes every subprotocol with a requested token from the offer', () => {
     const request = requestWith({ headers: { 'sec-websocket-protocol': 'a.1, chat, b.2' } })
     const offered = new Set(['a.1', 'chat', 'b.2'])
     expect(withoutSecrets(offered, request)).toBe(offered)
@@ -91,14 +91,14 @@ describe('subprotocolToken', () => {
     authenticate: (request) => subprotocolToken(request, 'token.') ?? refuse(401),
   }
 
-  test('is never sent back', async () => {
+  test('is never selected as the subprotocol', async () => {
     const running = await runningServer(options)
     const [client, { socket }] = await Promise.all([
       connect(running.url, ['token.secret', 'chat']),
       running.next(),
     ])
     expect([client.protocol, socket.protocol, socket.user]).toEqual(['chat', 'chat', 'secret'])
-    // Even where it is the only one that is offered, and a client may then find that it got none.
+    // Not even if it is the only offer, although a client may then fail for lack of a subprotocol.
     const { response } = await openAsClient(running.port, { 'Sec-WebSocket-Protocol': 'token.secret' })
     expect(response.fields.has('sec-websocket-protocol')).toBe(false)
   })

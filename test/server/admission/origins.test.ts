@@ -33,18 +33,18 @@ test.each<[Origins, origin: string | undefined, host: string | undefined, allowe
   [(origin) => origin === 'https://a.example', 'https://a.example', 'other', true],
   [(origin) => origin === 'https://a.example', 'https://b.example', 'other', false],
   [() => false, undefined, 'other', true],
-])('%j admits the origin %j to the host %j: %s', (origins, origin, host, allowed) => {
+])('applies origins: %j to the origin %j at the host %j: %s', (origins, origin, host, allowed) => {
   const request = requestWith({ headers: origin === undefined ? {} : { origin } })
   expect(isAllowedOrigin(origins, request, host)).toBe(allowed)
 })
 
-test.each(['g', 'y'])('a pattern with the flag %s matches each time', (flags) => {
+test.each(['g', 'y'])('matches a pattern with the flag %s each time', (flags) => {
   const origins = [new RegExp('https://a.example', flags)]
   const request = requestWith({ headers: { origin: 'https://a.example' } })
   for (let time = 0; time < 3; time++) expect(isAllowedOrigin(origins, request, undefined)).toBe(true)
 })
 
-test('a server admits only its own origin by default, and says how to change that', async () => {
+test('accepts only its own origin by default, and says how to change that', async () => {
   const { port } = await runningServer()
   await openAsClient(port, { Origin: `http://127.0.0.1:${port}` })
   await openAsClient(port)
@@ -56,7 +56,7 @@ test('a server admits only its own origin by default, and says how to change tha
   )
 })
 
-test('a function may be asynchronous', async () => {
+test('accepts an asynchronous function', async () => {
   const asked: [string, string | undefined][] = []
   const { port, url } = await runningServer({
     origins: async (origin, request) => {
@@ -76,7 +76,7 @@ test('a function may be asynchronous', async () => {
 test.each([
   ['throws', (): boolean => raise()],
   ['rejects', (): Promise<boolean> => Promise.reject(new Error('broken'))],
-])("a function that %s is a 500, and an 'error' of the server", async (_name, origins) => {
+])("answers with 500 and emits 'error' if a function %s", async (_name, origins) => {
   const { server, port } = await runningServer({ origins })
   const errors: string[] = []
   server.on('error', (error) => errors.push(error.message))

@@ -12,13 +12,13 @@ async function written(refusal: Refusal): Promise<HttpAnswer> {
   return readAnswer(there)
 }
 
-test('a refusal is a complete response with the words of its status', async () => {
+test('sends a refusal as a complete response with the phrase of its status', async () => {
   const { line, body } = expectComplete(await written(refuse(401)))
   expect(line).toBe('HTTP/1.1 401 Unauthorized')
   expect(body).toBe('Unauthorized\n')
 })
 
-test('its headers replace the default ones, except those that frame it', async () => {
+test('replaces default headers, except for those that frame the response', async () => {
   const { fields, body } = await written(
     refuse(403, {
       headers: {
@@ -39,7 +39,7 @@ test('its headers replace the default ones, except those that frame it', async (
   expect(body).toBe('{"why":"nön"}')
 })
 
-test('its headers are sent as Latin-1, and its body as UTF-8 (F24)', async () => {
+test('sends headers as Latin-1 and the body as UTF-8 (F24)', async () => {
   const { here, there } = await socketPair()
   writeRefusal(here, refuse(403, { headers: { 'X-Name': 'café' }, body: 'café' }), 30_000)
   const chunks: Buffer[] = []
@@ -49,7 +49,7 @@ test('its headers are sent as Latin-1, and its body as UTF-8 (F24)', async () =>
   expect(bytes.subarray(-5)).toEqual(Buffer.from('café'))
 })
 
-test('a peer that does not read loses its socket after closeTimeout (F22)', async () => {
+test('destroys the socket of a peer that does not read after closeTimeout (F22)', async () => {
   const { here, there } = await socketPair()
   there.pause()
   const closed = once(here, 'close')
@@ -58,12 +58,12 @@ test('a peer that does not read loses its socket after closeTimeout (F22)', asyn
   expect(here.writableFinished).toBe(false)
 })
 
-test('a status without standard words gets some', async () => {
+test('sends a phrase for a status without a standard one', async () => {
   const { line, body } = await written(refuse(499))
   expect([line, body]).toEqual(['HTTP/1.1 499 Refused', 'Refused\n'])
 })
 
-test('a peer that keeps its side open does not keep the socket open', async () => {
+test('destroys the socket even if the peer keeps its side open', async () => {
   const { here, there } = await socketPair({ allowHalfOpen: true })
   const closed = new Promise((resolve) => here.once('close', resolve))
   there.resume()
@@ -72,7 +72,7 @@ test('a peer that keeps its side open does not keep the socket open', async () =
   expect(here.destroyed).toBe(true)
 })
 
-test('a refusal is an error with the contents of its response', () => {
+test('is an error with the contents of its response', () => {
   const options: RefusalOptions = { headers: { 'Retry-After': '1' }, body: 'later' }
   const refusal = refuse(503, options)
   expect(refusal).toBeInstanceOf(Error)
@@ -95,7 +95,7 @@ test('a refusal is an error with the contents of its response', () => {
   expect(refuse.close(4000).closeReason).toBe('')
 })
 
-test.each([200, 302, 399, 600, 400.5, NaN])('refuse(%d) throws a RangeError', (status) => {
+test.each([200, 302, 399, 600, 400.5, NaN])('throws a RangeError for refuse(%d)', (status) => {
   expect(() => refuse(status)).toThrow(
     new RangeError(`The status of a refusal must be an integer from 400 to 599; it is ${status}`),
   )
@@ -109,12 +109,12 @@ test.each([
   [{ '': 'a' }, '"" is not the name of a header field'],
   [{ 'Transfer-Encoding': 'chunked' }, 'must not have Transfer-Encoding'],
   [{ 'X-A': '👋' }, 'characters beyond Latin-1'],
-])('headers %j are a TypeError (F24)', (headers, message) => {
+])('throws a TypeError for the headers %j (F24)', (headers, message) => {
   expect(() => refuse(401, { headers })).toThrow(TypeError)
   expect(() => refuse(401, { headers })).toThrow(message)
 })
 
-test('refuse.close() throws for a code that must not be sent and a reason that is too long', () => {
+test('throws from refuse.close() for a code that must not be sent and a reason that is too long', () => {
   expect(() => refuse.close(1006)).toThrow(TypeError)
   expect(() => refuse.close(4000, 'x'.repeat(124))).toThrow(RangeError)
 })

@@ -47,7 +47,7 @@ test.each<[TrustProxy | undefined, remoteAddress: string | undefined, address: s
   [['fd00::1', '0.0.0.0/0'], 'fd00::1', '6.6.6.6'],
   [['10.0.0.2'], undefined, '5.5.5.5'],
   [[], undefined, '10.0.0.2'],
-])('trustProxy: %j trusts the peer %j, and finds the address %s', (trust, remoteAddress, address) => {
+])('with trustProxy: %j trusts the peer %j and takes the address %s', (trust, remoteAddress, address) => {
   expect(client(trust, remoteAddress, FORWARDED)).toEqual([address, 'outside.example', true])
 })
 
@@ -58,18 +58,18 @@ test.each<[TrustProxy | undefined, remoteAddress: string | undefined]>([
   [['10.0.0.0/8'], '11.0.0.1'],
   [['10.0.0.1'], 'fd00::1'],
   [['fd00::/8'], '10.0.0.1'],
-])('trustProxy: %j ignores the headers of the peer %j', (trust, remoteAddress) => {
+])('with trustProxy: %j ignores the headers of the peer %j', (trust, remoteAddress) => {
   expect(client(trust, remoteAddress, FORWARDED)).toEqual([undefined, 'inside', false])
   expect(client(trust, remoteAddress, FORWARDED, true)).toEqual([undefined, 'inside', true])
 })
 
-test('a trusted proxy without headers leaves what the socket tells', () => {
+test('uses the address of the socket if a trusted proxy sends no headers', () => {
   expect(client(1, '10.0.0.1', {})).toEqual(['10.0.0.1', 'inside', false])
   expect(client(1, '10.0.0.1', {}, true)).toEqual(['10.0.0.1', 'inside', true])
   expect(client(1, '10.0.0.1', { 'x-forwarded-proto': 'http' }, true)).toEqual(['10.0.0.1', 'inside', false])
 })
 
-test('repeated headers are one list', () => {
+test('joins repeated headers into one list', () => {
   expect(client(2, '10.0.0.1', { 'x-forwarded-for': ['1.1.1.1', '2.2.2.2'] })).toEqual([
     '1.1.1.1',
     'inside',
@@ -77,7 +77,7 @@ test('repeated headers are one list', () => {
   ])
 })
 
-test('anything but an address ends the search at the last address before it (F50)', () => {
+test('stops at the last valid address if anything else follows it (F50)', () => {
   const address = (forwarded: string, trust: TrustProxy = ['10.0.0.0/8']): unknown =>
     client(trust, '10.0.0.1', { 'x-forwarded-for': forwarded })[0]
   expect(address('6.6.6.6, unknown, 10.0.0.2')).toBe('10.0.0.2')
@@ -97,11 +97,11 @@ test.each([
   ['::FFFF:1.2.3.4', '1.2.3.4'],
   ['::ffff:102:304', '1.2.3.4'],
   ['[::ffff:1.2.3.4]:9', '1.2.3.4'],
-])('X-Forwarded-For %j is the address %s (F23, F50)', (forwarded, address) => {
+])('takes from X-Forwarded-For %j the address %s (F23, F50)', (forwarded, address) => {
   expect(client(1, '10.0.0.1', { 'x-forwarded-for': forwarded })[0]).toBe(address)
 })
 
-test('the own address of the socket has the same form (F50)', () => {
+test('normalizes the address of the socket in the same way (F50)', () => {
   expect(client(1, '::ffff:10.0.0.1', {})[0]).toBe('10.0.0.1')
 })
 
@@ -117,11 +117,11 @@ test.each<[IncomingHttpHeaders, host: string, isSecure: boolean]>([
   [{ 'x-forwarded-proto': 'HTTPS' }, 'inside', true],
   [{ 'x-forwarded-proto': 'wss' }, 'inside', true],
   [{ 'x-forwarded-proto': 'gopher' }, 'inside', false],
-])('%j is read as the host %s, and as TLS: %s (F50)', (headers, host, isSecure) => {
+])('takes from %j the host %s, and TLS: %s (F50)', (headers, host, isSecure) => {
   expect(client(1, '10.0.0.1', headers).slice(1)).toEqual([host, isSecure])
 })
 
-test('a peer without an address is not trusted by a list unless the server listens on a unix socket (F8)', () => {
+test('does not trust a peer without an address by a list, except on a unix socket (F8)', () => {
   expect(client(['10.0.0.0/8'], undefined, FORWARDED, false, false)).toEqual([undefined, 'inside', false])
   expect(client(['10.0.0.0/8'], undefined, FORWARDED, false, true)).toEqual([
     '5.5.5.5',
@@ -130,7 +130,7 @@ test('a peer without an address is not trusted by a list unless the server liste
   ])
 })
 
-test('the headers of a client that has reset its TCP connection have no effect (F8)', async () => {
+test('ignores the headers of a client that has reset its TCP connection (F8)', async () => {
   const { http, port } = await startHttp()
   const hosts: boolean[] = []
   const server = new WebSocketServer({
@@ -142,7 +142,7 @@ test('the headers of a client that has reset its TCP connection have no effect (
   const asked = once(http, 'connection') as Promise<[Socket]>
   const raw = connectSocket(port, '127.0.0.1').on('error', () => {})
   const [socket] = await asked
-  // What a socket says once the system has noticed the reset, and before Node.js has.
+  // The state of a socket after the system has noticed the reset, and before Node.js has.
   Object.defineProperty(socket, 'remoteAddress', { value: undefined })
   raw.write(handshakeText({ 'X-Forwarded-For': '6.6.6.6', 'X-Forwarded-Proto': 'https' }))
   const [accepted] = (await once(server, 'connection')) as [WebSocket]
@@ -150,7 +150,7 @@ test('the headers of a client that has reset its TCP connection have no effect (
   raw.destroy()
 })
 
-test('a proxy at the unix socket of a server is trusted by a list (F8)', async () => {
+test('trusts a proxy on a unix socket with a list (F8)', async () => {
   const unixPath = join(temporaryFolder(), 'socket')
   const server = new WebSocketServer({ unixPath, trustProxy: [] })
   endWithTest(server)
@@ -161,7 +161,7 @@ test('a proxy at the unix socket of a server is trusted by a list (F8)', async (
   client.terminate()
 })
 
-test('connections of one address count together, whatever its spelling and port (F23)', async () => {
+test('counts connections of one address together, whatever its notation and port (F23)', async () => {
   const { port } = await runningServer({ trustProxy: 1, maxConnectionsPerAddress: 1 })
   await openAsClient(port, { 'X-Forwarded-For': '1.2.3.4:5678' })
   for (const spelling of ['1.2.3.4:1', '1.2.3.4', '::ffff:1.2.3.4', '[::FFFF:102:304]:7']) {
@@ -170,7 +170,7 @@ test('connections of one address count together, whatever its spelling and port 
 })
 
 test.each(['proxy.example', '10.0.0.0/33', '10.0.0.0/x', '10.0.0.0/', ''])(
-  'trustProxy: [%j] is a TypeError of the constructor',
+  'throws a TypeError for trustProxy: [%j]',
   (entry) => {
     expect(() => new WebSocketServer({ noServer: true, trustProxy: [entry] })).toThrow(
       new TypeError(
@@ -180,14 +180,14 @@ test.each(['proxy.example', '10.0.0.0/33', '10.0.0.0/x', '10.0.0.0/', ''])(
   },
 )
 
-test('the socket of a connection through a trusted proxy has the address of the client', async () => {
+test('gives a socket behind a trusted proxy the address of the client', async () => {
   const running = await runningServer({ trustProxy: 1 })
   const headers = { 'X-Forwarded-For': '6.6.6.6, 5.5.5.5' }
   const [, { socket }] = await Promise.all([connect(running.url, { headers }), running.next()])
   expect(socket.remoteAddress).toBe('5.5.5.5')
 })
 
-test('headers of a peer that is not trusted have no effect', async () => {
+test('ignores the headers of an untrusted peer', async () => {
   const seen: ClientInfo[] = []
   const running = await runningServer({
     trustProxy: ['10.0.0.0/8'],
@@ -201,7 +201,7 @@ test('headers of a peer that is not trusted have no effect', async () => {
   expect(await refused(running.port, fields)).toMatchObject({ status: 403 })
 })
 
-test('the origin is compared with the host that a trusted proxy was asked for', async () => {
+test('compares the origin with the host that the client requested from a trusted proxy', async () => {
   const { port } = await runningServer({ trustProxy: ['127.0.0.1'] })
   await openAsClient(port, { Origin: 'https://outside.example', 'X-Forwarded-Host': 'outside.example' })
   const fields = { Origin: 'http://127.0.0.1', 'X-Forwarded-Host': 'outside.example' }

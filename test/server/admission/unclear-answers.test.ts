@@ -10,7 +10,7 @@ import { uncaught } from '../../support/uncaught.js'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 
-/** A function that gives this answer at once, and one that gives it later. */
+/** A function that returns this answer, and one that resolves to it. */
 const ways: readonly [name: string, answering: (answer: unknown) => () => unknown][] = [
   ['returned', (answer) => () => answer],
   ['resolved', (answer) => () => new Promise((resolve) => setImmediate(resolve, answer))],
@@ -31,7 +31,7 @@ async function warningsOf(option: string, act: () => Promise<unknown>): Promise<
   return messages
 }
 
-/** Refused twice with this status, nobody connected, nothing thrown into the process, and both refusals counted. */
+/** Expects two refusals with this status, both counted, no connection and no uncaught error. */
 async function expectRefused({ server, port, accepted }: Placed, status: number, reason: string) {
   const lost = uncaught()
   const errors: Error[] = []
@@ -53,19 +53,25 @@ async function expectAccepted({ port, accepted }: Placed, user: unknown): Promis
 
 describe.each(threePlaces)('on %s', (_place, start) => {
   describe.each(ways)('authenticate, %s', (_way, answering) => {
-    test.each([[false], [null], [undefined]])('%s is a 401 with one warning (N1)', async (answer) => {
-      const placed = await start({ origins: '*', authenticate: answering(answer) })
-      const messages = await warningsOf('authenticate', () => expectRefused(placed, 401, 'application'))
-      expect(messages).toHaveLength(1)
-      expect(messages[0]).toContain(`authenticate answered ${String(answer)}`)
-      expect(messages[0]).toContain("import { anonymous } from 'hubwire'")
-    })
+    test.each([[false], [null], [undefined]])(
+      'is refused with 401 and one warning for %s (N1)',
+      async (answer) => {
+        const placed = await start({ origins: '*', authenticate: answering(answer) })
+        const messages = await warningsOf('authenticate', () => expectRefused(placed, 401, 'application'))
+        expect(messages).toHaveLength(1)
+        expect(messages[0]).toContain(`authenticate answered ${String(answer)}`)
+        expect(messages[0]).toContain("import { anonymous } from 'hubwire'")
+      },
+    )
 
-    test.each([[0], [''], [Number.NaN], [true], [{ name: 'ada' }]])('%j is the user (N1)', async (user) => {
-      await expectAccepted(await start({ authenticate: answering(user) }), user)
-    })
+    test.each([[0], [''], [Number.NaN], [true], [{ name: 'ada' }]])(
+      'accepts %j as the user (N1)',
+      async (user) => {
+        await expectAccepted(await start({ authenticate: answering(user) }), user)
+      },
+    )
 
-    test('anonymous opens with no user (N1)', async () => {
+    test('opens without a user for anonymous (N1)', async () => {
       await expectAccepted(await start({ authenticate: answering(anonymous) }), undefined)
     })
   })
@@ -73,15 +79,18 @@ describe.each(threePlaces)('on %s', (_place, start) => {
   const notTrue = [undefined, null, 0, 1, '', 'yes', {}, []] as const
 
   describe.each(ways)('verifyClient, %s', (_way, answering) => {
-    test.each(notTrue.map((answer) => [answer]))('%j is a 401 with one warning (N1)', async (answer) => {
-      // Only the answer of a function with fewer than two parameters counts.
-      const placed = await start({ origins: '*', verifyClient: answering(answer) })
-      const messages = await warningsOf('verifyClient', () => expectRefused(placed, 401, 'application'))
-      expect(messages).toHaveLength(1)
-      expect(messages[0]).toContain('Answer true to accept a client')
-    })
+    test.each(notTrue.map((answer) => [answer]))(
+      'is refused with 401 and one warning for %j (N1)',
+      async (answer) => {
+        // Only the answer of a function with fewer than two parameters counts.
+        const placed = await start({ origins: '*', verifyClient: answering(answer) })
+        const messages = await warningsOf('verifyClient', () => expectRefused(placed, 401, 'application'))
+        expect(messages).toHaveLength(1)
+        expect(messages[0]).toContain('Answer true to accept a client')
+      },
+    )
 
-    test('false is a 401 without a warning, and true accepts (N1)', async () => {
+    test('refuses with 401 and no warning for false, and accepts for true (N1)', async () => {
       const placed = await start({ origins: '*', verifyClient: answering(false) })
       const messages = await warningsOf('verifyClient', () => expectRefused(placed, 401, 'application'))
       expect(messages).toEqual([])
@@ -97,7 +106,7 @@ describe.each(threePlaces)('on %s', (_place, start) => {
         setImmediate(callback as (answer: unknown) => void, answer)
       },
     ],
-    // What the function itself returns does not count then.
+    // Its return value is then ignored.
     [
       'by an async function',
       (answer) => async (_info: unknown, callback: VerifyCallback) => {
@@ -108,26 +117,29 @@ describe.each(threePlaces)('on %s', (_place, start) => {
     ],
   ])('verifyClient that calls back %s', (_when, calling) => {
     test.each([...notTrue, false, Promise.resolve(true)].map((answer) => [answer]))(
-      'with %j is a 401 (N1)',
+      'refuses with 401 for %j (N1)',
       async (answer) => {
         await expectRefused(await start({ origins: '*', verifyClient: calling(answer) }), 401, 'application')
       },
     )
 
-    test('with true accepts (N1)', async () => {
+    test('accepts for true (N1)', async () => {
       await expectAccepted(await start({ verifyClient: calling(true) }), undefined)
     })
   })
 
   describe.each(ways)('an origins function, %s', (_way, answering) => {
-    test.each(notTrue.map((answer) => [answer]))('%j is a 403 with one warning (N1)', async (answer) => {
-      const placed = await start({ origins: answering(answer) })
-      const messages = await warningsOf('origins', () => expectRefused(placed, 403, 'origin'))
-      expect(messages).toHaveLength(1)
-      expect(messages[0]).toContain('Return true to allow an origin')
-    })
+    test.each(notTrue.map((answer) => [answer]))(
+      'is refused with 403 and one warning for %j (N1)',
+      async (answer) => {
+        const placed = await start({ origins: answering(answer) })
+        const messages = await warningsOf('origins', () => expectRefused(placed, 403, 'origin'))
+        expect(messages).toHaveLength(1)
+        expect(messages[0]).toContain('Return true to allow an origin')
+      },
+    )
 
-    test('false is a 403 without a warning (N1)', async () => {
+    test('refuses with 403 and no warning for false (N1)', async () => {
       const placed = await start({ origins: answering(false) })
       expect(await warningsOf('origins', () => expectRefused(placed, 403, 'origin'))).toEqual([])
     })
@@ -137,9 +149,9 @@ describe.each(threePlaces)('on %s', (_place, start) => {
     ['a Promise of true', () => Promise.resolve(true), 'path returned a Promise'],
     ['a Promise that rejects', () => Promise.reject(new Error('no')), 'path returned a Promise'],
     ['the number 1', () => 1, 'it returned 1'],
-    ['a text', () => 'yes', 'it returned "yes"'],
+    ['a string', () => 'yes', 'it returned "yes"'],
     ['an array', () => ['id'], 'it returned an array'],
-  ])('a path function that returns %s is a 500 (N1)', async (_name, path, message) => {
+  ])('answers with 500 if a path function returns %s (N1)', async (_name, path, message) => {
     const errors = await expectRefused(await start({ origins: '*', path }), 500, 'error')
     expect(errors.map((error) => error.message)).toEqual([
       expect.stringContaining(message),
@@ -155,8 +167,8 @@ describe.each(threePlaces)('on %s', (_place, start) => {
     ['a name that was not offered', () => 'mqtt', 'it returned "mqtt"'],
     ['true', () => true, 'it returned true'],
     ['an array', () => ['chat'], 'it returned ["chat"]'],
-    ['a text without a name', () => '', 'it returned ""'],
-  ])('handleProtocols that returns %s is a 500 (N1)', async (_name, handleProtocols, message) => {
+    ['an empty string', () => '', 'it returned ""'],
+  ])('answers with 500 if handleProtocols returns %s (N1)', async (_name, handleProtocols, message) => {
     const lost = uncaught()
     const { server, port, accepted } = await start({ handleProtocols })
     const failed = once(server, 'error') as Promise<[Error]>
@@ -166,7 +178,7 @@ describe.each(threePlaces)('on %s', (_place, start) => {
   })
 
   test.each([[false], [undefined], [null]])(
-    'handleProtocols that returns %s chooses no subprotocol (N1)',
+    'selects no subprotocol if handleProtocols returns %s (N1)',
     async (answer) => {
       const { port } = await start({ handleProtocols: () => answer })
       const { response } = await openAsClient(port, offering)
@@ -175,7 +187,7 @@ describe.each(threePlaces)('on %s', (_place, start) => {
   )
 })
 
-test('the warning comes once for each server (N1)', async () => {
+test('warns once for each server (N1)', async () => {
   const authenticate = (() => undefined) as never
   const messages = await warningsOf('authenticate', async () => {
     for (const { port } of [await runningServer({ authenticate }), await runningServer({ authenticate })]) {
@@ -185,7 +197,7 @@ test('the warning comes once for each server (N1)', async () => {
   expect(messages).toHaveLength(2)
 })
 
-test('a server with the rules of ws takes any truthy answer of verifyClient', async () => {
+test('accepts any truthy result of verifyClient with the rules of ws', async () => {
   const answers: unknown[] = [1, 'yes', {}, 0, '', undefined]
   const options: AnyOptions = { port: 0, host: '127.0.0.1', verifyClient: () => answers.shift() }
   const server = new WsServer(options)

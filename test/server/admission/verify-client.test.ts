@@ -5,7 +5,7 @@ import { refused } from '../../support/refused.js'
 import { runningServer } from '../../support/running-server.js'
 import { uncaught } from '../../support/uncaught.js'
 
-test('verifyClient is called with the origin, whether TLS was used, and the request', async () => {
+test('calls verifyClient with the origin, whether TLS was used, and the request', async () => {
   const seen: ClientInfo[] = []
   const { port } = await runningServer({ origins: '*', verifyClient: (info) => seen.push(info) > 0 })
   await openAsClient(port, { Origin: 'https://a.example' }, '/first')
@@ -16,7 +16,7 @@ test('verifyClient is called with the origin, whether TLS was used, and the requ
   ])
 })
 
-test('verifyClient sees TLS that a trusted proxy terminated', async () => {
+test('reports TLS that a trusted proxy terminated to verifyClient', async () => {
   const seen: boolean[] = []
   const { port } = await runningServer({
     trustProxy: 1,
@@ -28,21 +28,21 @@ test('verifyClient sees TLS that a trusted proxy terminated', async () => {
 
 test.each<[string, VerifyClient]>([
   ['false', () => false],
-  // A promise is truthy: one of false must not admit everybody.
+  // A promise is truthy, but a promise of false must not accept everybody.
   ['a promise of false', () => Promise.resolve(false)],
   ['nothing', () => {}],
-])('verifyClient that returns %s is a 401', async (_name, verifyClient) => {
+])('refuses with 401 if verifyClient returns %s', async (_name, verifyClient) => {
   const { port } = await runningServer({ verifyClient })
   expect(await refused(port)).toMatchObject({ status: 401, body: 'Unauthorized\n' })
 })
 
-test('verifyClient accepts by a promise of true', async () => {
+test('accepts if verifyClient resolves to true', async () => {
   const { port } = await runningServer({ verifyClient: () => Promise.resolve(true) })
   const { response } = await openAsClient(port)
   expect(response.line).toBe('HTTP/1.1 101 Switching Protocols')
 })
 
-test('verifyClient accepts by the callback', async () => {
+test('accepts if verifyClient calls back with true', async () => {
   const { port } = await runningServer({
     verifyClient: (_info, callback) => {
       setImmediate(callback, true)
@@ -52,7 +52,7 @@ test('verifyClient accepts by the callback', async () => {
   expect(response.line).toBe('HTTP/1.1 101 Switching Protocols')
 })
 
-test('verifyClient refuses by the callback, with a status, a body and headers', async () => {
+test('refuses with the status, body and headers of the callback', async () => {
   const { port } = await runningServer({
     verifyClient: ({ req }, callback) => {
       if (req.url === '/plain') callback(false)
@@ -96,16 +96,13 @@ test.each<[string, VerifyClient]>([
       setImmediate(callback, false, 200)
     },
   ],
-])(
-  "verifyClient that %s is a 500 and an 'error' of the server, and nothing else",
-  async (_name, verifyClient) => {
-    const lost = uncaught()
-    const { server, port } = await runningServer({ verifyClient })
-    const errors: Error[] = []
-    server.on('error', (error) => errors.push(error))
-    const { status, fields } = await refused(port)
-    expect([status, fields.has('set-cookie')]).toEqual([500, false])
-    expect(errors).toHaveLength(1)
-    expect(lost).toEqual([])
-  },
-)
+])("answers with 500 and emits 'error' if verifyClient %s", async (_name, verifyClient) => {
+  const lost = uncaught()
+  const { server, port } = await runningServer({ verifyClient })
+  const errors: Error[] = []
+  server.on('error', (error) => errors.push(error))
+  const { status, fields } = await refused(port)
+  expect([status, fields.has('set-cookie')]).toEqual([500, false])
+  expect(errors).toHaveLength(1)
+  expect(lost).toEqual([])
+})
