@@ -7,17 +7,17 @@ function frame(text: string): FrameSequence {
 }
 
 describe('a sequence of frames', () => {
-  test('is no thenable (F37)', async () => {
+  test('is not a thenable (F37)', async () => {
     const sequence = frame('awaited')
     expect(await (sequence as unknown as Promise<FrameSequence>)).toBe(sequence)
   })
 
-  test('of one is that frame, uncopied', () => {
+  test('returns a single frame without a copy', () => {
     const bytes = Buffer.from('frame')
     expect(new FrameSequence(bytes, 5).join()).toBe(bytes)
   })
 
-  test('is the same for all who take the same steps', () => {
+  test('is the same object after the same frames', () => {
     const [one, two, three] = [frame('one '), frame('two '), frame('three')]
     const first = one.followedBy(two).followedBy(three)
     const second = one.followedBy(two).followedBy(three)
@@ -28,7 +28,7 @@ describe('a sequence of frames', () => {
     expect(one.followedBy(two).join().toString()).toBe('one two ')
   })
 
-  test('is another for who takes another step', () => {
+  test('is a different object after other frames', () => {
     const [one, two, three] = [frame('1'), frame('2'), frame('3')]
     const paths = [
       one.followedBy(two),
@@ -38,13 +38,13 @@ describe('a sequence of frames', () => {
       two.followedBy(one),
     ]
     expect(paths.map((path) => path.join().toString())).toEqual(['12', '13', '122', '11', '21'])
-    // A message may be the first of one path and in the middle of another.
+    // A frame may be the first of one sequence and in the middle of another.
     expect(one.join().toString()).toBe('1')
     expect(two.followedBy(three).join().toString()).toBe('23')
   })
 })
 
-test('any paths through any frames have their own bytes', () => {
+test('has the bytes of its frames, for any sequences', () => {
   const paths = fc.array(fc.array(fc.nat(5), { minLength: 1, maxLength: 12 }), {
     minLength: 1,
     maxLength: 10,
@@ -53,7 +53,7 @@ test('any paths through any frames have their own bytes', () => {
     fc.property(paths, (sequences) => {
       const texts = ['', 'a', 'bb', 'ccc', 'd'.repeat(200), 'e']
       const frames = texts.map(frame)
-      // In turns, as members get what is broadcast to several groups.
+      // In turns, as broadcasts to several groups reach their members.
       const nodes: (FrameSequence | undefined)[] = sequences.map(() => undefined)
       for (let step = 0; step < 12; step++) {
         for (const [index, sequence] of sequences.entries()) {

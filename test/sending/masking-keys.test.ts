@@ -6,7 +6,7 @@ import { memoryPair } from '../support/memory-pair.js'
 describe('random masking keys', () => {
   test('differ from each other, over several refills', () => {
     const keys = new Set(Array.from({ length: 10_000 }, () => randomMaskingKey()))
-    // Of so many, two are the same by chance once in 86 runs, and a hundred never.
+    // Among this many random keys, two are equal in one of 86 runs, and a hundred never.
     expect(keys.size).toBeGreaterThan(9_900)
   })
 

@@ -92,7 +92,7 @@ describe('while a message is compressed in the thread pool', () => {
     socket.send(new Blob(['blob']))
     waits(4)
     socket.ping('123')
-    // A control frame is no data of the application's (WHATWG).
+    // Control frames are not data of the application (WHATWG).
     waits(0)
     group.broadcast('broadcast')
     waits(9)
@@ -137,7 +137,7 @@ describe('while a message is compressed in the thread pool', () => {
     })
     await settled()
     for (const { mock } of callbacks) expect(mock.calls).toEqual([[expect.any(Error)]])
-    // As WHATWG has it: what never left stays.
+    // As in WHATWG's standard, what was not sent stays in the amount.
     expect(socket.bufferedAmount).toBe(long.length + 5 + 4 + long.length)
   })
 })
@@ -250,7 +250,7 @@ test('compresses nothing for a closed socket, and passes an error to the callbac
   const callback = vi.fn()
   serverEnd.destroy()
   socket.send(long, callback)
-  // Not waited for, as a compression in the background would be.
+  // It is not queued, as it would be behind a compression in the thread pool.
   socket.send('short', callback)
   await settled()
   expect(callback.mock.calls).toEqual([[expect.any(Error)], [expect.any(Error)]])

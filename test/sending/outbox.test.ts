@@ -29,7 +29,7 @@ describe('what is sent in one turn', () => {
     await settled()
     for (const end of [clientEnd, serverEnd]) {
       expect(end.batches[0]!.length).toBeGreaterThan(sent.length)
-      // The Pongs for the peer's Pings stand behind it.
+      // The Pongs for the peer's Pings follow it.
       const frames = read(end.bytes).slice(0, sent.length * 3)
       expect(frames.map(({ opcode, payload }) => [opcode, payload.length])).toEqual(
         sent.flatMap((length) => [
@@ -84,7 +84,7 @@ describe('what is sent in one turn', () => {
   test('is written before what is sent from within the write', async () => {
     const { socket, client, serverEnd } = await memoryPair()
     const messages = inbox(client)
-    // A stream within the process can deliver at once, and be answered at once.
+    // A stream within the process can deliver synchronously, and receive an answer at once.
     const write = serverEnd.write.bind(serverEnd)
     const within = vi.spyOn(serverEnd, 'write').mockImplementationOnce((chunk: Buffer, ...rest: []) => {
       const isBelow = write(chunk, ...rest)
@@ -100,7 +100,7 @@ describe('what is sent in one turn', () => {
 })
 
 describe('text', () => {
-  // Units, bytes: the length of the header is guessed from the units, and moved when the bytes are more.
+  // The header length is estimated from the UTF-16 units. The payload is moved if it has more bytes.
   test.each([
     ['ASCII', 'a', 1],
     ['two bytes', 'ü', 2],

@@ -17,8 +17,8 @@ const VIEWS = [
   DataView,
 ] as const
 
-describe('what can be sent', () => {
-  test('text and Buffers stay what they are', () => {
+describe('toPayload()', () => {
+  test('returns text and Buffers unchanged', () => {
     const bytes = Buffer.of(1, 2)
     expect(toPayload('text')).toBe('text')
     expect(toPayload('')).toBe('')
@@ -30,12 +30,12 @@ describe('what can be sent', () => {
     [-1.5, '-1.5'],
     [1e21, '1e+21'],
     [Number.NaN, 'NaN'],
-  ])('sends the number %s as text, never as a length', (number, text) => {
+  ])('turns the number %s into text, never into a length', (number, text) => {
     expect(toPayload(number)).toBe(text)
   })
 
   test.each(VIEWS.map((View) => [View.name, View] as const))(
-    'takes only the bytes of the view, without a copy: %s',
+    'uses only the bytes of a view, without a copy: %s',
     (_name, View) => {
       const memory = new Uint8Array(64).map((_byte, index) => index)
       const view = Reflect.construct(View, [memory.buffer, 16, 2]) as ArrayBufferView
@@ -50,7 +50,7 @@ describe('what can be sent', () => {
   test.each([
     ['ArrayBuffer', new ArrayBuffer(4)],
     ['SharedArrayBuffer', new SharedArrayBuffer(4)],
-  ])('takes the whole buffer, without a copy: %s', (_name, buffer) => {
+  ])('uses the whole buffer, without a copy: %s', (_name, buffer) => {
     const bytes = new Uint8Array(buffer)
     const payload = toPayload(buffer) as Buffer
     bytes.set([1, 2, 3, 4])
@@ -58,7 +58,7 @@ describe('what can be sent', () => {
   })
 })
 
-describe('anything else is a TypeError that says what it was', () => {
+describe('throws a TypeError that describes the value, for', () => {
   class Message {
     readonly text = 'text'
   }
@@ -86,7 +86,7 @@ describe('anything else is a TypeError that says what it was', () => {
   })
 })
 
-test('contains no byte that was not given', () => {
+test('contains only bytes of the given view', () => {
   fc.assert(
     fc.property(fc.anything({ withTypedArray: true, withDate: true, withMap: true }), (data) => {
       let payload: string | Buffer

@@ -11,7 +11,7 @@ import { PartialSink } from '../support/partial-sink.js'
 import { FrameReader } from '../support/raw-frame.js'
 import { FLUSH_TAIL } from '../support/zlib-peer.js'
 
-/** Enough for every day: 5,000 of each take 20 s. */
+/** Enough for each run: 5,000 of each take 20 s. */
 const RUNS = 50
 
 const lengths = fc.oneof(
@@ -44,13 +44,13 @@ interface Step {
 
 interface Sent {
   readonly length: number
-  /** Whether it is data, which bufferedAmount counts. */
+  /** Whether it is part of a message, which bufferedAmount counts. */
   readonly isData: boolean
-  /** The results of its callback; a shared message has none. */
+  /** The results of its callback. A shared message has none. */
   readonly results: (Error | undefined)[] | undefined
 }
 
-/** The letter that all bytes of the frame with this number are. */
+/** The letter that fills the frame with this number. */
 const letter = (index: number): string => String.fromCharCode(97 + (index % 26))
 
 class Run {
@@ -65,7 +65,7 @@ class Run {
     onSendingFailed: vi.fn(),
     onCallbackFailed: vi.fn(),
   } satisfies SenderOwner
-  /** Shared messages wait until the message that has begun is finished. */
+  /** Shared messages wait until the current message is complete. */
   #held: Sent[] = []
   #isFragmented = false
 
@@ -120,12 +120,12 @@ class Run {
     }
   }
 
-  /** Ends the message that has begun, so that nothing is held back. */
+  /** Completes the current message, so that nothing waits for it. */
   async finish(): Promise<void> {
     if (this.#isFragmented) await this.take({ do: 'text', length: 1 })
   }
 
-  /** The lengths of the payloads that came out, as frames in order. */
+  /** The expected lengths of the payloads, in order of the frames. */
   received(): number[] {
     let isCompressed = false
     return new FrameReader().push(this.sink.bytes).map(({ opcode, rsv, fin, payload }) => {
@@ -136,12 +136,12 @@ class Run {
     })
   }
 
-  /** The bytes of messages that were sent, those that are held back included. */
+  /** The bytes of messages that were sent, including those that wait. */
   dataSent(): number {
     return [...this.sent, ...this.#held].reduce((sum, { length, isData }) => sum + (isData ? length : 0), 0)
   }
 
-  /** The bytes of messages that were taken, those of the frame that is taken in part included. */
+  /** The bytes of messages that were taken, including those of a frame that was taken in part. */
   dataTaken(): number {
     const { bytes } = this.sink
     let data = 0

@@ -48,8 +48,8 @@ function payloads(sink: PartialSink): string[] {
   return new FrameReader().push(sink.bytes).map(({ payload }) => payload.toString())
 }
 
-describe('what waits', () => {
-  test('is handed to the socket a slice at a time, so that progress can be seen', async () => {
+describe('queued data', () => {
+  test('is written to the socket in slices, so that progress is visible', async () => {
     const sink = new PartialSink(false)
     const { sender, owner } = senderTo(sink)
     const length = 4 * MEBI
@@ -70,7 +70,7 @@ describe('what waits', () => {
     expect(owner.onDrain).toHaveBeenCalledTimes(1)
   })
 
-  test('is thrown away by fail(), and the amounts stay (WHATWG)', async () => {
+  test('is discarded by fail(), and the amounts stay (WHATWG)', async () => {
     const sink = new PartialSink(false)
     const { sender } = senderTo(sink)
     const callback = vi.fn()
@@ -88,7 +88,7 @@ describe('what waits', () => {
     expect(callback.mock.calls).toEqual([[cause]])
   })
 
-  test('counts with the length before compression, and is 0 when it is taken', async () => {
+  test('counts with its uncompressed length until it is taken', async () => {
     const sink = new PartialSink(false)
     const { sender } = senderTo(sink, {}, true)
     sender.sendMessage('x'.repeat(5000), whole)
@@ -105,7 +105,7 @@ describe('what waits', () => {
 })
 
 describe('callbacks', () => {
-  test('report no success for bytes that never left (F5)', async () => {
+  test('report no success for bytes that were not sent (F5)', async () => {
     const { here, there } = await socketPair()
     const owner = recordingOwner()
     const sender = new Sender(
@@ -130,7 +130,7 @@ describe('callbacks', () => {
     expect(succeeded).toBeLessThan(24)
   })
 
-  test('are not told of success by a write that the socket calls back as it is destroyed (F5)', async () => {
+  test('ignore the success that a destroyed socket reports for a pending write (F5)', async () => {
     const sink = new PartialSink(false)
     const { sender } = senderTo(sink)
     const callback = vi.fn()
@@ -145,7 +145,7 @@ describe('callbacks', () => {
     expect(callback.mock.calls).toEqual([[cause]])
   })
 
-  test('are each called though another throws or rejects, which is reported (F21, F43)', async () => {
+  test('are all called even if one throws or rejects, which is reported (F21, F43)', async () => {
     const sink = new PartialSink()
     const { sender, owner } = senderTo(sink)
     const called = vi.fn()
@@ -180,7 +180,7 @@ describe('callbacks', () => {
     expect(seen).toEqual(['one', 'two', undefined, 'four'])
   })
 
-  test('may be null, which is none (F40)', async () => {
+  test('may be null (F40)', async () => {
     const sink = new PartialSink()
     const { sender, owner } = senderTo(sink)
     sender.sendMessage('1', whole, null)
@@ -193,7 +193,7 @@ describe('callbacks', () => {
 })
 
 describe('messages', () => {
-  test("are skipped whole with slowPolicy 'skip', as their first fragment is (F4)", async () => {
+  test("are skipped as a whole with slowPolicy 'skip' if their first fragment is skipped (F4)", async () => {
     const sink = new PartialSink(false)
     const { sender, traffic } = senderTo(sink, { maxBufferedAmount: 1000, slowPolicy: 'skip' })
     const errors = vi.fn<(error?: Error | null) => void>()
@@ -202,7 +202,7 @@ describe('messages', () => {
     await settled()
     sender.sendControl(Opcode.ping, Buffer.alloc(100))
     await settled()
-    // More than the limit waits, but this message has begun.
+    // More than the limit is queued, but the message has already begun.
     sender.sendMessage('middle', more)
     await settled()
     sender.sendMessage(' end', whole)
@@ -212,7 +212,7 @@ describe('messages', () => {
       sink.release()
       await turn()
     }
-    // Nothing waits now, but the message has lost its first fragment.
+    // Nothing is queued now, but the first fragment of the message was skipped.
     expect(sender.bufferedBytes).toBe(0)
     expect(sender.sendMessage('skipped too', more, errors)).toBe(false)
     expect(sender.sendMessage('to its end', whole, errors)).toBe(false)
@@ -233,7 +233,7 @@ describe('messages', () => {
     expect(traffic.sent).toBe(2)
   })
 
-  test('that have begun and grow past maxBufferedAmount fail the connection (F4)', async () => {
+  test('fail the connection if they exceed maxBufferedAmount after their first fragment (F4)', async () => {
     const sink = new PartialSink(false)
     const { sender, owner } = senderTo(sink, { maxBufferedAmount: 1000, slowPolicy: 'skip' })
     const callback = vi.fn()
@@ -249,7 +249,7 @@ describe('messages', () => {
     expect(callback.mock.calls).toEqual([[cause], [cause], [cause]])
   })
 
-  test('of one turn are never too many for a peer that reads (section W)', async () => {
+  test('never exceed the limit within one turn for a peer that reads (section W)', async () => {
     const { here, there } = await socketPair()
     const owner = recordingOwner()
     const sender = new Sender(
@@ -270,7 +270,7 @@ describe('messages', () => {
     expect(sender.bytesTaken).toBe(received)
   })
 
-  test('behind more than maxBufferedAmount in a later turn fail the connection', async () => {
+  test('fail the connection if more than maxBufferedAmount was queued in an earlier turn', async () => {
     const sink = new PartialSink(false)
     const { sender, owner } = senderTo(sink, { maxBufferedAmount: 1000 })
     sender.sendMessage(Buffer.alloc(2000), whole)
@@ -280,7 +280,7 @@ describe('messages', () => {
     expect(owner.onSendingFailed.mock.calls).toMatchObject([[{ code: 'WS_ERR_SLOW_PEER' }, true]])
   })
 
-  test('shorter than 16 KiB may be changed as soon as send has returned (F6)', async () => {
+  test('are copied if they are shorter than 16 KiB (F6)', async () => {
     for (const isCompressing of [false, true]) {
       const sink = new PartialSink()
       const { sender } = senderTo(sink, {}, isCompressing)
@@ -302,7 +302,7 @@ describe('messages', () => {
 })
 
 describe('onDrain', () => {
-  test('follows in a later tick when the socket takes all at once', async () => {
+  test('is called in a later tick if the socket takes everything at once', async () => {
     const sink = new PartialSink()
     const { sender, owner } = senderTo(sink)
     expect(sender.sendMessage(Buffer.alloc(100_000), whole)).toBe(false)
@@ -315,7 +315,7 @@ describe('onDrain', () => {
     expect(owner.onTaken).not.toHaveBeenCalled()
   })
 
-  test('does not wait for broadcasts behind a message that the application has not finished', async () => {
+  test('does not wait for broadcasts that wait for an incomplete message', async () => {
     const sink = new PartialSink()
     const { sender, owner } = senderTo(sink)
     sender.sendMessage(Buffer.alloc(20_000), more)
@@ -329,7 +329,7 @@ describe('onDrain', () => {
 })
 
 describe('end()', () => {
-  test('sends FIN behind all that was accepted, and refuses what is sent later (F17, F44)', async () => {
+  test('sends FIN after everything that was accepted, and rejects later messages (F17, F44)', async () => {
     const sink = new PartialSink(false)
     const { sender } = senderTo(sink, { maxBufferedAmount: Infinity }, true)
     const errors: unknown[] = []
@@ -358,7 +358,7 @@ describe('end()', () => {
     expect(frames[2]?.payload.toString()).toBe('blob')
   })
 
-  test('without anything sent before it ends the socket', async () => {
+  test('ends the socket if nothing was sent', async () => {
     const sink = new PartialSink()
     senderTo(sink).sender.end()
     await settled()
@@ -366,7 +366,7 @@ describe('end()', () => {
   })
 })
 
-test('a write that throws fails the connection', async () => {
+test('fails the connection if a write throws', async () => {
   const sink = new PartialSink()
   const { sender, owner } = senderTo(sink)
   const cause = new Error('from write()')

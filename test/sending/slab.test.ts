@@ -6,14 +6,14 @@ import { memoryPair, type MemoryPair } from '../support/memory-pair.js'
 import { FrameReader } from '../support/raw-frame.js'
 import { runs } from '../support/runs.js'
 
-/** Where bytes lie: their memory, and from where to where. */
+/** The location of bytes: their memory, start and end. */
 interface Place {
   readonly memory: ArrayBufferLike
   readonly start: number
   readonly end: number
 }
 
-/** Records where all that is written to these ends lies, at the time of the write. */
+/** Records the location of everything that is written to these ends. */
 function placesOf(pairs: MemoryPair[]): Place[] {
   const places: Place[] = []
   for (const { serverEnd } of pairs) {
@@ -26,7 +26,7 @@ function placesOf(pairs: MemoryPair[]): Place[] {
   return places
 }
 
-/** Those which share bytes with another. */
+/** The places that overlap with another. */
 function overlapping(places: Place[]): Place[] {
   const byMemory = new Map<ArrayBufferLike, Place[]>()
   for (const place of places) byMemory.set(place.memory, [...(byMemory.get(place.memory) ?? []), place])
@@ -36,11 +36,11 @@ function overlapping(places: Place[]): Place[] {
   })
 }
 
-test('bytes are handed out once: nothing that is written lies where something else was', async () => {
+test('hands out bytes once, and never overwrites written data', async () => {
   const pairs = await Promise.all(Array.from({ length: 4 }, () => memoryPair()))
   const places = placesOf(pairs)
   const expected = pairs.map((): string[] => [])
-  // Some megabytes, in turns, so that many slabs are filled from all sides.
+  // Several megabytes, in turns, so that all connections fill many slabs.
   for (let round = 0; round < 400; round++) {
     const index = (round * 7) % pairs.length
     const { socket, serverEnd } = pairs[index]!
@@ -64,7 +64,7 @@ test('bytes are handed out once: nothing that is written lies where something el
   }
 })
 
-test('what waits for a slow reader is not written over, and is its own', async () => {
+test('does not overwrite data that waits for a slow reader', async () => {
   const step = fc.record({
     who: fc.nat(2),
     length: fc.oneof(fc.nat(300), fc.constantFrom(2048, 2049, 16_384, 16_385, 40_000)),
@@ -96,7 +96,7 @@ test('what waits for a slow reader is not written over, and is its own', async (
   )
 })
 
-test('a few bytes behind a slow reader do not hold a slab each', async () => {
+test('does not keep a slab alive for each short message that waits for a slow reader', async () => {
   const slow = await memoryPair()
   const busy = await memoryPair()
   slow.serverEnd.stall()
@@ -104,7 +104,7 @@ test('a few bytes behind a slow reader do not hold a slab each', async () => {
   await settled()
   await collectGarbage()
   const before = process.memoryUsage().arrayBuffers
-  // Each in another slab, since the other connection has filled the last.
+  // Each is in another slab, because the busy connection has filled the previous one.
   for (let round = 0; round < 100; round++) {
     slow.socket.send(`waits ${round}`)
     await settled()

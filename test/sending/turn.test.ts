@@ -12,7 +12,7 @@ function tick(): Promise<void> {
   })
 }
 
-/** Writes its name down when it is flushed, and does what it is told. */
+/** Records its name when it is flushed, and then calls `react`. */
 function named(name: string, flushed: string[], react = (): void => {}): Flushable {
   return {
     flush() {
@@ -23,7 +23,7 @@ function named(name: string, flushed: string[], react = (): void => {}): Flushab
 }
 
 describe('a turn', () => {
-  test('ends with the tick, once for everything that waits', async () => {
+  test('ends with the tick and flushes everything that waits once', async () => {
     const flushed: string[] = []
     flushAfterTurn(named('one', flushed))
     flushAfterTurn(named('other', flushed))
@@ -71,7 +71,7 @@ describe('a turn', () => {
     expect(flushed).toEqual(['before', 'within'])
   })
 
-  test('ends also when handling throws', async () => {
+  test('ends even if the handler throws', async () => {
     const flushed: string[] = []
     expect(() => {
       inTurn(flushed, chunk, () => {
@@ -87,8 +87,8 @@ describe('a turn', () => {
   })
 })
 
-describe('a flush during which others begin to wait', () => {
-  test('has them flushed in the same turn', () => {
+describe('a flush', () => {
+  test('includes what begins to wait during the flush', () => {
     const flushed: string[] = []
     inTurn(flushed, chunk, () => {
       flushAfterTurn(
@@ -101,7 +101,7 @@ describe('a flush during which others begin to wait', () => {
     expect(flushed).toEqual(['tunnel', 'other', 'what carries it'])
   })
 
-  test('has nobody flushed twice when it handles a chunk, as a stream within the process does', async () => {
+  test('flushes nothing twice if it handles a chunk, as a stream within the process does', async () => {
     const flushed: string[] = []
     flushAfterTurn(
       named('one', flushed, () => {
@@ -115,7 +115,7 @@ describe('a flush during which others begin to wait', () => {
     expect(flushed).toEqual(['one', 'other', 'answer'])
   })
 
-  test('forgets nobody who waits after such a chunk', async () => {
+  test('includes what begins to wait after such a chunk', async () => {
     const flushed: string[] = []
     flushAfterTurn(
       named('one', flushed, () => {
@@ -128,7 +128,7 @@ describe('a flush during which others begin to wait', () => {
     expect(flushed).toEqual(['one', 'behind it'])
   })
 
-  test('keeps no other from being flushed when it throws', async () => {
+  test('does not prevent other flushes if it throws', async () => {
     const errors = uncaught()
     const flushed: string[] = []
     flushAfterTurn(
