@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeCertificate } from '../support/certificate.js'
 
-/** Makes a certificate in a folder, and the lines of examples/nginx/tls.conf that name it. */
+/** Writes a certificate into a folder, and returns the lines of examples/nginx/tls.conf that name it. */
 export function certificateLines(folder: string): { cert: string; lines: Readonly<Record<string, string>> } {
   const { cert, key } = makeCertificate()
   const paths = { cert: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }

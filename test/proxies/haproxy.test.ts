@@ -15,7 +15,7 @@ import { HEARTBEAT, outlastProxy, PROXY_TIMEOUT } from './silence.js'
 import { answers, startWorker, visit } from './worker.js'
 import { passesBothWays } from './passes-both-ways.js'
 
-/** haproxy with the configuration of examples/haproxy, as long as the test. Returns the port at which it is. */
+/** Starts haproxy with the configuration of examples/haproxy, until the test ends. Returns its port. */
 async function haproxy(upstream: number, instead: Readonly<Record<string, string>> = {}): Promise<number> {
   const file = join(temporaryFolder(), 'haproxy.cfg')
   const port = await freePort()
@@ -24,7 +24,7 @@ async function haproxy(upstream: number, instead: Readonly<Record<string, string
     'server worker 127.0.0.1:8000 check': `server worker 127.0.0.1:${upstream} check`,
   }
   writeFileSync(file, exampleFile('haproxy/haproxy.cfg', { ...places, ...instead }))
-  // As a master with a worker it says when it is ready.
+  // With -W, haproxy prints when it is ready.
   const program = new Program(programPath('haproxy'), ['-W', '-db', '-f', file])
   onTestFinished(async () => {
     await program.stop()
@@ -34,13 +34,13 @@ async function haproxy(upstream: number, instead: Readonly<Record<string, string
 }
 
 describe('haproxy', requires('haproxy'), () => {
-  test('messages and close codes pass, both ways', async () => {
+  test('forwards messages and close codes, both ways', async () => {
     const running = await runningServer()
     const port = await haproxy(running.port)
     await passesBothWays(`ws://127.0.0.1:${port}/path`, running)
   })
 
-  test('compression and a subprotocol are negotiated through it', async () => {
+  test('forwards the negotiation of compression and a subprotocol', async () => {
     const running = await runningServer({ perMessageDeflate: true })
     const port = await haproxy(running.port)
     const [client, { socket }] = await Promise.all([
@@ -56,7 +56,7 @@ describe('haproxy', requires('haproxy'), () => {
     client.terminate()
   })
 
-  test('the address and the host are those of the client, whatever headers it sends', async () => {
+  test("forwards the client's address and host, whatever headers the client sends", async () => {
     const { server, port: upstream } = await runningServer({ trustProxy: 1 })
     server.on('connection', (socket) => socket.send(JSON.stringify({ address: socket.remoteAddress })))
     const port = await haproxy(upstream)
@@ -73,7 +73,7 @@ describe('haproxy', requires('haproxy'), () => {
     }
   })
 
-  test('X-Forwarded-Proto is set by HAProxy itself', async () => {
+  test('sets X-Forwarded-Proto itself', async () => {
     const seen: boolean[] = []
     const { port: upstream } = await runningServer({
       trustProxy: 1,
@@ -85,14 +85,14 @@ describe('haproxy', requires('haproxy'), () => {
     expect(seen).toEqual([false])
   })
 
-  test('a plain request gets its response', async () => {
+  test('forwards a plain request and its response', async () => {
     const { port: upstream } = await runningServer()
     const port = await haproxy(upstream)
     const answer = await exchange(port, 'GET / HTTP/1.1\r\nHost: example\r\nConnection: close\r\n\r\n')
     expect(answer.status).toBe(426)
   })
 
-  test('a worker that stops closes with 1001 through it', async () => {
+  test('forwards the Close frame 1001 of a stopping worker', async () => {
     const upstream = await freePort()
     const worker = await startWorker(String(upstream))
     const visitor = await visit(`ws://127.0.0.1:${await haproxy(upstream)}`)
@@ -106,7 +106,7 @@ describe('haproxy', requires('haproxy'), () => {
   describe('a connection that is silent for longer than `timeout tunnel`', () => {
     const shortened = { 'timeout tunnel 60s': `timeout tunnel ${PROXY_TIMEOUT}` }
 
-    test('is kept by the heartbeat', async () => {
+    test('stays open with the heartbeat', async () => {
       const running = await runningServer({ heartbeat: HEARTBEAT })
       const port = await haproxy(running.port, shortened)
       const [client, { socket }] = await Promise.all([connect(`ws://127.0.0.1:${port}`), running.next()])
@@ -116,7 +116,7 @@ describe('haproxy', requires('haproxy'), () => {
       client.terminate()
     })
 
-    test('is cut without it', async () => {
+    test('is closed without the heartbeat', async () => {
       const running = await runningServer({ heartbeat: false })
       const port = await haproxy(running.port, shortened)
       const [client, { socket }] = await Promise.all([connect(`ws://127.0.0.1:${port}`), running.next()])

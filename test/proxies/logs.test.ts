@@ -16,7 +16,7 @@ const [, logFormat] = /^```nginx\n(log_format without_query [^]*?)^```$/m.exec(d
 
 const TOKEN = 'eyJhbGciOi.secret'
 
-/** nginx with the log format of docs/operations.md, its logs at the most talkative level that a release has. */
+/** Starts nginx with the log format of docs/operations.md, and with the most verbose error log of a release build. */
 async function loggingNginx(port: number): Promise<{ host: string; access: string; error: string }> {
   const folder = temporaryFolder()
   const [access, error] = [join(folder, 'access.log'), join(folder, 'error.log')]
@@ -29,7 +29,7 @@ async function loggingNginx(port: number): Promise<{ host: string; access: strin
   return { host: running.host, access, error }
 }
 
-/** The log once it has what a request leaves in it. */
+/** Returns the log once it contains the entry of a request. */
 async function logged(path: string, entry: string): Promise<string> {
   for (;;) {
     const text = readFileSync(path, 'utf8')
@@ -39,7 +39,7 @@ async function logged(path: string, entry: string): Promise<string> {
 }
 
 describe('the logs of nginx with the format of docs/operations.md', requires('nginx'), () => {
-  test('have no token of the query while the worker runs (N14)', async () => {
+  test('contain no token of the query while the worker runs (N14)', async () => {
     const { port } = await runningServer({
       authenticate: (request: IncomingMessage) => queryToken(request) === TOKEN && 'ada',
     } as object)
@@ -53,7 +53,7 @@ describe('the logs of nginx with the format of docs/operations.md', requires('ng
     expect(readFileSync(error, 'utf8')).not.toContain('secret')
   })
 
-  test('have no token of a cookie even if the worker is down, though they have the query (N14)', async () => {
+  test('contain no token of a cookie even if the worker is down, but do contain the query (N14)', async () => {
     const seen: unknown[] = []
     const { port } = await runningServer({
       authenticate: (request: IncomingMessage) => seen.push(cookieToken(request, 'session')),

@@ -17,7 +17,7 @@ import { certificateLines } from './certificate-lines.js'
 import { startNginx } from './nginx.js'
 import { visit } from './worker.js'
 
-/** A server behind nginx, which ends TLS: what each connection is taken for is the first thing it hears. */
+/** A server behind nginx, which terminates TLS. It first sends each client how it sees the connection. */
 async function secureSite(
   options: WebSocketServerOptions,
   instead: Readonly<Record<string, string>> = {},
@@ -39,8 +39,8 @@ async function secureSite(
   return { server, host: nginx.host, ca: cert }
 }
 
-describe('nginx ends TLS', requires('nginx'), () => {
-  test('messages and close codes pass, both ways', async () => {
+describe('nginx with TLS', requires('nginx'), () => {
+  test('forwards messages and close codes, both ways', async () => {
     const { server, host, ca } = await secureSite({ trustProxy: 1 })
     const connected = once(server, 'connection') as Promise<[WebSocket]>
     const { socket: client, messages } = await visit(`wss://${host}`, { ca })
@@ -55,7 +55,7 @@ describe('nginx ends TLS', requires('nginx'), () => {
     expect(await closed).toMatchObject({ code: 4321, reason: 'later', wasClean: true })
   })
 
-  test('with trustProxy the address is the client’s, and a spoofed X-Forwarded-For changes nothing', async () => {
+  test('passes on the client’s address with trustProxy, even with a spoofed X-Forwarded-For', async () => {
     const { host, ca } = await secureSite({ trustProxy: 1 })
     const spoofed = { 'X-Forwarded-For': '203.0.113.7, 198.51.100.1', 'X-Real-IP': '203.0.113.7' }
     for (const headers of [{}, spoofed]) {
@@ -65,12 +65,12 @@ describe('nginx ends TLS', requires('nginx'), () => {
     }
   })
 
-  test('without trustProxy the headers have no effect', async () => {
+  test('has no effect on the address without trustProxy', async () => {
     const { host, ca } = await secureSite({})
     expect((await visit(`wss://${host}`, { ca })).address).toBeUndefined()
   })
 
-  test('with trustProxy the connection is secure, whatever headers the client sends', async () => {
+  test('makes the connection secure with trustProxy, whatever headers the client sends', async () => {
     const seen: boolean[] = []
     const verifyClient = ({ secure }: ClientInfo): boolean => seen.push(secure) > 0
     const headers = { 'X-Forwarded-Proto': 'http' }
@@ -81,8 +81,8 @@ describe('nginx ends TLS', requires('nginx'), () => {
     expect(seen).toEqual([true, false])
   })
 
-  describe('a page of the same site may connect', () => {
-    test('and a page of another site may not, whatever host the client names', async () => {
+  describe('a page of the same site', () => {
+    test('is accepted, but not a page of another site, whatever host the client sends', async () => {
       const { host, ca } = await secureSite({ trustProxy: 1 })
       await visit(`wss://${host}`, { ca, origin: `https://${host}` })
       const forged = { 'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Proto': 'https' }
@@ -92,7 +92,7 @@ describe('nginx ends TLS', requires('nginx'), () => {
       }
     })
 
-    test('by X-Forwarded-Host, if nginx sends its own name for the server as Host', async () => {
+    test('is accepted by X-Forwarded-Host if nginx replaces Host', async () => {
       const instead = { 'proxy_set_header Host $http_host;': '' }
       const trusting = await secureSite({ trustProxy: 1 }, instead)
       await visit(`wss://${trusting.host}`, { ca: trusting.ca, origin: `https://${trusting.host}` })

@@ -15,7 +15,7 @@ import { HEARTBEAT, outlastProxy, PROXY_TIMEOUT } from './silence.js'
 import { answers, startWorker, visit, type Visitor } from './worker.js'
 import { passesBothWays } from './passes-both-ways.js'
 
-/** nginx with a site of examples/nginx, as long as the test. Returns its host. */
+/** Starts nginx with a site of examples/nginx, until the test ends. Returns its host. */
 async function nginx(site: string, instead: Readonly<Record<string, string>>): Promise<string> {
   const running = await startNginx(site, instead)
   onTestFinished(() => running.stop())
@@ -27,13 +27,13 @@ const toPort = (port: number): Record<string, string> => ({
 })
 
 describe('nginx in front of a TCP port', requires('nginx'), () => {
-  test('messages and close codes pass, both ways', async () => {
+  test('forwards messages and close codes, both ways', async () => {
     const running = await runningServer()
     const host = await nginx('tcp.conf', toPort(running.port))
     await passesBothWays(`ws://${host}/path`, running)
   })
 
-  test('the address is that of the client, whatever headers it sends', async () => {
+  test("forwards the client's address, whatever headers the client sends", async () => {
     const { server, url, port } = await runningServer({ trustProxy: 1 })
     server.on('connection', (socket) => socket.send(JSON.stringify({ address: socket.remoteAddress })))
     const host = await nginx('tcp.conf', toPort(port))
@@ -41,11 +41,11 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     const honest = await visit(`ws://${host}`, { localAddress: '127.0.0.2' })
     const spoofing = await visit(`ws://${host}`, { localAddress: '127.0.0.3', headers })
     expect([honest.address, spoofing.address]).toEqual(['127.0.0.2', '127.0.0.3'])
-    // One proxy is trusted: who comes past nginx is taken for it. So the port must not be reachable from elsewhere.
+    // The server trusts one proxy. It takes a client that bypasses nginx for that proxy, so its port must not be reachable.
     expect(await visit(url, { headers })).toMatchObject({ address: '203.0.113.7' })
   })
 
-  test('a plain request gets its response, and the connection to the server ends', async () => {
+  test('forwards a plain request and its response, and closes the connection to the server', async () => {
     const { port, server } = await runningServer()
     const host = await nginx('tcp.conf', toPort(port))
     const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
@@ -55,7 +55,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     expect(server.clients.size).toBe(0)
   })
 
-  test('a refusal arrives whole', async () => {
+  test('forwards a refusal completely', async () => {
     const { port } = await runningServer()
     const host = await nginx('tcp.conf', toPort(port))
     await expect(connect(`ws://${host}`, { origin: 'https://other.example' })).rejects.toThrow('403')
@@ -67,7 +67,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     'proxy_http_version 1.1;',
     'proxy_set_header Upgrade $http_upgrade;',
     'proxy_set_header Connection $connection_upgrade;',
-  ])('without `%s` no client can connect', async (line) => {
+  ])('cannot connect any client without `%s`', async (line) => {
     const { port } = await runningServer()
     const host = await nginx('tcp.conf', { ...toPort(port), [line]: '' })
     await expect(connect(`ws://${host}`)).rejects.toThrow(/\b4\d\d\b/)
@@ -76,7 +76,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
   describe('a connection that is silent for longer than proxy_read_timeout', () => {
     const shortened = { 'proxy_read_timeout 60s;': `proxy_read_timeout ${PROXY_TIMEOUT};` }
 
-    test('is kept by the heartbeat', async () => {
+    test('stays open with the heartbeat', async () => {
       const running = await runningServer({ heartbeat: HEARTBEAT })
       const host = await nginx('tcp.conf', { ...toPort(running.port), ...shortened })
       const [client, { socket }] = await Promise.all([connect(`ws://${host}`), running.next()])
@@ -86,7 +86,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
       client.terminate()
     })
 
-    test('is cut without it', async () => {
+    test('is closed without the heartbeat', async () => {
       const running = await runningServer({ heartbeat: false })
       const host = await nginx('tcp.conf', { ...toPort(running.port), ...shortened })
       const [client, { socket }] = await Promise.all([connect(`ws://${host}`), running.next()])
@@ -104,7 +104,7 @@ describe('nginx in front of a unix socket', requires('nginx'), () => {
     'server unix:/run/hubwire/worker.sock;': `server unix:${path};`,
   })
 
-  test('a killed worker leaves its socket behind, which the next one removes', async () => {
+  test('connects to a worker that replaces the socket of a killed one', async () => {
     const path = join(temporaryFolder(), 'worker.sock')
     const first = await startWorker(path)
     const host = await nginx('unix-socket.conf', toSocket(path))
@@ -151,7 +151,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
     return { paths, workers, url: `ws://${host}` }
   }
 
-  /** One after the other, so that nginx knows of each before the next comes. */
+  /** Connects one after the other, so that nginx counts each connection before the next. */
   async function visitors(url: string, count: number): Promise<Visitor[]> {
     const all: Visitor[] = []
     while (all.length < count) all.push(await visit(url))
@@ -160,7 +160,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
 
   const sortedWorkers = (all: readonly Visitor[]): string[] => all.map(({ worker }) => worker).sort()
 
-  test('the connections are distributed evenly, and each process has its own groups', async () => {
+  test('distributes connections evenly over processes with separate groups', async () => {
     const { paths, url } = await site()
     const all = await visitors(url, 6)
     expect(sortedWorkers(all)).toEqual(paths.flatMap((path) => [path, path]))
@@ -169,14 +169,14 @@ describe('nginx in front of three workers', requires('nginx'), () => {
     for (const each of reached) expect(await each.messages.next()).toBe('to everybody')
     for (const each of all) {
       each.socket.send(`only ${each.worker}`)
-      // Were it to reach the others, this would not be the first that they get.
+      // If the message reached the others, this would not be their first one.
       for (const near of all.filter(({ worker }) => worker === each.worker)) {
         expect(await near.messages.next()).toBe(`only ${each.worker}`)
       }
     }
   })
 
-  test('a worker that stops closes its connections, the others keep serving, and it can restart', async () => {
+  test('uses the other workers while one is stopped, until it has restarted', async () => {
     const { paths, workers, url } = await site()
     const all = await visitors(url, 6)
     const [gone, stay] = [paths[1]!, [paths[0]!, paths[2]!]]
@@ -193,7 +193,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
     expect(sortedWorkers(await visitors(url, 4))).toEqual([gone, gone, gone, gone])
   })
 
-  test('a killed worker is skipped until it is back', async () => {
+  test('skips a killed worker until it is back', async () => {
     const { paths, workers, url } = await site()
     const all = await visitors(url, 3)
     const victim = all.find(({ worker }) => worker === paths[0])!
@@ -205,7 +205,7 @@ describe('nginx in front of three workers', requires('nginx'), () => {
     expect(await visit(url)).toMatchObject({ worker: paths[0] })
   })
 
-  test('a full worker is skipped, and if all are full, the client gets a 503', async () => {
+  test('skips a full worker, and responds with 503 if all are full', async () => {
     const folder = temporaryFolder()
     const paths = numbers.map((number) => join(folder, `${number}.sock`))
     for (const unixPath of paths) {
@@ -215,13 +215,13 @@ describe('nginx in front of three workers', requires('nginx'), () => {
       await once(server, 'listening')
     }
     const url = `ws://${await nginx('three-workers.conf', toSockets(paths))}`
-    // nginx does not know this connection, and tries the same worker first.
+    // nginx does not count this connection, and tries the same worker first.
     await visit(`ws+unix:${paths[0]!}`)
     expect(sortedWorkers(await visitors(url, 2))).toEqual(paths.slice(1))
     await expect(connect(url)).rejects.toThrow('503')
   })
 
-  test('with `hash $uri consistent;` each path has its worker', async () => {
+  test('sends each path to one worker with `hash $uri consistent;`', async () => {
     const { paths, url } = await site({ 'least_conn;': 'hash $uri consistent;' })
     const used = new Set<string>()
     for (let room = 0; room < 20; room++) {

@@ -6,7 +6,7 @@ import { Program } from '../support/program.js'
 import { programPath } from '../support/requirements.js'
 import { exampleFile } from './example-file.js'
 
-/** What stands around a site on a machine, without a need for root and with everything in nginx's prefix. */
+/** The main configuration around a site: it needs no root, and all its files are in nginx's prefix. */
 const surroundings = (site: string, user: string): string => `
 daemon off;
 worker_processes 2;
@@ -27,12 +27,12 @@ http {
 
 export interface Nginx {
   readonly port: number
-  /** The name and the port, as in a URL. */
+  /** The host and port, as in a URL. */
   readonly host: string
   stop(): Promise<void>
 }
 
-/** Writes a site of examples/nginx and what stands around it into a folder, and returns the arguments that run it. */
+/** Writes a site of examples/nginx with its main configuration into a folder, and returns the arguments that run it. */
 function install(
   folder: string,
   site: string,
@@ -45,10 +45,10 @@ function install(
 }
 
 /**
- * Runs nginx with a site of examples/nginx on a port of its own.
+ * Runs nginx with a site of examples/nginx on a free port.
  *
- * @param instead - the other lines that are not as they stand in the file
- * @param user - as whom its workers run, if we may choose
+ * @param instead - further lines of the file to replace
+ * @param user - the user of its workers, if started by root
  */
 export async function startNginx(
   site: string,
@@ -75,7 +75,7 @@ export async function startNginx(
   }
 }
 
-/** Lets nginx itself look at a site, and returns what it says. No line is another, but for the files that are to exist. */
+/** Has nginx check a site, and returns its output. Only the names of files that must exist are replaced. */
 export async function checkSite(
   folder: string,
   site: string,

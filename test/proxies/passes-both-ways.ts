@@ -4,7 +4,7 @@ import { closeOf } from '../support/close-of.js'
 import { inbox } from '../support/inbox.js'
 import type { RunningServer } from '../support/running-server.js'
 
-/** Checks that messages, short and long, and the close codes of either end pass a proxy. */
+/** Expects that a proxy forwards short and long messages and the close codes of both ends. */
 export async function passesBothWays(url: string, running: RunningServer<undefined>): Promise<void> {
   for (const closing of ['client', 'server'] as const) {
     const [client, { socket }] = await Promise.all([connect(url), running.next()])

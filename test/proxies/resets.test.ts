@@ -43,14 +43,14 @@ async function target(options: WebSocketServerOptions = {}): Promise<Target> {
   return { http, port, server, sockets, accepted }
 }
 
-/** When it is closed, whatever error goes before. */
+/** Resolves when the socket is closed, even after an error. */
 function closing(socket: Socket): Promise<unknown> {
   return new Promise((resolve) => {
     socket.once('close', resolve)
   })
 }
 
-/** Nothing is left of what the proxy had opened, and the next client is served. */
+/** Expects that nothing is left of the proxy's connection, and that the next client is served. */
 async function goesOn({ http, port, server, accepted }: Target, errors: unknown[]): Promise<void> {
   expect(server.clients.size).toBe(0)
   const open = await new Promise((resolve) => {
@@ -68,7 +68,7 @@ async function goesOn({ http, port, server, accepted }: Target, errors: unknown[
   expect(errors).toEqual([])
 }
 
-test('a proxy that resets during the request', async () => {
+test('survives a proxy that resets during the request', async () => {
   const errors = uncaught()
   const to = await target()
   const proxy = await resettingProxy(to.port, { request: 40 })
@@ -84,8 +84,8 @@ test('a proxy that resets during the request', async () => {
   await goesOn(to, errors)
 })
 
-test.each(['never answers', 'admits it', 'fails'])(
-  'a proxy that resets after the request, during a check that %s',
+test.each(['never answers', 'accepts it', 'fails'])(
+  'survives a proxy that resets after the request, during a check that %s',
   async (what) => {
     const errors = uncaught()
     const reported = vi.fn()
@@ -110,18 +110,18 @@ test.each(['never answers', 'admits it', 'fails'])(
     proxy.reset()
     await Promise.all([closed, failed])
     expect(signal.aborted).toBe(true)
-    if (what === 'admits it') answers[0]!.resolve(anonymous)
-    if (what === 'fails') answers[0]!.reject(new Error('The one who asked has gone'))
+    if (what === 'accepts it') answers[0]!.resolve(anonymous)
+    if (what === 'fails') answers[0]!.reject(new Error('The client has disconnected'))
     await settled()
     expect(to.accepted).toEqual([])
     await goesOn(to, errors)
   },
 )
 
-/** Half of the answer that a handshake of ours gets. */
+/** About half of the length of a handshake response. */
 const HALF = 70
 
-test('a proxy that resets during the response', async () => {
+test('closes with 1006 if a proxy resets during the response', async () => {
   const errors = uncaught()
   const to = await target()
   const proxy = await resettingProxy(to.port, { response: HALF })
@@ -140,7 +140,7 @@ test('a proxy that resets during the response', async () => {
   await goesOn(to, errors)
 })
 
-test('a proxy that resets just after the response', async () => {
+test('closes both ends with 1006 if a proxy resets just after the response', async () => {
   const errors = uncaught()
   const to = await target()
   const proxy = await resettingProxy(to.port)
@@ -166,10 +166,10 @@ test('a proxy that resets just after the response', async () => {
   await goesOn(to, errors)
 })
 
-test('a proxy that forwards the request and resets at once', async () => {
+test('survives a proxy that forwards the request and resets at once', async () => {
   const errors = uncaught()
   const to = await target()
-  // What is written in answer meets a connection that is no more.
+  // This message is written to a connection that has been reset.
   to.server.on('connection', (socket) => socket.send('x'.repeat(100_000)))
   for (let round = 0; round < 5; round++) {
     const proxy = await resettingProxy(to.port, { request: handshakeText().length })

@@ -2,21 +2,21 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** How many bytes pass, from the client and from the server; all by default. */
+/** How many bytes are forwarded from the client and from the server. All by default. */
 export interface Passed {
   readonly request?: number
   readonly response?: number
 }
 
-/** A proxy for one connection. It passes on what it is told to, and resets both sides when it is told to. */
+/** A proxy for one connection, which forwards a limited number of bytes and resets both sides on request. */
 export interface ResettingProxy {
   readonly url: string
-  /** When the last byte that may pass is on its way. */
+  /** Resolves when the last byte has been forwarded. */
   readonly reached: Promise<void>
   reset(): void
 }
 
-/** Starts one in front of a port of 127.0.0.1. It ends with the test. */
+/** Starts a proxy in front of a port of 127.0.0.1, until the test ends. */
 export async function resettingProxy(
   port: number,
   { request = Infinity, response = Infinity }: Passed = {},
@@ -44,7 +44,7 @@ export async function resettingProxy(
   return { url: `ws://127.0.0.1:${(proxy.address() as AddressInfo).port}`, reached, reset }
 }
 
-/** Passes on up to a limit; what comes behind it is lost. */
+/** Forwards bytes up to a limit, and drops the rest. */
 function pass(from: Socket, to: Socket, limit: number, onLimit: () => void): void {
   let left = limit
   from.on('data', (chunk: Buffer) => {

@@ -22,7 +22,7 @@ function socketPath(): string {
   return join(folder, 'http.sock')
 }
 
-/** Runs examples/unix-socket, until it is stopped or the test ends. */
+/** Runs examples/unix-socket until it is stopped or the test ends. */
 function run(path: string, name: string, { takeover = false, mode = '660' } = {}): Program {
   const args = [script, path, ...(takeover ? ['takeover'] : [])]
   const program = new Program(process.execPath, args, { NAME: name, UNIX_MODE: mode })
@@ -43,7 +43,7 @@ async function fetched(where: RequestOptions): Promise<string> {
   return text(response)
 }
 
-/** Who answers there, by HTTP and by WebSocket; the socket stays open. */
+/** Returns the answers of the server at a path, over HTTP and WebSocket. The socket stays open. */
 async function visit(path: string): Promise<{ http: string; greeting: unknown; socket: WebSocket }> {
   const socket = await connect(`ws+unix:${path}:/ws`)
   onTestFinished(() => {
@@ -55,12 +55,12 @@ async function visit(path: string): Promise<{ http: string; greeting: unknown; s
 
 const of = (name: string) => ({ http: `hello from ${name}\n`, greeting: `hello from ${name}` })
 
-/** The folder has the socket and nothing else: no lock, and no name of a server's own. */
+/** Expects that the folder contains only the socket: no lock, and no temporary name. */
 function expectAlone(path: string): void {
   expect(readdirSync(dirname(path))).toEqual([basename(path)])
 }
 
-test('HTTP and WebSocket are served on one unix socket, which goes with its server (N5)', async () => {
+test('serves HTTP and WebSocket on one unix socket, which is removed with its server (N5)', async () => {
   const path = socketPath()
   const program = await start(path, 'one', { mode: '640' })
   expect(await visit(path)).toMatchObject(of('one'))
@@ -70,7 +70,7 @@ test('HTTP and WebSocket are served on one unix socket, which goes with its serv
   expect(existsSync(path)).toBe(false)
 })
 
-test('a server starts on the file that a killed one left (N5)', async () => {
+test('replaces the file that a killed server has left (N5)', async () => {
   const path = socketPath()
   await (await start(path, 'killed')).stop('SIGKILL')
   expect(existsSync(path)).toBe(true)
@@ -79,7 +79,7 @@ test('a server starts on the file that a killed one left (N5)', async () => {
   expectAlone(path)
 })
 
-test('a second server fails with EADDRINUSE, and the first goes on (N5)', async () => {
+test('fails with EADDRINUSE while another server is running, which is not affected (N5)', async () => {
   const path = socketPath()
   await start(path, 'first')
   const second = run(path, 'second')
@@ -89,7 +89,7 @@ test('a second server fails with EADDRINUSE, and the first goes on (N5)', async 
   expectAlone(path)
 })
 
-test('a server takes over, the other keeps its connections, and does not remove the file (N5)', async () => {
+test('takes over from a server, which keeps its connections and does not remove the file (N5)', async () => {
   const path = socketPath()
   const old = await start(path, 'old')
   const { socket } = await visit(path)
@@ -106,7 +106,7 @@ test('a server takes over, the other keeps its connections, and does not remove 
 test.each([
   ['an empty folder', false],
   ['the file of a killed server', true],
-])('of several servers that start at once on %s, one listens (N5)', async (_where, isStale) => {
+])('lets one of several servers listen that start at once on %s (N5)', async (_where, isStale) => {
   const path = socketPath()
   if (isStale) await (await start(path, 'killed')).stop('SIGKILL')
   const programs = ['a', 'b', 'c', 'd'].map((name) => run(path, name))
@@ -119,20 +119,20 @@ test.each([
   expectAlone(path)
 })
 
-test('several servers that take over at once do so one after the other (N5)', async () => {
+test('lets several servers take over one after the other (N5)', async () => {
   const path = socketPath()
   const programs = ['a', 'b', 'c'].map((name) => run(path, name, { takeover: true }))
   await Promise.all(programs.map((program) => program.line(/^listening/)))
   const { http } = await visit(path)
   const winner = ['a', 'b', 'c'].findIndex((name) => http === `hello from ${name}\n`)
-  // The others have been replaced: they end, and the file stays.
+  // The other servers have been replaced. They exit, and the file stays.
   const others = programs.filter((_program, index) => index !== winner)
   for (const other of others) expect(await other.stop()).toEqual({ code: 0, signal: null })
   expect((await visit(path)).http).toBe(http)
   expectAlone(path)
 })
 
-test('the lock of a starter that was killed holds up nobody (N5)', async () => {
+test('does not wait for the lock of a killed process (N5)', async () => {
   const path = socketPath()
   const holder = new Program(process.execPath, [
     '--eval',
@@ -166,7 +166,7 @@ describe('listen()', () => {
     await expect(taken).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 
-  test('leaves any other file as it is (N5)', async () => {
+  test('leaves any other file unchanged (N5)', async () => {
     const path = socketPath()
     writeFileSync(path, 'precious')
     for (const takeover of [false, true]) {
@@ -176,7 +176,7 @@ describe('listen()', () => {
     expectAlone(path)
   })
 
-  test('rejects with the path that it was given if there is no such folder (N5)', async () => {
+  test('rejects with the given path if the folder does not exist (N5)', async () => {
     const path = join(socketPath(), 'nowhere', 'x.sock')
     await expect(listen(http(), { unixPath: path })).rejects.toMatchObject({
       address: path,
@@ -184,16 +184,19 @@ describe('listen()', () => {
     })
   })
 
-  test('rejects a path that the system would cut (N5)', async () => {
+  test('rejects a path that the system would truncate (N5)', async () => {
     const path = `/tmp/${'x'.repeat(100)}`
     await expect(listen(http(), { unixPath: path })).rejects.toThrow(/unixPath must be at most 92 bytes/)
   })
 
-  test.each([[{}], [{ port: 1, unixPath: '/x' }]])('refuses %j, which is no place (N7)', async (options) => {
-    await expect(listen(http(), options)).rejects.toThrow(/exactly one of the options port and unixPath/)
-  })
+  test.each([[{}], [{ port: 1, unixPath: '/x' }]])(
+    'rejects %j without exactly one address (N7)',
+    async (options) => {
+      await expect(listen(http(), options)).rejects.toThrow(/exactly one of the options port and unixPath/)
+    },
+  )
 
-  test('waits for its turn, and does not listen if it is closed meanwhile (N5)', async () => {
+  test('waits for the lock, and does not listen if the server is closed meanwhile (N5)', async () => {
     const path = socketPath()
     const lock = createServer((socket) => socket.resume()).listen(`${path}.lock`)
     await once(lock, 'listening')
@@ -209,7 +212,7 @@ describe('listen()', () => {
   })
 })
 
-describe('behind nginx that runs as www-data', requires('nginx'), () => {
+describe('nginx that runs as www-data', requires('nginx'), () => {
   async function behind(path: string): Promise<{ host: string; port: number }> {
     const instead = { 'server unix:/run/hubwire/worker.sock;': `server unix:${path};` }
     const nginx = await startNginx('unix-socket.conf', instead, 'www-data www-data')
@@ -217,7 +220,7 @@ describe('behind nginx that runs as www-data', requires('nginx'), () => {
     return nginx
   }
 
-  test('unixMode lets it in, also after the server was killed and has restarted (N5)', async () => {
+  test('has access with unixMode, also after the server was killed and restarted (N5)', async () => {
     const path = socketPath()
     const first = await start(path, 'first', { mode: '666' })
     const { host, port } = await behind(path)
@@ -234,12 +237,12 @@ describe('behind nginx that runs as www-data', requires('nginx'), () => {
     again.terminate()
   })
 
-  test('a mode for the owner alone keeps it out (N5)', async () => {
+  test('has no access with a mode for the owner alone (N5)', async () => {
     const path = socketPath()
     await start(path, 'private', { mode: '600' })
     const { port } = await behind(path)
     const answer = await fetched({ host: '127.0.0.1', port })
-    // Without the rights of root, nginx runs as we do.
+    // Unless started by root, nginx runs as the user of this process.
     expect(answer).toContain(process.getuid?.() === 0 ? '502 Bad Gateway' : 'hello from private')
   })
 })

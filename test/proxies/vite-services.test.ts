@@ -14,7 +14,7 @@ const NAMES = ['Chat', 'Notices', 'Echo']
 const ARE = (state: string): string =>
   `document.querySelectorAll('[data-state="${state}"]').length === ${NAMES.length}`
 
-/** Types into the field of a service, as React notices it, and submits. */
+/** Types into the field of a service, so that React notices it, and submits. */
 const say = (name: string, text: string): string => `{
   const form = document.querySelector('#${name} form')
   const field = form.querySelector('input')
@@ -25,7 +25,7 @@ const say = (name: string, text: string): string => `{
 
 describe.each(browsers)('three services behind vite in $name', (options) => {
   test(
-    'connect with a token each, and come back when the backend was stopped and started',
+    'connect with a token each, and reconnect when the backend has restarted',
     { ...requires(options.requirement), timeout: 60_000 },
     async () => {
       const backend = await Example.forTest('vite')

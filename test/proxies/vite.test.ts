@@ -14,7 +14,7 @@ import { requires } from '../support/requirements.js'
 const vitePath = join(dirname(createRequire(import.meta.url).resolve('vite/package.json')), 'bin', 'vite.js')
 const configuration = fileURLToPath(new URL('../../examples/vite/vite.config.js', import.meta.url))
 
-/** vite as a developer runs it with examples/vite, as long as the test. */
+/** Runs vite with examples/vite until the test ends. */
 async function startVite(backend: ChatDemo): Promise<{ program: Program; url: string }> {
   const environment = { PORT: '0', BACKEND: backend.ws(''), NO_COLOR: '1' }
   const program = new Program(process.execPath, [vitePath, '--config', configuration], environment)
@@ -25,7 +25,7 @@ async function startVite(backend: ChatDemo): Promise<{ program: Program; url: st
   return { program, url }
 }
 
-/** A chat that can be restarted, as long as the test. */
+/** A chat server that can be restarted, until the test ends. */
 async function startDemo(port?: number): Promise<ChatDemo> {
   const demo = await ChatDemo.start(port)
   onTestFinished(async () => {
@@ -55,7 +55,7 @@ describe('the chat page through vite', requires('chromium'), () => {
     return page
   }
 
-  test('two tabs talk, and reconnect without errors when the server restarts', async () => {
+  test('carries messages between two tabs, which reconnect without errors when the server restarts', async () => {
     const demo = await startDemo()
     const vite = await startVite(demo)
     const { context, complaints } = await browse()
@@ -75,7 +75,7 @@ describe('the chat page through vite', requires('chromium'), () => {
     await ada.say('Are you still there?')
     await ben.said('Are you still there?').waitFor()
     expect(complaints).toEqual([])
-    // While nobody was there vite said so, and that is all: no reset, and no pipe that is broken. (A tab that is
+    // vite logs that the server was unreachable, and no other error: no reset, no broken pipe. (A tab that is
     // closed may reset its connection.)
     const errors = vite.program.lines.filter(
       (line) => /error/i.test(line) && !line.includes('ws proxy error:'),
@@ -84,7 +84,7 @@ describe('the chat page through vite', requires('chromium'), () => {
   }, 60_000)
 })
 
-test('refuses a client of another origin through vite too', async () => {
+test('is not reached through vite by a client of another origin', async () => {
   const vite = await startVite(await startDemo())
   const url = `${vite.url.replace('http', 'ws')}ws/echo`
   const own = await connect(url, { origin: new URL(vite.url).origin })
@@ -92,7 +92,7 @@ test('refuses a client of another origin through vite too', async () => {
   await expect(connect(url, { origin: 'https://evil.example' })).rejects.toThrow('403')
 })
 
-test('refuses its own page with changeOrigin, since vite hides the host that the page came from', async () => {
+test('refuses its own page with changeOrigin, because vite replaces the host of the page', async () => {
   const demo = await startDemo()
   const vite = await createServer({
     configFile: configuration,

@@ -24,14 +24,14 @@ export async function startWorker(place: string, takeover = false): Promise<Prog
 /** A connection to a worker. */
 export interface Visitor {
   readonly socket: WebSocket
-  /** The worker's place, as it was started with. */
+  /** The port or path that the worker was started with. */
   readonly worker: string
-  /** Our own address, as the worker sees it. */
+  /** The address of this client as the worker sees it. */
   readonly address: string | undefined
   readonly messages: Queue<Data>
 }
 
-/** Connects to a worker and reads what it says first. The connection ends with the test. */
+/** Connects to a worker and reads its first message. The connection ends with the test. */
 export async function visit(url: string, options: WebSocketOptions = {}): Promise<Visitor> {
   const socket = await connect(url, options)
   onTestFinished(() => {
@@ -42,7 +42,7 @@ export async function visit(url: string, options: WebSocketOptions = {}): Promis
   return { socket, worker: hello.worker, address: hello.address, messages }
 }
 
-/** Whether the connection works, both ways. */
+/** Resolves to whether the connection works both ways. */
 export async function answers({ socket, messages }: Visitor): Promise<boolean> {
   socket.send('still there?')
   return (await messages.next()) === 'still there?'
