@@ -7,8 +7,8 @@ import { thrownBy, webError } from '../support/web-error.js'
 
 const WRONG_CODES = [0, 500, NaN, 'string', null, 2 ** 16 + 1000, 999, 1004, 1005, 1006, 1015, 2999, 5000]
 
-describe('close-invalid.any.js, Close-1005.any.js, Close-2999-reason.any.js', () => {
-  test.each(WRONG_CODES)('close(%j) is an InvalidAccessError at a client, open or not', async (code) => {
+describe('close-invalid.any.js, Close-1005.any.js, Close-2999-reason.any.js: close()', () => {
+  test.each(WRONG_CODES)('throws an InvalidAccessError for %j at a client, open or not', async (code) => {
     const { client } = await openPair()
     const { url } = await runningServer()
     const connecting = new WebSocket(url)
@@ -20,16 +20,16 @@ describe('close-invalid.any.js, Close-1005.any.js, Close-2999-reason.any.js', ()
     connecting.terminate()
   })
 
-  test.each(WRONG_CODES)('close(%j) is a TypeError at a server', async (code) => {
+  test.each(WRONG_CODES)('throws a TypeError for %j at a server', async (code) => {
     const { socket } = await openPair()
     expect(thrownBy(() => socket.close(code as number))).toBeInstanceOf(TypeError)
     expect(socket.readyState).toBe(WebSocket.OPEN)
   })
 })
 
-describe('Close-Reason-124Bytes.any.js', () => {
+describe('Close-Reason-124Bytes.any.js: close()', () => {
   test.each(['x'.repeat(124), 'ü'.repeat(62)])(
-    'is a SyntaxError at a client, and a RangeError at a server',
+    'throws a SyntaxError at a client, and a RangeError at a server',
     async (reason) => {
       const { client, socket } = await openPair()
       expect(thrownBy(() => client.close(1000, reason))).toEqual(webError('SyntaxError'))
@@ -47,7 +47,7 @@ test.each([
   ['Close-undefined.any.js', [undefined], 1005, ''],
   ['Close-1005-verify-code.any.js', [], 1005, ''],
   ['Close-reason-unpaired-surrogates.any.js', [1000, '\uD807'], 1000, '\uFFFD'],
-])('%s: the close event has code and reason, and is clean', async (_file, values, code, reason) => {
+])('%s: emits a clean close event with code and reason', async (_file, values, code, reason) => {
   const { client } = await openPair()
   const event = new Promise<CloseEvent<WebSocket>>((resolve) => {
     client.onclose = resolve
@@ -57,7 +57,7 @@ test.each([
   expect(await event).toMatchObject({ type: 'close', code, reason, wasClean: true })
 })
 
-test('Close-server-initiated-close.any.js: a server closes in the same way', async () => {
+test('Close-server-initiated-close.any.js: emits the same event if the server closes', async () => {
   const { client, socket } = await openPair()
   const event = new Promise<CloseEvent<WebSocket>>((resolve) => {
     client.onclose = resolve
@@ -67,7 +67,7 @@ test('Close-server-initiated-close.any.js: a server closes in the same way', asy
   expect(client.readyState).toBe(WebSocket.CLOSED)
 })
 
-test('close-multiple.html, close-nested.html: one close event, however often it is called', async () => {
+test('close-multiple.html, close-nested.html: emits one close event, however often close() is called', async () => {
   const { client } = await openPair()
   const closes: unknown[] = []
   client.onclose = () => {
@@ -81,7 +81,7 @@ test('close-multiple.html, close-nested.html: one close event, however often it 
   expect(closes).toEqual([WebSocket.CLOSED])
 })
 
-test('Send-before-open.any.js: send() is an InvalidStateError until the socket is open', async () => {
+test('Send-before-open.any.js: throws an InvalidStateError from send() until the socket is open', async () => {
   const { url, next } = await runningServer()
   const client = new WebSocket(url)
   expect(thrownBy(() => client.send('x'))).toEqual(webError('InvalidStateError'))

@@ -6,7 +6,7 @@ import { thrownBy, webError } from '../support/web-error.js'
 
 const NOWHERE = 'ws://127.0.0.1:1'
 
-test('constructor/001.html: without an address it is a TypeError', () => {
+test('constructor/001.html: throws a TypeError without a URL', () => {
   expect(() => void Reflect.construct(WebSocket, [])).toThrow(TypeError)
   expect(() => void Reflect.apply(WebSocket as never, undefined, [NOWHERE])).toThrow(TypeError)
 })
@@ -23,7 +23,7 @@ test.each([
   '#test',
   '/relative',
   '',
-])('Create-invalid-urls.any.js, Create-wrong-scheme.any.js: %j is a SyntaxError', async (url) => {
+])('Create-invalid-urls.any.js, Create-wrong-scheme.any.js: throws a SyntaxError for %j', async (url) => {
   expect(thrownBy(() => new WebSocket(url))).toEqual(webError('SyntaxError'))
   await expect(connect(url)).rejects.toEqual(webError('SyntaxError'))
 })
@@ -41,7 +41,7 @@ test.each([
   ],
   ['Create-protocols-repeated.any.js', [['echo', 'echo']]],
   ['Create-protocols-repeated-case-insensitive.any.js', [['echo', 'eCho'], new Set(['echo', 'ECHO'])]],
-])('%s: these subprotocols are a SyntaxError', (_file, values) => {
+])('%s: throws a SyntaxError for these subprotocols', (_file, values) => {
   expect(values).not.toEqual([])
   for (const value of values) {
     expect(thrownBy(() => new WebSocket(NOWHERE, value))).toEqual(webError('SyntaxError'))
@@ -62,7 +62,7 @@ test.each([
   client.terminate()
 })
 
-test('constructor.any.js: takes options in the place of subprotocols, or behind them', async () => {
+test('constructor.any.js: accepts options in place of subprotocols or after them', async () => {
   const { url, next } = await runningServer()
   for (const values of [
     [{ headers: { 'x-name': 'value' } }],
@@ -85,7 +85,7 @@ test.each([
     'constructor/006.html: what has a string form',
     (port: number) => ({ toString: () => `ws://127.0.0.1:${port}` }),
   ],
-])('%s: connects, and `url` is the normal form', async (_name, address) => {
+])('%s: connects, and normalizes `url`', async (_name, address) => {
   const { port } = await runningServer()
   const client = new WebSocket(address(port) as string)
   expect(client.url).toMatch(new RegExp(`^ws://(127\\.0\\.0\\.1|localhost):${port}/$`))

@@ -9,7 +9,7 @@ const TYPES = ['open', 'message', 'close', 'error'] as const
 
 describe('interfaces/WebSocket/events', () => {
   test.each(TYPES)(
-    '001 to 014.html, eventhandlers.any.js: on%s takes functions and objects',
+    '001 to 014.html, eventhandlers.any.js: on%s accepts functions and objects',
     async (type) => {
       const { client } = await openPair()
       const name = `on${type}`
@@ -27,7 +27,7 @@ describe('interfaces/WebSocket/events', () => {
     },
   )
 
-  test('016.html: listeners are called in the order in which they came, attributes among them', async () => {
+  test('016.html: calls listeners and attributes in the order in which they were added', async () => {
     const { client, socket } = await openPair()
     const order: string[] = []
     client.addEventListener('message', () => order.push('first'), false)
@@ -38,7 +38,7 @@ describe('interfaces/WebSocket/events', () => {
     expect(order).toEqual(['first', 'attribute', 'last'])
   })
 
-  test('017 and 018.html: each event names its socket, and is of its class', async () => {
+  test('017 and 018.html: has events with their socket as the target and of their class', async () => {
     const { url, next } = await runningServer()
     const client = new WebSocket(url)
     const events: unknown[] = []
@@ -67,7 +67,7 @@ describe('interfaces/WebSocket/events', () => {
     expect(events).toHaveLength(4)
   })
 
-  test('019.html: removed listeners are not called', async () => {
+  test('019.html: does not call removed listeners', async () => {
     const { client } = await openPair()
     const listener = vi.fn()
     for (const type of TYPES) {
@@ -78,7 +78,7 @@ describe('interfaces/WebSocket/events', () => {
     expect(listener).not.toHaveBeenCalled()
   })
 
-  test('a MessageEvent has the origin of the server', async () => {
+  test('sets the origin of the server in a MessageEvent', async () => {
     const { client, socket, running } = await openPair()
     const event = new Promise<unknown>((resolve) => {
       client.onmessage = resolve
@@ -87,7 +87,7 @@ describe('interfaces/WebSocket/events', () => {
     expect(await event).toMatchObject({ data: 'x', origin: running.url, lastEventId: '' })
   })
 
-  test('a listener is gone with its signal', async () => {
+  test('removes a listener when its signal is aborted', async () => {
     const { client } = await openPair()
     const controller = new AbortController()
     const listener = vi.fn()
@@ -98,7 +98,7 @@ describe('interfaces/WebSocket/events', () => {
     expect(listener).toHaveBeenCalledOnce()
   })
 
-  test('removeAllListeners() removes those of both interfaces', async () => {
+  test('removes the listeners of both interfaces with removeAllListeners()', async () => {
     const { client } = await openPair()
     const listener = vi.fn()
     for (const args of [[], ['message']]) {
@@ -116,7 +116,7 @@ describe('interfaces/WebSocket/events', () => {
 })
 
 describe('a listener that throws', () => {
-  test('keeps no other from being called, and then closes with 1011', async () => {
+  test('does not prevent others from being called, and then closes with 1011', async () => {
     const { client, socket, running } = await openPair()
     const failures: unknown[] = []
     running.server.on('error', (error) => failures.push(error))
@@ -136,7 +136,7 @@ describe('a listener that throws', () => {
     expect(failures).toEqual([first, second])
   })
 
-  test('does so in dispatchEvent() too', async () => {
+  test('does the same in dispatchEvent()', async () => {
     const { client, socket, running } = await openPair()
     const failures: unknown[] = []
     running.server.on('error', (error) => failures.push(error))
@@ -152,7 +152,7 @@ describe('a listener that throws', () => {
 })
 
 describe('binaryType-wrong-value.any.js', () => {
-  test.each(['notBlobOrArrayBuffer', '', undefined, null, 0])('%j changes nothing', async (value) => {
+  test.each(['notBlobOrArrayBuffer', '', undefined, null, 0])('ignores %j', async (value) => {
     const { client } = await openPair()
     for (const type of ['blob', 'arraybuffer', 'nodebuffer'] as const) {
       client.binaryType = type

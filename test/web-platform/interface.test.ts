@@ -38,7 +38,7 @@ describe('interfaces/WebSocket/constants', () => {
     })
   })
 
-  test.each(STATES)('a socket has %s too', async (name, value) => {
+  test.each(STATES)('exist on a socket: %s', async (name, value) => {
     const { client } = await openPair()
     expect(Reflect.get(client, name)).toBe(value)
     expect(Object.hasOwn(client, name)).toBe(false)
@@ -46,11 +46,11 @@ describe('interfaces/WebSocket/constants', () => {
 })
 
 describe('idlharness.any.js', () => {
-  test('the class has a length of 1 and its name', () => {
+  test('has a class with a length of 1 and its name', () => {
     expect([WebSocket.length, WebSocket.name]).toEqual([1, 'WebSocket'])
   })
 
-  test('the class string is WebSocket, and cannot be set', async () => {
+  test('has the class string WebSocket, which cannot be set', async () => {
     const { client } = await openPair()
     expect(Object.prototype.toString.call(client)).toBe('[object WebSocket]')
     expect(Object.getOwnPropertyDescriptor(WebSocket.prototype, Symbol.toStringTag)).toEqual({
@@ -61,7 +61,7 @@ describe('idlharness.any.js', () => {
     })
   })
 
-  test.each(MEMBERS)('%s is an enumerable property of the prototype', (name) => {
+  test.each(MEMBERS)('has %s as an enumerable property of the prototype', (name) => {
     expect(Object.getOwnPropertyDescriptor(WebSocket.prototype, name)).toMatchObject({
       enumerable: true,
       configurable: true,
@@ -69,7 +69,7 @@ describe('idlharness.any.js', () => {
   })
 
   test.each(['url', 'readyState', 'bufferedAmount', 'extensions', 'protocol'])(
-    '%s has a getter alone, which refuses what is no socket',
+    'has %s with only a getter, which throws for other objects',
     async (name) => {
       const { client } = await openPair()
       const { get, set } = Object.getOwnPropertyDescriptor(WebSocket.prototype, name)!
@@ -86,11 +86,11 @@ describe('idlharness.any.js', () => {
     ['addEventListener', 2],
     ['removeEventListener', 2],
     ['dispatchEvent', 1],
-  ])('%s has a length of at least %i', (name, length) => {
+  ])('has %s with a length of at least %i', (name, length) => {
     expect((Reflect.get(WebSocket.prototype, name) as () => void).length).toBeGreaterThanOrEqual(length)
   })
 
-  test('close() needs no argument', () => {
+  test('has a close() without required arguments', () => {
     expect(WebSocket.prototype.close.length).toBe(0)
   })
 })
@@ -109,7 +109,7 @@ describe('interfaces/WebSocket/url, protocol, extensions, readyState', () => {
     expect(read()).toEqual([`${url}/a?b`, 'chat', 'permessage-deflate', 3])
   })
 
-  test('close() makes it CLOSING at once, also before it is open (close-connecting.html)', async () => {
+  test('become CLOSING at once with close(), also before the socket is open (close-connecting.html)', async () => {
     const { url } = await runningServer()
     const client = new WebSocket(url)
     const closed = closeOf(client)
@@ -127,7 +127,7 @@ describe('interfaces/WebSocket/bufferedAmount', () => {
     ['unicode', '¥¥¥¥¥¥', 12],
     ['large', 'x'.repeat(65_000), 65_000],
     ['empty', '', 0],
-  ])('%s: counts the payload alone, in the turn of its send()', async (_name, data, expected) => {
+  ])('%s: counts only the payload, in the turn of its send()', async (_name, data, expected) => {
     const { client, socket } = await openPair()
     const message = data === undefined ? undefined : once(socket, 'message')
     if (data !== undefined) client.send(data)
@@ -136,7 +136,7 @@ describe('interfaces/WebSocket/bufferedAmount', () => {
     expect(client.bufferedAmount).toBe(0)
   })
 
-  test('getting: adds up over the messages of a turn', async () => {
+  test('getting: adds up the messages of a turn', async () => {
     const { client } = await openPair()
     const amounts = ['x', '\u00E5', '\u5336', '\uD801\uDC7E'].map((text) => {
       client.send(text)
