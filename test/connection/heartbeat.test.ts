@@ -52,7 +52,7 @@ describe('a heartbeat', () => {
     heartbeat.delete(pulse)
   })
 
-  test('pings some hundreds of peers at once, and the rest after other work has run', async () => {
+  test('pings some hundreds of peers in one turn, and the rest after other work has run', async () => {
     vi.useFakeTimers({ now: 0, toFake: ['setInterval', 'clearInterval', 'Date'] })
     const pulses = Array.from({ length: 600 }, () => new FakePulse())
     const heartbeat = new Heartbeat({ interval: 8000, timeout: 4000 })

@@ -317,7 +317,7 @@ function check(model: Model, subject: Subject): void {
 
 describe.each(Object.entries(transports))('the state machine of a connection over %s', (_name, open) => {
   test(
-    'ends once and tells the truth, whatever happens in whatever order',
+    'closes once with correct details, whatever happens in whatever order',
     { timeout: runs(60_000) },
     async () => {
       const http = createServer()

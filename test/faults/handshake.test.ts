@@ -84,7 +84,7 @@ describe('answers requests with 2,000 headers, more than node:http keeps (CVE-20
   test.each([
     ['before those of the handshake', handshakeText().replace('\r\n', `\r\n${many}`)],
     ['after them', handshakeText().replace('\r\n\r\n', `\r\n${many}\r\n`)],
-  ])('%s, and goes on', async (_name, text) => {
+  ])('%s, and continues to serve', async (_name, text) => {
     const errors = uncaught()
     const { port } = await runningServer()
     const raw = connectSocket(port, '127.0.0.1')
@@ -363,7 +363,7 @@ test('accepts a handshake with `Connection: keep-alive, Upgrade` (undici)', asyn
   peer.destroy()
 })
 
-test('answers garbage in place of a request, and goes on', async () => {
+test('answers garbage in place of a request, and continues to serve', async () => {
   const { port } = await runningServer()
   for (const bytes of [
     Buffer.alloc(1000, 0xff),

@@ -55,7 +55,7 @@ describe(`${COUNT} clients that send no more than`, () => {
     ['half of a line', whole.slice(0, 9)],
     ['half of a request', whole.slice(0, whole.length / 2)],
     ['all but the last byte of one', whole.slice(0, -1)],
-  ])('%s get a 408 and hold no socket, while other clients are served', async (_what, begin) => {
+  ])('%s receive a 408 and hold no socket, while other clients are served', async (_what, begin) => {
     const accepted = acceptedSockets()
     const { server, port, url } = await runningServer({ handshakeTimeout: 100, maxConnections: 1 })
     const slow = await Promise.all(Array.from({ length: COUNT }, () => openSlow(port, begin)))
@@ -87,7 +87,7 @@ describe(`${COUNT} clients that send no more than`, () => {
     expect(accepted(port).filter((socket) => !socket.destroyed)).toEqual([])
   })
 
-  test('a whole request whose check never ends get a 503 and hold no socket', async () => {
+  test('a whole request whose check never ends receive a 503 and hold no socket', async () => {
     const aborted: AbortSignal[] = []
     const http = createServer().listen(0, '127.0.0.1')
     await once(http, 'listening')
