@@ -1,4 +1,7 @@
-/** Close codes that decide how to go on: RFC 6455 section 7.4.1, IANA's registry, and the 4400s after HTTP's statuses. */
+/**
+ * Close codes that decide whether to reconnect: RFC 6455 section 7.4.1, IANA's registry, and 4400 and up after HTTP's
+ * statuses.
+ */
 const POLICY_VIOLATION = 1008
 const TRY_AGAIN_LATER = 1013
 const REQUEST_TIMEOUT = 4408
@@ -6,10 +9,10 @@ const TOO_MANY_REQUESTS = 4429
 
 /** The token is missing, wrong or expired: a fresh one may be accepted. */
 export const UNAUTHORIZED = 4401
-/** No Close frame came. */
+/** No Close frame was received. */
 export const ABNORMAL = 1006
 
-/** Whether the server will say the same again, so that there is no use in trying. */
+/** Whether the server would refuse another attempt for the same reason. */
 export function isFinal(code: number): boolean {
   return (
     code === POLICY_VIOLATION ||
@@ -17,12 +20,12 @@ export function isFinal(code: number): boolean {
   )
 }
 
-/** Whether the server asks to be left alone for longer. */
+/** Whether the server asks for a longer delay. */
 export function isBusy(code: number): boolean {
   return code === TRY_AGAIN_LATER || code === TOO_MANY_REQUESTS
 }
 
-/** Ends that belong to a server's life, such as a restart, and are not worth a line on the console. */
+/** Closes in normal operation, such as a restart of the server, which are not logged. */
 export function isOrdinary(code: number): boolean {
   return [1000, 1001, 1005, 1012].includes(code)
 }

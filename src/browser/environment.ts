@@ -1,7 +1,7 @@
 /** What can be sent: text, or bytes in any form. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
 
-/** A socket with WHATWG's interface, as far as it is used here. */
+/** The part of WHATWG's WebSocket interface that is used here. */
 export interface SocketLike {
   binaryType: string
   readonly readyState: number
@@ -19,8 +19,8 @@ export interface SocketLike {
 export type SocketClass = new (url: string, protocols: string | string[]) => SocketLike
 
 /**
- * What is used of the global object, all of which may be missing: a page has everything, a worker no document, Node.js no
- * location. Declared here, so that the published types need neither those of the DOM nor those of Node.js.
+ * The part of the global object that is used here. Each member may be missing: a worker has no document, Node.js has no
+ * location. It is declared here so that the published types need neither the DOM's nor Node.js's types.
  */
 interface Environment {
   readonly WebSocket?: SocketClass

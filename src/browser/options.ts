@@ -1,21 +1,23 @@
 import { environment, type Sendable, type SocketClass } from './environment.js'
 
-/** What the URL function is told about the attempt that it is asked for. */
+/** The argument of the URL function: details of the attempt. */
 export interface Attempt<Position = unknown> {
   /** 1 for the first attempt, and for the first after a stable connection. */
   readonly attempt: number
   /** The last position that `position` returned; `undefined` before the first. */
   readonly position: Position | undefined
-  /** The Close code of the last connection, `undefined` before the first: after 4401 a cached token is of no use. */
+  /**
+   * The Close code of the last connection, `undefined` before the first. After 4401 a cached token is no longer valid.
+   */
   readonly code: number | undefined
-  /** Aborted when the attempt is given up, for `fetch(…, { signal })`. */
+  /** Aborted when the attempt is abandoned, for `fetch(…, { signal })`. */
   readonly signal: AbortSignal
 }
 
 /** A URL: `ws:`, `wss:`, `http:` or `https:`, or relative to the page. */
 export type Url = string | URL
 
-/** A URL, or where to get it: a function is asked again on each attempt, so that it can fetch a fresh token. */
+/** A URL, or a function that returns one. The function is called for each attempt, so that it can fetch a fresh token. */
 export type UrlSource<Position = unknown> =
   Url | PromiseLike<Url> | ((attempt: Attempt<Position>) => Url | PromiseLike<Url>)
 
@@ -27,25 +29,25 @@ export interface CloseInfo {
   readonly wasClean: boolean
 }
 
-/** How a server that has become silent is noticed. */
+/** How a silent server is detected. */
 export interface PingOptions {
   /** What to send; `'{"action":"ping"}'` by default, which hubwire's `answerPings(socket)` answers. */
   message?: Sendable | null
   /**
-   * Whether a message is the answer, which the page does not get. By default, text that begins with `{"type":"pong"`,
-   * with any white space.
+   * Whether a message is the answer, which is not delivered to the page. By default, text that begins with
+   * `{"type":"pong"`, with any white space.
    */
   isAnswer?: ((data: unknown) => boolean) | null
   /** Milliseconds of silence before a ping; 25,000 by default. */
   interval?: number | null
-  /** Milliseconds that the server has to send anything; 10,000 by default. */
+  /** Milliseconds within which the server must then send something; 10,000 by default. */
   timeout?: number | null
 }
 
 /**
  * Bounds of the delays between attempts, in milliseconds. Each delay is a random number from `min` to an upper bound,
  * which is `first` at first, doubles with each failure, and never exceeds `max`. The range makes the clients of a
- * restarted server come back spread over time.
+ * restarted server reconnect spread over time.
  */
 export interface DelayOptions {
   /** 250 by default. */
@@ -70,22 +72,22 @@ export interface ReconnectingOptions<Position = unknown> {
   /** Milliseconds after which an open connection counts as stable, and failures are forgotten; 5,000 by default. */
   stableAfter?: number | null
   /**
-   * Sends a ping when the server has been silent, and gives the connection up when it stays silent; `{}` for the defaults.
-   * Off by default, since a server that does not know the ping would take it for a message.
+   * Sends a ping when the server has been silent, and abandons the connection if it stays silent; `{}` for the defaults.
+   * Off by default, because a server that does not support the ping would treat it as a message.
    */
   ping?: PingOptions | null
-  /** How many messages wait while there is no connection; 0 by default. */
+  /** How many messages are queued while there is no connection; 0 by default. */
   queue?: number | null
-  /** Decides about a connection that ended. `undefined` leaves the decision to the Close code. */
+  /** Decides whether to reconnect after a connection has ended. With `undefined` the Close code decides. */
   shouldReconnect?: ((close: CloseInfo) => boolean | undefined) | null
-  /** The position in the stream of messages that this one stands for; `undefined` leaves the last one. */
+  /** Returns the position of a message in the stream of messages; `undefined` keeps the last one. */
   position?: ((data: unknown) => Position | undefined) | null
   /**
-   * Reads from the first messages of a connection that asked for a position whether the server could go on from there;
-   * `undefined` if this message does not say. The answer comes as `'recovery'` event.
+   * Reads from the first messages of a connection that asked for a position whether the server could resume there;
+   * `undefined` if the message does not say so. The answer is reported as a `'recovery'` event.
    */
   isRecovered?: ((data: unknown) => boolean | undefined) | null
-  /** Gets at most one line for an outage; `console.warn` by default. `false` for none. */
+  /** Called with at most one line per outage; `console.warn` by default, `false` for none. */
   log?: ((line: string) => void) | false | null
 }
 
@@ -112,7 +114,7 @@ export interface Settings<Position> extends Omit<ReconnectingOptions<Position>, 
   readonly log: (line: string) => void
 }
 
-/** The longest delay of a timer; a longer one would be none. */
+/** The longest delay of a timer; with a longer one it would fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /** @internal */

@@ -14,14 +14,15 @@ import { Watchdog } from './watchdog.js'
 
 const OPEN = 1
 const NO_CLOSE: CloseInfo = { code: ABNORMAL, reason: '', wasClean: false }
-/** So many attempts in a row that did not open are no accident. */
+/** After this many failed attempts in a row, the reason is `'unreachable-or-refused'`. */
 const MANY = 3
-/** What a page is told about its network and its own life. All of these reach the global object. */
+/** Events about the network and the page's lifecycle, all of which reach the global object. */
 const WAKE_UPS = ['online', 'offline', 'visibilitychange', 'pageshow', 'pagehide']
 
 /**
- * A WebSocket that connects again by itself, and tells how it is: `status` now, and `'state'` events on each change. It
- * connects when it is made, works in pages, workers, Node.js, Deno and Bun, and never throws because of the network.
+ * A WebSocket that reconnects automatically and reports its state: as `status`, and with a `'state'` event on each
+ * change. It connects when it is created, works in pages, workers, Node.js, Deno and Bun, and never throws because of
+ * the network.
  *
  * ```ts
  * const socket = new ReconnectingWebSocket(async () => `/ws/chat/?token=${await freshToken()}`, { ping: {} })
@@ -30,8 +31,8 @@ const WAKE_UPS = ['online', 'offline', 'visibilitychange', 'pageshow', 'pagehide
  * socket.send('hello') // 'sent', 'queued' or 'dropped'
  * ```
  *
- * After 1008 and 4400 to 4499 it does not connect again, because the server would refuse again; except after 4408 and
- * 4429, and once after 4401, so that the URL function can bring a fresh token.
+ * After 1008 and 4400 to 4499 it does not reconnect, because the server would refuse again. The exceptions are 4408 and
+ * 4429, and 4401 once, so that the URL function can return a fresh token.
  */
 export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget {
   readonly #source: UrlSource<Position>
@@ -40,9 +41,9 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   #status: Status = { state: 'connecting', attempt: 1 }
   #socket: SocketLike | undefined
   #watchdog: Watchdog | undefined
-  /** Aborted when the attempt, or the connection that came of it, is given up. */
+  /** Aborted when the attempt, or its connection, is abandoned. */
   #attempt = new AbortController()
-  /** Ends the attempt, the wait for the next one, or the doubt whether an open connection is stable. */
+  /** The timer of the attempt, of the wait for the next one, or until an open connection counts as stable. */
   #timer: ReturnType<typeof setTimeout> | undefined
   #triedAt = 0
   /** Since the last stable connection. */
@@ -58,7 +59,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   #asksForRecovery = false
 
   /**
-   * @param url - absolute, or relative to the page; a function is asked again on each attempt
+   * @param url - absolute, or relative to the page; a function is called for each attempt
    * @throws TypeError if the URL is not one that can be connected to, or there is no class that connects
    * @throws RangeError if an option is out of its range
    */
@@ -71,7 +72,10 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     this.#connect()
   }
 
-  /** How it is now. The object stays the same until the next `'state'` event, as React's `useSyncExternalStore` needs. */
+  /**
+   * The current state. The object stays the same until the next `'state'` event, as React's `useSyncExternalStore`
+   * requires.
+   */
   get status(): Status {
     return this.#status
   }
@@ -92,7 +96,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   }
 
   /**
-   * Sends a message, or queues it, or says that it did neither. Nothing is sent twice: what was sent when the connection
+   * Sends a message, queues it, or drops it. Nothing is sent twice: what was sent just before the connection
    * broke may have arrived or not.
    *
    * @returns `'sent'` when the open connection has taken it, `'queued'` when it waits for the next one, `'dropped'` when
@@ -108,7 +112,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     return 'queued'
   }
 
-  /** Connects now: cuts a wait short, replaces an open connection, and also begins anew after `'closed'`. */
+  /** Connects now: ends a wait, replaces an open connection, and starts again after `'closed'`. */
   reconnect(): void {
     if (this.#status.state === 'closed') this.#listen('addEventListener')
     this.#abandon(1000)
@@ -118,7 +122,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   }
 
   /**
-   * Closes, and does not connect again.
+   * Closes, and does not reconnect.
    *
    * @param code - 1000, or 3000 to 4999
    * @param reason - at most 123 bytes of UTF-8
@@ -153,7 +157,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
 
   async #open(signal: AbortSignal): Promise<void> {
     try {
-      // Not at once, so that what fails here is heard by listeners that are added behind the constructor.
+      // Asynchronously, so that listeners that are added after the constructor receive its failures.
       await Promise.resolve()
       if (signal.aborted) return
       const [position, attempt] = [this.#position, this.#failures + 1]
@@ -206,7 +210,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     }
     const { isRecovered } = this.#settings
     this.#become({ state: 'open' })
-    // Without a position there was nothing to go on from.
+    // Without a position there was nothing to resume from.
     if (isRecovered && this.#wasOpen && !this.#asksForRecovery)
       this.#dispatch('recovery', { recovered: false })
     this.#wasOpen = true
@@ -227,7 +231,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     this.#dispatch('message', { data })
   }
 
-  /** The attempt or the connection came to nothing: plans the next one, unless the server has refused for good. */
+  /** The attempt failed or the connection ended: schedules the next attempt, unless the server's refusal is final. */
   #lose(cause: WaitingReason, close: CloseInfo = NO_CLOSE): void {
     const { code, reason } = close
     if (this.#status.state !== 'open') this.#unopened++
@@ -260,7 +264,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     this.#become(status)
   }
 
-  /** Lets go of the attempt and of the socket at once, without waiting for anything from them. */
+  /** Releases the attempt and the socket at once, without waiting for them. */
   #abandon(code?: number, reason?: string): void {
     const socket = this.#socket
     this.#attempt.abort()
@@ -281,7 +285,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   readonly #onWakeUp = ({ type }: { readonly type: string }): void => {
     const status = this.#status
     if (type === 'pagehide') {
-      // An open connection keeps a page out of the browser's cache, or is cut when the page goes there.
+      // An open connection keeps a page out of the browser's cache, or is closed when the page enters it.
       this.#abandon(1000)
       this.#become({ state: 'waiting', reason: 'hidden', delay: Infinity, attempt: 1, code: 1000 })
     } else if (status.state === 'open') this.#watchdog?.probe()
@@ -291,12 +295,12 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     }
   }
 
-  /** Whether an event that may end a wait does so. */
+  /** Whether an event ends the wait. */
   #isAwake(type: string, reason: WaitingReason): boolean {
     if (reason === 'hidden') return type === 'pageshow'
     if (reason === 'busy' || type === 'offline' || environment.document?.visibilityState === 'hidden')
       return false
-    // Who looks at a page again and again must not make it try as often.
+    // Showing a page repeatedly must not cause an attempt each time.
     return type === 'online' || Date.now() - this.#triedAt >= this.#settings.first
   }
 

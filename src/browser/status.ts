@@ -6,26 +6,26 @@
  * - `'failed'`: an attempt did not open
  * - `'unreachable-or-refused'`: several attempts in a row did not open. A browser does not tell its page whether there is
  *   no server, or one that refuses with an HTTP status
- * - `'busy'`: the server closed with 1013 or 4429, and is left alone for longer
- * - `'offline'`: the browser says that there is no network
- * - `'hidden'`: the page has been left; it connects again when the browser shows it again
+ * - `'busy'`: the server closed with 1013 or 4429, and the delay is longer
+ * - `'offline'`: the browser reports that there is no network
+ * - `'hidden'`: the user has left the page; it reconnects when the browser shows it again
  */
 export type WaitingReason =
   'closed' | 'silent' | 'failed' | 'unreachable-or-refused' | 'busy' | 'offline' | 'hidden'
 
-/** An attempt is being made: the URL is asked for, or the opening handshake is under way. */
+/** An attempt is being made: the URL function or the opening handshake is pending. */
 export interface Connecting {
   readonly state: 'connecting'
   /** 1 for the first attempt, and for the first after a stable connection. */
   readonly attempt: number
 }
 
-/** Messages come and go. */
+/** The connection is open. */
 export interface Open {
   readonly state: 'open'
 }
 
-/** There is no connection, and the next attempt is planned. */
+/** There is no connection, and the next attempt is scheduled. */
 export interface Waiting {
   readonly state: 'waiting'
   readonly reason: WaitingReason
@@ -37,7 +37,7 @@ export interface Waiting {
   readonly code: number
 }
 
-/** The end, by `close()` or because the server refused for good. */
+/** Closed by `close()`, or because the server's refusal is final. */
 export interface Closed {
   readonly state: 'closed'
   readonly code: number
@@ -46,5 +46,5 @@ export interface Closed {
   readonly dropped: number
 }
 
-/** How the connection is now. Each change makes a new object. */
+/** The state of the connection. Each change creates a new object. */
 export type Status = Connecting | Open | Waiting | Closed

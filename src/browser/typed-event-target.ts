@@ -11,7 +11,7 @@ export interface Failure extends Event {
   readonly error: unknown
 }
 
-/** Whether the server could go on from the position that it was asked for. */
+/** Whether the server could resume from the requested position. */
 export interface Recovery extends Event {
   readonly recovered: boolean
 }

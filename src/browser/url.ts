@@ -1,8 +1,8 @@
 import { environment } from './environment.js'
 
 /**
- * The base URL of a WebSocket server: the value of an environment variable if it is set, else the host that the page came
- * from, else the fallback.
+ * The base URL of a WebSocket server: the value of an environment variable if it is set, otherwise the host that the
+ * page came from, otherwise the fallback.
  *
  * ```ts
  * const base = webSocketUrl(import.meta.env.VITE_WS_URL, 'ws://127.0.0.1:8000')
@@ -10,9 +10,9 @@ import { environment } from './environment.js'
  * ```
  *
  * @param variable - `ws:`, `wss:`, `http:` or `https:`, or relative to the page; empty counts as not set
- * @param fallback - where there is no page with a host: a program, a test, a page from a file
+ * @param fallback - used without a page that has a host: in a program, a test, or a page from a file
  * @returns a `ws:` or `wss:` URL without a slash at its end
- * @throws TypeError if the one that is chosen is not such a URL
+ * @throws TypeError if the chosen value is not such a URL
  */
 export function webSocketUrl(variable: string | null | undefined, fallback: string): string {
   const { origin = '' } = environment.location ?? {}
@@ -27,17 +27,17 @@ export function webSocketUrl(variable: string | null | undefined, fallback: stri
  */
 export function resolveUrl(given: string | URL): string {
   const { href, origin } = environment.location ?? {}
-  // A worker that was made of a blob has a location that nothing can be relative to, but the origin of its page.
+  // The location of a worker created from a blob cannot be a base URL, but the worker has the origin of its page.
   const base = href?.startsWith('blob:') ? origin : href
   let url
   try {
     url = new URL(given, base)
   } catch {
-    // What is no URL gets the same error as one of another scheme.
+    // An invalid URL causes the same error as one of another scheme.
   }
   const protocol = url?.protocol.replace(/^http/, 'ws')
   if (url === undefined || (protocol !== 'ws:' && protocol !== 'wss:')) {
-    // The query may hold a token, which belongs on no console.
+    // The query may contain a token, which must not be logged.
     throw new TypeError(
       `Not a WebSocket URL: ${String(given).replace(/\?.*/, '?…')}. Give ws://, wss://, or in a page a path`,
     )

@@ -2,8 +2,8 @@ import type { Sendable } from './environment.js'
 import type { PingSettings } from './options.js'
 
 /**
- * Notices that a connection is dead: nothing has come for `interval`, and nothing comes within `timeout` of a ping. A page
- * can neither send nor see Ping frames, so the ping is a message, which the server has to answer.
+ * Detects a dead connection: nothing has arrived for `interval`, and nothing arrives within `timeout` after a ping. A
+ * page can neither send nor see Ping frames, so the ping is a message, which the server has to answer.
  */
 export class Watchdog {
   /** Milliseconds from the last ping to its answer. */
@@ -12,11 +12,11 @@ export class Watchdog {
   readonly #send: (message: Sendable) => void
   readonly #onDead: () => void
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** When the timer is to fire. The clock goes on while a laptop sleeps, and timers do not. */
+  /** When the timer should fire. While a laptop sleeps, the clock runs and timers do not. */
   #due = 0
   #heardAt = Date.now()
   #sentAt = 0
-  /** A ping is out, and nothing has come since. */
+  /** A ping has been sent, and nothing has arrived since. */
   #isDoubtful = false
   #isUnanswered = false
   #hasSlept = false
@@ -28,7 +28,7 @@ export class Watchdog {
     this.#wait(settings.interval)
   }
 
-  /** Any message is a sign of life. Returns whether it is the answer to a ping, and no concern of the page. */
+  /** Any message is a sign of life. Returns whether it is the answer to a ping, which the page does not receive. */
   hear(data: unknown): boolean {
     this.#heardAt = Date.now()
     if (this.#isDoubtful) {
@@ -66,7 +66,7 @@ export class Watchdog {
   readonly #onTimer = (): void => {
     const now = Date.now()
     if (this.#isDoubtful) {
-      // A timer that comes this late stood still with the machine, and the answer may be about to be read: ask once more.
+      // A timer that fires this late was suspended with the machine, and the answer may be about to be read: ask once more.
       if (now - this.#due > this.#settings.timeout && !this.#hasSlept) {
         this.#hasSlept = true
         this.#ping()
