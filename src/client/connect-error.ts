@@ -1,4 +1,4 @@
-/** Why an attempt to connect came to nothing, other than by the network's or the server's doing. */
+/** Why an attempt to connect failed at the client's end. */
 export type ConnectErrorCode =
   | 'ABORT_ERR'
   | 'WS_ERR_ABORTED'
@@ -7,21 +7,21 @@ export type ConnectErrorCode =
   | 'WS_ERR_REDIRECT_REFUSED'
   | 'WS_ERR_TOO_MANY_REDIRECTS'
 
-/** What a {@link ConnectError} has beside its code and its message. */
+/** The further properties of a {@link ConnectError}. */
 export interface ConnectErrorDetails extends ErrorOptions {
-  /** The answer of the server that our end gave up at. */
+  /** The answer of the server at which the client gave up. */
   response?: { status: number; headers: Readonly<Record<string, string>>; body: string }
 }
 
-/** Our end gave up an attempt to connect: `connect()` rejects with it, and it is the cause in `'close'`. */
+/** The client gave up an attempt to connect. `connect()` rejects with this error, and it is the cause in `'close'`. */
 export class ConnectError extends Error {
   /** Names the reason. */
   readonly code: ConnectErrorCode
-  /** The HTTP status code of the redirect that was not followed; else `undefined`. */
+  /** The HTTP status code of the redirect that was not followed; otherwise `undefined`. */
   readonly status: number | undefined
   /** The header fields of that redirect, with names in lower case. */
   readonly headers: Readonly<Record<string, string>> | undefined
-  /** The first 4 KiB of its body, as far as they came within a second. */
+  /** The first 4 KiB of its body, or the part that arrived within a second. */
   readonly body: string | undefined
 
   constructor(code: ConnectErrorCode, message: string, { response, ...options }: ConnectErrorDetails = {}) {

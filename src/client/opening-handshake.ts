@@ -58,14 +58,14 @@ export class OpeningHandshake {
   #address: Address
   #key = ''
   #redirects = 0
-  /** Whether no redirect has led to another origin, which headers and credentials were not given for. */
+  /** Whether no redirect has led to another origin, for which headers and credentials were not given. */
   #isTrusted = true
   /** The user and password of the first URL that had them. */
   #userinfo: string | undefined
   #request: ClientRequest | undefined
   /** Whether the application handles an answer that does not accept. */
   #isHandled = false
-  /** Fails with the answer that is being read, as far as it has come. */
+  /** Fails with the part of the answer that has arrived. */
   #finishReading: (() => void) | undefined
   #isOver = false
 
@@ -95,7 +95,7 @@ export class OpeningHandshake {
 
   /** Ends the handshake, and passes the error to the listener unless it is already over. */
   fail(error: Error): void {
-    // In hubwire/ws, an application that handles the answer is told of the end that it makes itself, as in `ws`.
+    // In hubwire/ws, an application that handles the answer and ends the attempt receives the error, as in `ws`.
     this.#fail(error, this.#isHandled && this.#settings.preset.errorEvents === 'heard')
   }
 
@@ -129,7 +129,7 @@ export class OpeningHandshake {
     if (this.#protocols.size > 0) headers['Sec-WebSocket-Protocol'] = [...this.#protocols].join(', ')
     if (this.#deflate !== undefined) headers['Sec-WebSocket-Extensions'] = formatOffer(this.#deflate)
     headers['Sec-WebSocket-Version'] = this.#settings.preset.opening.protocolVersion
-    // What the user was asked for stays, also where a redirect names another.
+    // The first credentials are kept, even if a redirect contains others.
     this.#userinfo ??= userinfoOf(this.#address.url)
     return makeRequest(this.#address, this.#options, this.#isTrusted, headers, this.#userinfo)
   }
@@ -201,7 +201,7 @@ export class OpeningHandshake {
           : 'Invalid Connection header: the server did not name Upgrade'
       this.fail(invalidResponse(status, why))
     } else if (this.#isHandledBy(request, response)) {
-      // The application reads the answer in its own time; the attempt is over when it has, or ends the request.
+      // The application reads the answer. The attempt is over when it has been read, or when the request ends.
       clearTimeout(this.#timer)
       response.once('close', () => {
         this.#fail(refused(response), true)
@@ -230,7 +230,7 @@ export class OpeningHandshake {
   }
 
   #isHandledBy(request: ClientRequest, response: IncomingMessage): boolean {
-    // Also while the listener runs, which may give up the attempt.
+    // This also applies while the listener runs, which may abort the attempt.
     this.#isHandled = true
     this.#isHandled = this.#listener.onUnexpectedResponse(request, response)
     return this.#isHandled

@@ -4,7 +4,7 @@ import { checkInteger, checkMilliseconds } from '../options/checks.js'
 
 /** How a client opens a connection. Options of TLS and of `http.request` are passed on. */
 export interface OpeningOptions extends Omit<RequestOptions, 'headers'> {
-  /** Header fields to send. They go to no other origin than that of the URL, even if a redirect leads there. */
+  /** Header fields to send. They are not sent to another origin to which a redirect leads. */
   headers?: OutgoingHttpHeaders
   /** The Origin header. */
   origin?: string
@@ -28,7 +28,7 @@ export const DEFAULT_MAX_REDIRECTS = 10
 export function checkOpeningOptions({ headers, handshakeTimeout, maxRedirects }: OpeningOptions): void {
   if (handshakeTimeout !== undefined) checkMilliseconds('handshakeTimeout', handshakeTimeout)
   if (maxRedirects !== undefined) checkInteger('maxRedirects', maxRedirects, 0, Number.MAX_SAFE_INTEGER)
-  // The entries of an array are numbers, and those of a Map or of Headers are none: no header would be sent.
+  // An array would be sent with its indices as names, and a Map or Headers object without any header.
   if (headers !== undefined && (typeof headers !== 'object' || Symbol.iterator in headers)) {
     throw new TypeError(
       "headers must be an object such as { Authorization: 'Bearer ...' }; for a list of names and values, a Map or " +

@@ -10,7 +10,9 @@ import { VERSION } from '../protocol/handshake.js'
 import { type Address, decode } from './address.js'
 import type { OpeningOptions } from './opening-options.js'
 
-/** What identifies the user in TLS, or was chosen for the first server alone; passed to no other origin. */
+/**
+ * Options that identify the user in TLS, or that apply to the first server only. They are not used for another origin.
+ */
 const OPTIONS_OF_ORIGIN = [
   'auth',
   'cert',
@@ -77,7 +79,7 @@ export function makeRequest(
   const request: RequestOptions = {
     ...passedOn,
     method: 'GET',
-    // No pool: the connection never goes back to one. With an agent, `createConnection` would not be called.
+    // Without an agent, because the connection is never reused. With one, `createConnection` would not be called.
     agent: passedOn.agent ?? (passedOn.createConnection === undefined ? false : undefined),
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port || defaultPort,

@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http'
 /** The most bytes that are read of the body of a refusal. */
 const MOST = 4096
 
-/** Milliseconds that a peer has to send it: the failure must not wait for a peer that sends it slowly, or never. */
+/** Milliseconds that a peer has to send it, so that a slow peer does not delay the failure. */
 const PATIENCE = 1000
 
 /**
- * Reads the first 4 KiB of a body, and calls back once: when it has ended, when enough has come, or after a second.
+ * Reads the first 4 KiB of a body, and calls back once: at its end, when 4 KiB have arrived, or after a second.
  *
- * @returns a function that stops reading and calls back with what has come
+ * @returns a function that stops reading and calls back with the part that has arrived
  */
 export function readBody(response: IncomingMessage, callback: (body: string) => void): () => void {
   const chunks: Buffer[] = []
@@ -19,7 +19,7 @@ export function readBody(response: IncomingMessage, callback: (body: string) => 
     if (isDone) return
     isDone = true
     clearTimeout(timer)
-    // What does not end within a character leaves it out.
+    // An incomplete character at the end is left out.
     const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, MOST), { stream: true })
     callback(text)
   }
@@ -29,7 +29,7 @@ export function readBody(response: IncomingMessage, callback: (body: string) => 
     length += chunk.length
     if (length >= MOST) finish()
   })
-  // A body that breaks off is read as far as it came.
+  // If the body is cut off, the part that arrived is used.
   response.once('end', finish).once('close', finish).on('error', finish)
   return finish
 }
