@@ -11,21 +11,21 @@ export class ClosingHandshake {
   isSent = false
   /** Whether the operating system has taken our Close frame. */
   hasLeft = false
-  /** Whether the peer's Close frame has come. */
+  /** Whether the peer's Close frame has arrived. */
   isReceived = false
   /** Whether messages are counted as dropped and not delivered: a handler has failed, or did not take them in time. */
   isDeaf = false
   /** Whether `'close'` was emitted. */
   isOver = false
-  /** The peer's code; 1006 until its Close frame has come (RFC 6455 section 7.1.5). */
+  /** The peer's code; 1006 until its Close frame has arrived (RFC 6455 section 7.1.5). */
   code: number = CloseCode.abnormal
   /** The peer's reason (RFC 6455 section 7.1.6). */
   reason = ''
   /** The first thing that went wrong. */
   cause: Error | undefined
-  /** Messages that came but were not delivered. */
+  /** The number of messages that were received and not delivered. */
   dropped = 0
-  /** Ends it when the peer does not. */
+  /** Ends the connection if the peer does not. */
   deadline: Deadline | undefined
   readonly #initiator: 'local' | 'remote'
 

@@ -7,7 +7,7 @@ export interface CloseDetails {
   /** What went wrong, if anything did. */
   readonly cause: Error | undefined
   /**
-   * Messages that came but were not delivered: the socket was paused and did not resume within `closeTimeout`, was
+   * Messages that were received and not delivered: the socket was paused and did not resume within `closeTimeout`, was
    * terminated, or one of its listeners had failed.
    */
   readonly dropped: number
@@ -24,11 +24,11 @@ export interface ConnectionEvents {
   close: [code: number, reason: string, details: CloseDetails]
 }
 
-/** The emitter of a connection's events: a plain one, so that nothing stands between the decoder and the listeners. */
+/** The emitter of a connection's events: a plain one, so that there is no layer between the decoder and the listeners. */
 export interface ConnectionEmitter {
   emit<Name extends keyof ConnectionEvents>(name: Name, ...values: ConnectionEvents[Name]): boolean
   listenerCount(name: keyof ConnectionEvents): number
 }
 
-/** What binary messages are delivered as; `'blob'` is for WHATWG's events alone, other listeners get a Buffer. */
+/** The type of binary messages. `'blob'` applies to WHATWG's events only; other listeners get a Buffer. */
 export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'blob'

@@ -20,24 +20,24 @@ import { Inbound, type InboundOwner } from './inbound.js'
 import type { Established } from './settings.js'
 import { listenTo, type SocketListener } from './socket-listeners.js'
 
-// What is called in the context of the connection, from outside it.
+// Called from outside, and run in the context of the connection.
 let finish: (connection: Connection) => void
 let endInput: (connection: Connection) => void
 
 /**
  * One open connection over any duplex stream, and its state machine: OPEN while there is no closing handshake, CLOSING
  * while there is one, CLOSED when that is over. `docs/design.md` has the table of what each event does in each state.
- * It is the async context in which its events are emitted: that in which it was made.
+ * It is an async context, the one in which it was created, and emits its events there.
  */
 export class Connection extends EventScope implements InboundOwner, SenderOwner, Pulse, SocketListener {
-  /** What it runs over. */
+  /** The stream that it runs over. */
   readonly socket: Duplex
   readonly #inbound: Inbound
   readonly #sender: Sender
   #closing: ClosingHandshake | undefined
-  /** The socket is closed; messages that came before that may still be held. */
+  /** The socket is closed. Messages that were received before may still be held. */
   #isGone = false
-  /** The socket has ended behind messages that are held back. */
+  /** The socket has ended after messages that are held. */
   #heldDeadline: Deadline | undefined
   /** The latest Ping of a peer that does not read its Pongs (RFC 6455 section 5.5.3). */
   #duePong: Buffer | undefined
@@ -45,7 +45,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   #isInChunk = false
   silentLooks = 0
 
-  /** Gets each message first, and returns whether that was all. */
+  /** Receives each message first, and returns whether it handled it. */
   answer: ((data: string | Buffer, isBinary: boolean) => boolean) | undefined
 
   constructor(established: Established, emitter: ConnectionEmitter) {
@@ -62,12 +62,12 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     return this.#closing === undefined ? 1 : this.#closing.isOver ? 3 : 2
   }
 
-  /** The address at the other end of the socket, where it has one. */
+  /** The address of the peer, if the socket has one. */
   get remoteAddress(): string | undefined {
     return this.socket instanceof Socket ? this.socket.remoteAddress : undefined
   }
 
-  /** Bytes of frames that came, and that the operating system took. */
+  /** Bytes of frames that were received, and that the operating system has taken. */
   get bytes(): { received: number; sent: number } {
     return { received: this.#inbound.bytesReceived, sent: this.#sender.bytesTaken }
   }
@@ -82,7 +82,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     return this.#beat?.latency
   }
 
-  /** To hold messages back, or to go on. */
+  /** For holding and releasing messages. */
   get inbound(): Pick<Inbound, 'hold' | 'release' | 'isHeld'> {
     return this.#inbound
   }
@@ -92,12 +92,12 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     return this.#sender.sendMessage(data, options, callback)
   }
 
-  /** To send what is not a message in memory. */
+  /** For sending anything other than a message in memory. */
   get sender(): Pick<Sender, 'sendBlob' | 'sendControl' | 'sendFrames'> {
     return this.#sender
   }
 
-  /** Sends a message that others get too; `false` when it is closing, or the peer is too slow to have it. */
+  /** Sends a message that is shared with other connections; `false` if this one is closing or its peer is too slow. */
   sendShared(message: PreparedMessage, limits: SlowLimits): boolean {
     return this.#closing === undefined && this.#sender.sendShared(message, limits)
   }
@@ -121,7 +121,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   /**
    * Ends the connection because the time for the closing handshake is over. Held messages are counted as dropped, and
-   * what stands behind them is read: a Close frame among it still completes the handshake.
+   * what follows them is read: a Close frame there still completes the handshake.
    */
   expire(): void {
     this.runInAsyncScope(this.#expire, this, true)
@@ -137,7 +137,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     else this.socket.destroy()
   }
 
-  // What the way in finds.
+  // Calls from the input.
 
   onMessage(data: string | Buffer, isBinary: boolean): void {
     if (this.#closing?.isDeaf === true) {
@@ -153,7 +153,8 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     if (channels.message.hasSubscribers) {
       channels.message.publish({ ...this.origin, data: message, isBinary })
     }
-    // What a chunk causes is counted for the whole chunk; a message that was held, or inflated elsewhere, comes without.
+    // The output that a chunk causes is counted for the whole chunk. A message that was held, or inflated on the thread
+    // pool, is delivered outside of a chunk.
     const before = this.#isInChunk ? 0 : this.#sender.bufferedBytes
     try {
       if (this.answer?.(data, isBinary) !== true) this.emitter.emit('message', message, isBinary)
@@ -204,14 +205,14 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.#inbound.settle()
   }
 
-  /** The peer's FIN, behind all that it sent. Without a Close frame before it that is an abnormal end. */
+  /** The peer's FIN, after everything that it sent. Without a Close frame before it, the closure is abnormal. */
   onInputEnd(): void {
     this.#startClosing('remote')
     if (this.#isGone) this.#finishLater()
     else this.#sender.end()
   }
 
-  // What the way out tells.
+  // Calls from the output.
 
   onTaken(): void {
     this.silentLooks = 0
@@ -246,7 +247,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.handlerFailed(failure)
   }
 
-  // What the heartbeat asks.
+  // Calls from the heartbeat.
 
   sendHeartbeat(): void {
     if (this.#closing !== undefined) return
@@ -255,12 +256,12 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   }
 
   onSilence(looks: number): void {
-    // When it is we who do not read, its silence means nothing.
+    // While this end does not read, the peer's silence means nothing.
     if (!this.#inbound.isReading) this.silentLooks = 0
     else if (this.#beat?.mayBeReading(looks) !== true) this.terminate(silentPeerError())
   }
 
-  // What the socket tells.
+  // Calls from the socket.
 
   read(chunk: Buffer): void {
     this.silentLooks = 0
@@ -277,14 +278,14 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.#sender.drain()
   }
 
-  /** FIN. A reader that holds messages back has the time of the closing handshake to take them. */
+  /** FIN. A paused reader has the time of the closing handshake to take the held messages. */
   ended(): void {
     this.#inbound.end()
     if (this.#closing === undefined) this.#heldDeadline = this.#deadline(this.settings.closeTimeout)
   }
 
   failed(error: Error): void {
-    // A reset behind both Close frames is how some peers end a connection that is closed already.
+    // Some peers end a closed connection with a reset after both Close frames.
     if (this.#closing?.hasLeft === true && this.#closing.isReceived) return
     this.#startClosing('remote', error)
   }
@@ -294,11 +295,11 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.settings.heartbeat?.delete(this)
     const closing = this.#startClosing('remote')
     this.#sender.fail(closing.cause ?? closedError())
-    // Behind the send callbacks.
+    // After the send callbacks.
     later(this, endInput, undefined)
   }
 
-  /** Leaves the OPEN state, if it is still that; the first cause is kept and reported. */
+  /** Leaves the OPEN state if necessary. The first cause is kept and reported. */
   #startClosing(
     initiator: 'local' | 'remote',
     cause?: Error,
@@ -352,14 +353,14 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   }
 
   /**
-   * The time is up: for a reader that holds messages back to take them, or for the peer to end the connection. Unless it
-   * `isFinal`, a peer whose Close frame or FIN stood behind held messages has time to end it.
+   * The time is over: for a paused reader to take the held messages, or for the peer to end the connection. Unless it
+   * `isFinal`, a peer whose Close frame or FIN followed held messages has time to end it.
    */
   #expire(isFinal: boolean): void {
     const wasOpen = this.#closing === undefined
     const closing = this.#startClosing('remote')
     if (this.#inbound.isHeld()) {
-      // The peer's Close frame or FIN may stand behind the messages, which are counted instead of delivered.
+      // The peer's Close frame or FIN may follow the messages, which are counted instead of delivered.
       closing.isDeaf = true
       if (!isFinal) closing.renew(this.#deadline(this.settings.closeTimeout))
       this.#inbound.releaseAll()
@@ -370,7 +371,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.terminate()
   }
 
-  /** Behind the `'error'` and the send callbacks that are due. */
+  /** Called after a pending `'error'` and pending send callbacks. */
   #finishLater(): void {
     later(this, finish, undefined)
   }
@@ -385,7 +386,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.emitClose(code, reason, closing.details())
   }
 
-  /** Whether a Ping or Pong is one too many, for which the connection has failed. */
+  /** Whether a Ping or Pong exceeds the rate. The connection has then failed. */
   #isFlooded(): boolean {
     if (this.#inbound.admitsControl()) return false
     this.#refuseMore('controlFrameRate')

@@ -1,9 +1,9 @@
-/** How many times its length a deadline is put off at most, however much the peer reads or sends. */
+/** The most times its length to which a deadline is extended, however much the peer reads or sends. */
 const LONGEST = 10
 
 /**
- * A time limit that counts from the last sign of life: a peer that still reads what was sent to it is not cut off, and
- * one that drags it out for ever is (ten times the limit at most).
+ * A time limit that counts from the last sign of life. A peer that still reads what was sent to it gets more time, but at
+ * most ten times the limit.
  */
 export class Deadline {
   readonly #timeout: number
@@ -22,7 +22,7 @@ export class Deadline {
     if (timeout !== Infinity) this.#arm(timeout)
   }
 
-  /** The peer took or sent something: the time begins anew. */
+  /** The peer took or sent something: the time starts again. */
   putOff(): void {
     this.#due = Math.min(performance.now() + this.#timeout, this.#lastPossible)
   }

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import type { CloseDetails } from './connection-events.js'
 
 /**
- * What a connection was refused for: a malformed handshake, a path that nobody serves, a limit by its option's name, the
- * shutdown, the application's own checks, or an error in one of them.
+ * Why a connection was refused: a malformed handshake, a path that no server handles, a limit by the name of its
+ * option, a shutdown, the application's own checks, or an error in one of them.
  */
 export type RefusalReason =
   | 'handshake'
@@ -25,7 +25,7 @@ export type RefusalReason =
 export interface Diagnostics<Socket = unknown, Server = unknown> {
   /** A connection is open; `request` at a server. */
   'hubwire:connection': { socket: Socket; server?: Server; request?: IncomingMessage }
-  /** A message has come. */
+  /** A message was received. */
   'hubwire:message': {
     socket: Socket
     server?: Server
@@ -36,13 +36,16 @@ export interface Diagnostics<Socket = unknown, Server = unknown> {
   'hubwire:close': { socket: Socket; server?: Server; code: number; reason: string; details: CloseDetails }
   /** A peer or a connection failed, or an attempt to connect. */
   'hubwire:error': { socket: Socket; server?: Server; error: Error }
-  /** A handshake was refused, with the status 101 by a Close frame; without `server` where several share a port and none serves the path. */
+  /**
+   * A handshake was refused; with a Close frame if the status is 101. No `server` if several share a port and none
+   * handles the path.
+   */
   'hubwire:refused': { server?: Server; request: IncomingMessage; status: number; reason: RefusalReason }
-  /** A `send` returned `false`: `'drain'` is to come. */
+  /** A `send` returned `false`: `'drain'` will follow. */
   'hubwire:backpressure': { socket: Socket; server?: Server; bufferedAmount: number }
 }
 
-/** Whoever publishes asks `hasSubscribers` first: without a subscriber, nothing is made. */
+/** Check `hasSubscribers` before publishing, so that no message is created without a subscriber. */
 export const channels: Readonly<
   Record<'connection' | 'message' | 'close' | 'error' | 'refused' | 'backpressure', Channel>
 > = {

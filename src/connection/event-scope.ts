@@ -13,13 +13,13 @@ let report: (scope: EventScope, error: Error) => void
 export type ClosedListener = (code: number, reason: string, details: CloseDetails) => void
 
 /**
- * Where the events of a connection are emitted: in the async context in which it was made, and such that a listener that
- * fails costs its own connection and nothing else.
+ * Emits the events of a connection in the async context in which it was created, and in such a way that a listener that
+ * fails closes its own connection and has no other effect.
  */
 export abstract class EventScope extends AsyncResource {
   readonly settings: ConnectionSettings
   protected readonly emitter: ConnectionEmitter
-  /** Makes of its bytes what a binary message is delivered as. */
+  /** Converts the bytes of a binary message to the type in which it is delivered. */
   protected binaryForm: ((data: Buffer) => unknown) | undefined
   #closedListeners: Set<ClosedListener> | undefined
 
@@ -29,12 +29,12 @@ export abstract class EventScope extends AsyncResource {
     this.emitter = emitter
   }
 
-  /** What the messages of the diagnostics channels begin with. */
+  /** The first properties of each message on the diagnostics channels. */
   protected get origin(): { socket: ConnectionEmitter; server: object | undefined } {
     return { socket: this.emitter, server: this.settings.server }
   }
 
-  /** What binary messages are delivered as, by the names that the preset has. */
+  /** The type of binary messages, by the names in the preset. */
   set binaryType(type: string) {
     this.binaryForm = this.settings.preset.binaryForms[type]
   }
@@ -44,13 +44,13 @@ export abstract class EventScope extends AsyncResource {
   /** Ends the connection because of a listener that failed. */
   protected abstract closeFailed(error: Error): void
 
-  /** Has `listener` called once the connection is closed, whatever becomes of the listeners of `'close'`. */
+  /** Calls `listener` once when the connection is closed, independently of the listeners of `'close'`. */
   onceClosed(listener: ClosedListener): void {
     this.#closedListeners ??= new Set()
     this.#closedListeners.add(listener)
   }
 
-  /** Takes back {@link onceClosed}. */
+  /** Removes a listener of {@link onceClosed}. */
   offClosed(listener: ClosedListener): void {
     this.#closedListeners?.delete(listener)
   }
@@ -98,7 +98,7 @@ export abstract class EventScope extends AsyncResource {
     }
   }
 
-  /** Tells the end: first what keeps books, then the application. */
+  /** Reports the close: first to internal listeners, then to the application. */
   protected emitClose(...values: ConnectionEvents['close']): void {
     for (const listener of this.#closedListeners ?? []) {
       try {

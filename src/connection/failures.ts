@@ -8,9 +8,9 @@ let warned = 0
 let suppressed = 0
 
 /**
- * Warns of a failure in the application's own code that has no `'error'` listener, with its stack: a bug must not pass
- * unnoticed, and a peer that triggers it again and again must not flood the log. Ten warnings a minute, and then the
- * number of those left out.
+ * Emits a process warning with the stack for a failure in the application's code without an `'error'` listener: a bug
+ * must not go unnoticed, and a peer that triggers it repeatedly must not flood the log. There are ten warnings a
+ * minute, and then the number of those left out.
  */
 export function warnOfFailure(failure: unknown): void {
   const error = toError(failure)

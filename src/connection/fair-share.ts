@@ -1,12 +1,12 @@
 /**
- * Reading in shares, so that a few peers that send as fast as they can keep nobody else waiting: a bounded amount of work
- * a turn for each connection and for the whole process, and the rest goes on with `setImmediate`, round robin. Work is
+ * Reads in shares, so that a few peers that send as fast as they can do not delay others for long: a bounded amount of
+ * work per turn for each connection and for the whole process, and the rest with `setImmediate`, round robin. Work is
  * counted in bytes by the decoder: those of the payloads and of what they inflate to, and 4,096 for each frame.
  */
 
 /** Something that has more to read. */
 export interface ShareHolder {
-  /** Reads on, with a new share. */
+  /** Continues to read, with a new share. */
   readShare(): void
 }
 
@@ -16,7 +16,7 @@ const CONNECTION_SHARE = 1024 * 1024
 /** What all connections together may use before the event loop turns: 16,384 small messages. */
 const PROCESS_SHARE = 64 * CONNECTION_SHARE
 
-/** What a connection that did not have to wait may use in any case: 16 small messages. */
+/** The least that a connection may use that did not have to wait: 16 small messages. */
 const LEAST_SHARE = 64 * 1024
 
 let left = PROCESS_SHARE
@@ -31,11 +31,11 @@ export function takeShare(): number {
 /** Counts work that was done. */
 export function spend(work: number): void {
   left -= work
-  // Well before it is used up: else a busy process without floods would have to cut chunks of every few turns in two.
+  // Renewed at half: otherwise a busy process without floods would have to split chunks every few turns.
   if (left <= PROCESS_SHARE / 2) schedule()
 }
 
-/** Has `readShare` called in a later turn. */
+/** Calls `readShare` in a later turn. */
 export function waitForShare(holder: ShareHolder): void {
   waiting.push(holder)
   schedule()
@@ -55,7 +55,7 @@ function nextRound(): void {
   let index = 0
   while (index < round.length && left > 0) round[index++]!.readShare()
   if (index === round.length) return
-  // Those that had no share go first in the next round, before those that come back for more.
+  // In the next round, those that had no share come before those that need another one.
   waiting = round.slice(index).concat(waiting)
   schedule()
 }

@@ -2,37 +2,43 @@ import { LONGEST_TIMER, withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { randomMaskingKey } from '../sending/masking-keys.js'
 
-/** How dead peers are found. */
+/** How dead peers are detected. */
 export interface HeartbeatOptions {
-  /** A peer that was silent for so many milliseconds is sent a Ping; 25,000 by default. */
+  /** Milliseconds of silence after which a peer is sent a Ping; 25,000 by default. */
   interval?: number
-  /** A peer that is silent for so many milliseconds after its Ping is gone; 20,000 by default. */
+  /** Milliseconds of silence after the Ping, after which the connection is terminated; 20,000 by default. */
   timeout?: number
 }
 
-/** What a {@link Heartbeat} needs of a connection. */
+/** What a {@link Heartbeat} requires from a connection. */
 export interface Pulse {
-  /** The looks that found it silent, one after the other: the heartbeat counts them, and whatever comes sets it to 0. */
+  /**
+   * The number of consecutive checks without a received byte. The heartbeat counts them, and any input resets it to 0.
+   */
   silentLooks: number
-  /** Sends the Ping that asks for a sign of life. */
+  /** Sends a Ping. */
   sendHeartbeat(): void
-  /** Ends a connection whose peer is gone, unless it has a reason for its silence. @param looks - those since it was due */
+  /**
+   * Ends a connection whose peer is gone, unless its silence has a reason.
+   *
+   * @param looks - the checks since the Pong was due
+   */
   onSilence(looks: number): void
 }
 
-/** A peer that is behind with its reading is expected to take this many bytes a look: 26 KiB/s with the defaults. */
+/** A peer that has not read everything yet is expected to take this many bytes per check: 26 KiB/s with the defaults. */
 const LEAST_READ_A_LOOK = 64 * 1024
 
 /** The Pings of one connection's heartbeat. */
 export class Beat {
-  /** Milliseconds from a Ping to its Pong; of the last that was answered. */
+  /** Milliseconds from the last answered Ping to its Pong. */
   latency: number | undefined
   #key = 0
   #sentAt = 0
-  /** Bytes that waited for the peer in front of the Ping. */
+  /** Bytes that were queued before the Ping. */
   #ahead = 0
 
-  /** Begins a beat. @returns the payload of its Ping, which only its own Pong has */
+  /** Begins a beat. @returns the payload of its Ping, which identifies its Pong */
   start(bytesAhead: number): Buffer {
     this.#key = randomMaskingKey()
     this.#sentAt = performance.now()
@@ -42,19 +48,21 @@ export class Beat {
     return payload
   }
 
-  /** Takes a Pong, which counts if it answers our Ping: peers may send others unasked (RFC 6455 section 5.5.3). */
+  /**
+   * Handles a Pong, which counts only if it answers our Ping: peers may send unsolicited ones (RFC 6455 section 5.5.3).
+   */
   receive(payload: Buffer): void {
     if (this.#sentAt === 0 || payload.length !== 4 || payload.readInt32BE() !== this.#key) return
     this.latency = performance.now() - this.#sentAt
     this.#sentAt = 0
   }
 
-  /** The peer has read what stood in front of the Ping. */
+  /** The peer has read what was queued before the Ping. */
   readAhead(): void {
     this.#ahead = 0
   }
 
-  /** Whether the peer may still be reading what stands in front of the Ping. @param looks - since the Pong was due */
+  /** Whether the peer may still be reading what was queued before the Ping. @param looks - since the Pong was due */
   mayBeReading(looks: number): boolean {
     return this.#ahead > looks * LEAST_READ_A_LOOK
   }
@@ -63,16 +71,19 @@ export class Beat {
 export const DEFAULT_INTERVAL = 25_000
 export const DEFAULT_TIMEOUT = 20_000
 
-/** How often each connection is looked at within the shorter of both times: how exactly they are kept. */
+/** How often each connection is checked within the shorter of both times, which determines their precision. */
 const LOOKS = 8
 
-/** Those who connected together fall silent together: so many Pings, and the loop has others to serve (a Ping takes 24 µs). */
+/**
+ * The most Pings in one turn of the event loop: clients that connected together fall silent together (a Ping takes 24
+ * µs).
+ */
 const PINGS_AT_ONCE = 250
 
 /**
- * One timer for any number of connections, which counts looks and not milliseconds: a process that stood still (a long
- * computation, a suspended machine) has looked once, and judges nobody by its own silence. All traffic counts as life,
- * so a busy connection is never pinged.
+ * One timer for any number of connections, which counts checks instead of milliseconds. A process that was blocked (by
+ * a long computation or a suspended machine) has checked once, and does not mistake its own pause for silence. All
+ * traffic counts, so a busy connection is never pinged.
  */
 export class Heartbeat {
   readonly #step: number

@@ -7,13 +7,13 @@ import { type ShareHolder, spend, takeShare, waitForShare } from './fair-share.j
 import type { ConnectionSettings } from './settings.js'
 import { TokenBucket } from './token-bucket.js'
 
-/** What an {@link Inbound} reports to, in the async context of which everything is reported. */
+/** The owner of an {@link Inbound}, which reports everything in the owner's async context. */
 export interface InboundOwner extends DecoderSink, AsyncResource {
-  /** The peer's FIN, or the end of the socket, behind everything that came before it. */
+  /** The peer's FIN, or the end of the socket, after everything that was received before it. */
   onInputEnd(): void
 }
 
-/** Why messages are held back. */
+/** Why messages are held. */
 export const Hold = {
   /** The application called `pause()`. */
   paused: 1,
@@ -21,23 +21,23 @@ export const Hold = {
   early: 2,
   /** A `for await` loop is not waiting for a message. */
   iterating: 4,
-  /** A message was delivered in this turn of the event loop, and the next belongs to another. */
+  /** A message was delivered in this turn of the event loop, and the next one has to wait for another turn. */
   turn: 8,
 } as const
 
 /**
- * Bytes that are read ahead of a reader that holds its messages back, so that the peer's Close frame and FIN are noticed
- * behind them. Beyond that the peer has to wait.
+ * Bytes that are read ahead while messages are held, so that the peer's Close frame and FIN after them
+ * are noticed. Beyond that the peer has to wait.
  */
 const READ_AHEAD = 64 * 1024
 
-/** How long reading stands still for a peer that takes nothing of what it caused us to write, in milliseconds. */
+/** How long reading stops for a peer that takes none of the output that it caused, in milliseconds. */
 const LONGEST_STOP = 1000
 
 /**
- * The way in: from the socket through the decoder to the owner, in order. A message is delivered before the next frame
- * is looked at, and the peer's FIN after all that came before it. It stops where the application holds messages back,
- * where a share of work is used up, and where the peer does not read what its own messages made us write.
+ * The input of a connection: from the socket through the decoder to the owner, in order. A message is delivered before
+ * the next frame is read, and the peer's FIN after everything before it. Reading stops while the application holds
+ * messages, while a share of work is used up, and while the peer does not read the output that its own messages caused.
  */
 export class Inbound implements ShareHolder {
   /** Bytes of frames that the socket has read. */
@@ -47,15 +47,15 @@ export class Inbound implements ShareHolder {
   readonly #decoder: Decoder
   readonly #settings: ConnectionSettings
   readonly #messageTokens: TokenBucket | undefined
-  /** Made with the first Ping or Pong. */
+  /** Created with the first Ping or Pong. */
   #controlTokens: TokenBucket | undefined
   #holds = 0
   #isReleased = false
   #isReading = true
   #waitsForShare = false
-  /** The socket has ended, and the owner has not been told. */
+  /** The socket has ended, and this has not been reported to the owner. */
   #endIsDue = false
-  /** Bytes that wait for the peer because of what it sent itself, and the timer while they stop reading. */
+  /** Queued bytes that the peer's own messages caused, and the timer while they stop reading. */
   #caused = 0
   #stopTimer: NodeJS.Timeout | undefined
 
@@ -67,12 +67,12 @@ export class Inbound implements ShareHolder {
     this.#decoder = new Decoder(owner, settings.decoder, inflater)
   }
 
-  /** Whether messages are held back, for one of the reasons in {@link Hold} or for that one. */
+  /** Whether messages are held, for one of the reasons in {@link Hold} or for that one. */
   isHeld(reason?: number): boolean {
     return (reason === undefined ? this.#holds : this.#holds & reason) !== 0
   }
 
-  /** Whether the socket is being read, so that the peer's silence means something. */
+  /** Whether the socket is being read. Otherwise the peer's silence means nothing. */
   get isReading(): boolean {
     return this.#isReading
   }
@@ -89,30 +89,30 @@ export class Inbound implements ShareHolder {
     return (this.#controlTokens ??= new TokenBucket(controlFrameRate)).take()
   }
 
-  /** Reads a chunk. It belongs to the decoder from here on. */
+  /** Reads a chunk, which the decoder owns from then on. */
   push(chunk: Buffer): void {
     this.bytesReceived += chunk.length
-    // Who has used up its share waits for the next round, in however many chunks it sends on.
+    // A connection that has used up its share waits for the next round, however many chunks arrive.
     const share = this.#waitsForShare ? this.#decoder.allowance : takeShare()
     this.#decoder.allowance = share
     this.#decoder.push(chunk)
     this.#settle(share)
   }
 
-  /** The socket has nothing more: the owner is told so once all before it is delivered. */
+  /** The socket has ended, which is reported to the owner once everything before it is delivered. */
   end(): void {
     this.#endIsDue = true
     this.#tellEnd()
   }
 
-  /** Delivers no more messages until {@link release}; control frames in front of the next message are still read. */
+  /** Delivers no more messages until {@link release}. Control frames before the next message are still read. */
   hold(reason: number): void {
     if (this.#isReleased) return
     this.#holds |= reason
     this.#decoder.holdMessages()
   }
 
-  /** Goes on in the next tick, unless there is another reason to hold: what was held comes as fresh input would. */
+  /** Continues in the next tick, unless there is another reason to hold. Held messages are delivered like new input. */
   release(reason: number): void {
     if ((this.#holds & reason) === 0) return
     this.#holds &= ~reason
@@ -125,25 +125,25 @@ export class Inbound implements ShareHolder {
     setImmediate(endTurn, this)
   }
 
-  /** Goes on at once and for good, whatever reason there is to hold: messages are no longer delivered. */
+  /** Continues at once and permanently, whatever the reasons to hold: messages are no longer delivered. */
   releaseAll(): void {
     this.#isReleased = true
     this.#holds = 0
     this.goOn()
   }
 
-  /** Ends the input, and returns the number of messages that were held back and are lost. */
+  /** Ends the input, and returns the number of held messages, which are lost. */
   discard(): number {
     clearTimeout(this.#stopTimer)
     return this.#decoder.discard()
   }
 
-  /** A message that was inflated in the background has been delivered. */
+  /** A message that was inflated on the thread pool has been delivered. */
   settle(): void {
     this.#settle(this.#decoder.allowance)
   }
 
-  /** @param bytes - by how much more waits for the peer since what it sent was handled */
+  /** @param bytes - the increase of queued output since the peer's input was handled */
   countCaused(bytes: number): void {
     if (bytes > 0) this.#caused += bytes
   }
@@ -153,12 +153,12 @@ export class Inbound implements ShareHolder {
     this.goOn()
   }
 
-  /** Reads on in the context of the connection, with a new share, unless messages are held back. */
+  /** Continues to read in the context of the connection, with a new share, unless messages are held. */
   goOn(): void {
     this.#owner.runInAsyncScope(inTurn<Inbound, undefined>, undefined, this, undefined, readOn)
   }
 
-  /** What {@link goOn} does. */
+  /** The implementation of {@link goOn}. */
   readOn(): void {
     const share = takeShare()
     this.#decoder.allowance = share
@@ -168,8 +168,9 @@ export class Inbound implements ShareHolder {
   }
 
   /**
-   * Stops reading while more than `limit` bytes wait that the peer itself has caused, until it has taken most of them.
-   * What the application sends by itself does not count: with that, two ends that both send would wait for each other.
+   * Stops reading while more than `limit` bytes are queued that the peer itself has caused, until it has taken most of
+   * them. What the application sends by itself does not count: otherwise two ends that both send would wait for each
+   * other.
    */
   regulate(waiting: number, limit: number): void {
     if (waiting === 0) this.#caused = 0
@@ -184,7 +185,7 @@ export class Inbound implements ShareHolder {
     }
   }
 
-  /** Reads again, whatever waits: that is for `maxBufferedAmount` to limit. */
+  /** Continues to read, whatever is queued: `maxBufferedAmount` limits that. */
   endStop(): void {
     clearTimeout(this.#stopTimer)
     this.#stopTimer = undefined

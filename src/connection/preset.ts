@@ -4,73 +4,73 @@ import { type RequestRules, STRICT_REQUESTS } from '../protocol/handshake.js'
 import { toArrayBuffer } from '../sending/payload.js'
 
 /**
- * In what the two entries of the package differ: `hubwire`, and `hubwire/ws`, which behaves as the package `ws` does.
- * One core obeys it. Programs do not see it: each entry adds its own to the options it is given.
+ * The differences between the two entries of the package: `hubwire`, and `hubwire/ws`, which behaves like the package
+ * `ws`. Both share one core. Programs do not see the preset: each entry adds its own to the options that it receives.
  */
 export interface Preset {
   /** Whether options are checked before anything else happens: their names, their types and their values. */
   readonly checksOptions: boolean
-  /** How misuse of WHATWG's members is thrown. */
+  /** The errors for misuse of WHATWG's members. */
   readonly errorForm: ErrorForm
-  /** What a failing listener or check does: it costs its connection, or the process gets the error. */
+  /** The effect of a failing listener or check: it closes its connection, or the error is uncaught. */
   readonly handlerFailure: 'close' | 'throw'
   /**
-   * When an `'error'` is emitted: for every cause of an end, if it has a listener; or for a mistake of the peer's and a
-   * message that could not be made alone, and always, so that without a listener it ends the process.
+   * When `'error'` is emitted: for every cause, if it has a listener; or only for a violation of the peer and a
+   * message that could not be created, and then always, so that without a listener it ends the process.
    */
   readonly errorEvents: 'heard' | 'always'
-  /** Makes the error that is emitted of the cause. */
+  /** Creates the emitted error from the cause. */
   readonly toErrorEvent?: ((cause: Error) => Error) | undefined
-  /** Whether the Close frame that answers a mistake of the peer's says in words what that was. */
+  /** Whether the Close frame for a violation of the peer contains a reason. */
   readonly explainsMistakes: boolean
   /** Whether messages wait until an async `'connection'` listener has settled. */
   readonly earlyMessages: 'hold' | 'drop'
   /** Whether several messages of one chunk may be delivered in one turn of the event loop. */
   readonly allowsSynchronousEvents: boolean
-  /** What the reason of a Close frame is delivered as. */
+  /** Converts the reason of a Close frame to the type in which it is delivered. */
   readonly closeReason: 'string' | 'buffer'
-  /** What makes of its bytes what a binary message is delivered as, for each `binaryType`; `undefined` for a Buffer. */
+  /** Converts the bytes of a binary message, for each `binaryType`; `undefined` for a Buffer. */
   readonly binaryForms: Readonly<Record<string, ((data: Buffer) => unknown) | undefined>>
-  /** Sends the Pong for a Ping, in place of the connection. */
+  /** Sends the Pong for a Ping, instead of the connection. */
   readonly answerPing?: ((socket: unknown, payload: Buffer) => void) | undefined
-  /** Whether `maxBufferedAmount` limits what may wait for a peer. */
+  /** Whether `maxBufferedAmount` limits the queued output. */
   readonly limitsSlowPeers: boolean
-  /** How a server takes part in an opening handshake. */
+  /** The opening handshake of a server. */
   readonly accepting: AcceptingRules
-  /** What a client does otherwise in its opening handshake. */
+  /** The opening handshake of a client. */
   readonly opening: OpeningRules
 }
 
-/** How a server takes part in an opening handshake. */
+/** The opening handshake of a server. */
 export interface AcceptingRules {
   /** How strictly the request is read. */
   readonly requests: RequestRules
   /** The status for a path that the server does not handle. */
   readonly statusOfPath: number
-  /** Whether upgrades to other protocols are refused, where no other listener may handle them. */
+  /** Whether upgrades to other protocols are refused if there is no other listener. */
   readonly refusesOtherProtocols: boolean
-  /** Whether a request is refused that offers permessage-deflate with no parameters that can be accepted. */
+  /** Whether a request is refused if none of its offers of permessage-deflate can be accepted. */
   readonly refusesBadOffers: boolean
-  /** Whether answers of the application's checks count by their truth, instead of `true` alone, and at once. */
+  /** Whether any truthy result of the application's checks accepts, instead of only `true`, and without being awaited. */
   readonly takesTruthyAnswers: boolean
-  /** Whether a client that has sent FIN by the end of an asynchronous check is dropped, in place of served. */
+  /** Whether a client that has sent FIN by the end of an asynchronous check is dropped instead of served. */
   readonly dropsEndedClients: boolean
-  /** Whether a server on a port of its own keeps the times that Node.js allows for a request. */
+  /** Whether a server on its own port keeps the request timeouts of Node.js. */
   readonly keepsHttpTimeouts: boolean
 }
 
-/** What a client does otherwise in its opening handshake. */
+/** The opening handshake of a client. */
 export interface OpeningRules {
   readonly protocolVersion: string
-  /** Whether subprotocols that differ by case alone count as repeated. */
+  /** Whether subprotocols that differ only by case count as repeated. */
   readonly ignoresCase: boolean
-  /** What the error of a refused client says: with the body of the answer, or its status alone and at once. */
+  /** The error of a refused client: with the body of the answer, or immediately with only its status. */
   readonly refusals: 'with-body' | 'status-only'
-  /** Ends the request, in place of `request.end()`. */
+  /** Ends the request, instead of `request.end()`. */
   readonly finishRequest?: ((request: ClientRequest, socket: unknown) => void) | undefined
 }
 
-/** Where an entry puts its preset among the options. */
+/** The key under which an entry adds its preset to the options. */
 export const PRESET: unique symbol = Symbol('preset')
 
 /** Options that an entry may have added its preset to. */

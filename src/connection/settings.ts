@@ -32,7 +32,7 @@ import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 import { NESTED_OPTIONS } from './option-names.js'
 import { type Preset, type PresetOptions, presetOf } from './preset.js'
 
-/** What can be chosen for a connection in either role. */
+/** The options of a connection in either role. */
 export interface ConnectionOptions extends PresetOptions {
   /** Offers or accepts permessage-deflate (RFC 7692); `false` by default. */
   perMessageDeflate?: boolean | PerMessageDeflateOptions
@@ -42,12 +42,12 @@ export interface ConnectionOptions extends PresetOptions {
   maxFragments?: number
   /**
    * Milliseconds that the peer has for the closing handshake, counted from the last byte that it took or sent, and ten
-   * times as long at most; 30,000 by default. A paused socket has the same time to take what came before the end.
+   * times as long at most; 30,000 by default. A paused socket has the same time to take what was received before the end.
    */
   closeTimeout?: number
   /**
-   * Bytes that may wait for a peer before it counts as slow; 16 MiB by default. What a single turn of the event loop
-   * adds is not counted in that turn. When half of it waits because of the peer's own messages, reading stops.
+   * Bytes that may be queued for a peer before it counts as slow; 16 MiB by default. What a single turn of the event loop
+   * adds is not counted in that turn. If the peer's own messages have caused more than half of it, reading stops.
    */
   maxBufferedAmount?: number
   /** What happens to a slow peer: `'terminate'` (the default) ends its connection, `'skip'` drops whole messages. */
@@ -71,18 +71,18 @@ export interface ConnectionSettings extends SendingSettings {
   readonly decoder: DecoderOptions
   /** Milliseconds that the peer has to complete the closing handshake. */
   readonly closeTimeout: number
-  /** Whether Pings are answered by the library. */
+  /** Whether the library answers Pings. */
   readonly autoPong: boolean
   /** How often the peer may send a message. */
   readonly messageRate?: Rate | undefined
   /** How often the peer may send a Ping or a Pong. */
   readonly controlFrameRate?: Rate | undefined
   readonly heartbeat?: Heartbeat | undefined
-  /** What is different for the other entry of the package. */
+  /** The preset of the entry. */
   readonly preset: Preset
   /** The server that accepts the connections, for the messages of `node:diagnostics_channel`. */
   readonly server?: object | undefined
-  /** Is told of a failing listener, with the socket that it was called for. */
+  /** Called with the failure of a listener, and with the socket that it was called for. */
   readonly onHandlerFailed?: ((error: Error, socket: unknown) => void) | undefined
 }
 
@@ -92,10 +92,10 @@ export interface Compression {
   readonly deflater: MessageDeflater
 }
 
-/** What an opening handshake ends in, at either end: all that an open connection starts from. @internal */
+/** The result of an opening handshake in either role: everything that an open connection starts with. @internal */
 export interface Established {
   readonly socket: Duplex
-  /** The bytes that came behind the handshake. */
+  /** The bytes that were received after the handshake. */
   readonly head: Buffer
   /** The chosen subprotocol, or `''`. */
   readonly protocol: string
@@ -107,7 +107,7 @@ export interface Established {
 export const DEFAULT_CLOSE_TIMEOUT = 30_000
 /** @internal */
 export const DEFAULT_MAX_BUFFERED_AMOUNT: number = 16 * 1024 * 1024
-/** Some clients send a Ping in front of each message; no application needs more. @internal */
+/** Enough for clients that send a Ping before each message. @internal */
 export const DEFAULT_CONTROL_FRAME_RATE: Rate = { perSecond: 100, burst: 1000 }
 
 /**
@@ -115,7 +115,7 @@ export const DEFAULT_CONTROL_FRAME_RATE: Rate = { perSecond: 100, burst: 1000 }
  *
  * @param from - whose frames are read
  * @throws RangeError when a number is out of its range
- * @throws TypeError when a value is none of an option's choices
+ * @throws TypeError when a value is not one of an option's choices
  * @internal
  */
 export function connectionSettings(
@@ -180,7 +180,7 @@ export function checkConnectionFlags(options: ConnectionOptions): void {
   }
 }
 
-/** @throws TypeError naming the option, its value and what it may be */
+/** @throws TypeError naming the option, its value and the valid values */
 function heartbeatOptions(heartbeat: number | HeartbeatOptions): HeartbeatOptions {
   if (typeof heartbeat === 'number') return { interval: heartbeat }
   if (typeof heartbeat === 'object' && !Array.isArray(heartbeat)) return heartbeat
@@ -197,7 +197,7 @@ export function deflateOptions(
   return checkDeflateOptions(option === true ? {} : option)
 }
 
-/** Both halves of what was negotiated, for our end. @internal */
+/** Both halves of the negotiated compression, for this end. @internal */
 export function compressionFor(
   parameters: DeflateParameters,
   role: 'client' | 'server',

@@ -2,7 +2,7 @@ import type { AsyncResource } from 'node:async_hooks'
 import type { Duplex } from 'node:stream'
 import { inTurn } from '../sending/turn.js'
 
-/** What is told of the events of a socket, in the async context that it is. */
+/** Receives the events of a socket, in its own async context. */
 export interface SocketListener extends AsyncResource {
   read(chunk: Buffer): void
   drain(): void
@@ -18,8 +18,8 @@ const listener = Symbol('listener')
 type Carrier = Duplex & { [listener]?: SocketListener }
 
 /**
- * Listens to a socket, with the same few functions for all sockets: closures of its own would take memory for every idle
- * connection. Node calls them in the async context of the socket, which is that of the server.
+ * Listens to a socket, with the same few functions for all sockets: separate closures would take memory for every idle
+ * connection. Node.js calls them in the async context of the socket, which is the server's.
  */
 export function listenTo(socket: Duplex, to: SocketListener): void {
   const carrier: Carrier = socket

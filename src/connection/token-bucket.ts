@@ -1,13 +1,13 @@
 import type { Rate } from '../options/checks.js'
 
-/** Counts against a {@link Rate}: each time takes a token, and tokens come back with the time, up to the burst. */
+/** Enforces a {@link Rate}: each action takes a token, and tokens are added over time, up to the burst. */
 export class TokenBucket {
   readonly #perMillisecond: number
   readonly #burst: number
   #tokens: number
   #at: number
 
-  /** @param now - milliseconds on a clock that does not jump, as for {@link take} */
+  /** @param now - milliseconds on a monotonic clock, as for {@link take} */
   constructor({ perSecond, burst = perSecond }: Rate, now: number = performance.now()) {
     this.#perMillisecond = perSecond / 1000
     this.#burst = burst
@@ -15,7 +15,7 @@ export class TokenBucket {
     this.#at = now
   }
 
-  /** Takes a token; `false` when there is none. */
+  /** Takes a token; `false` if there is none. */
   take(now: number = performance.now()): boolean {
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMillisecond)
     this.#at = now
