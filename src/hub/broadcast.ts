@@ -5,29 +5,29 @@ import type { Member } from './member.js'
 
 /** How a message is broadcast. */
 export interface BroadcastOptions {
-  /** A member that does not get it, usually the one it came from; or an iterable of members. */
+  /** A member that does not receive the message, usually its sender; or an iterable of members. */
   except?: Member | Iterable<Member> | null | undefined
-  /** Sends bytes as a binary message (the default for all but strings and numbers) or, with `false`, as text. */
+  /** Sends bytes as a binary message (the default except for strings and numbers) or, with `false`, as text. */
   binary?: boolean | null | undefined
   /** Compresses it for the members that negotiated compression; `true` by default. */
   compress?: boolean | null | undefined
 }
 
-/** How many members got a broadcast. */
+/** How many members received a broadcast. */
 export interface BroadcastResult {
-  /** Members to which it is on its way. */
+  /** Members to which it was sent. */
   delivered: number
-  /** Members that are closing, were too slow for it, or failed to take it. */
+  /** Members that are closing, are too slow, or failed to take it. */
   skipped: number
 }
 
 /** Counts over all broadcasts of a hub. */
 export interface BroadcastCounts extends BroadcastResult {
-  /** Messages, each counted once however many members got it. */
+  /** Messages, each counted once however many members received it. */
   broadcasts: number
 }
 
-/** Whom a message spares, or what it is that was given as `except`. */
+/** The members that a message excludes. */
 export type Exception = Member | ReadonlySet<Member> | undefined
 
 /** @throws TypeError when it is neither a member nor an iterable of members */
@@ -39,7 +39,7 @@ export function toException(except: BroadcastOptions['except']): Exception {
   throw new TypeError(`except must be a member or an iterable of members; it is ${describe(except)}`)
 }
 
-/** Gives a message to each member. `onFailure` is told of one that threw, which counts as skipped. */
+/** Delivers a message to each member. A member that throws counts as skipped and is reported to `onFailure`. */
 export function deliverToAll(
   members: Iterable<Member>,
   message: PreparedMessage,
@@ -62,7 +62,7 @@ export function deliverToAll(
   return result
 }
 
-/** @throws TypeError when the value is no member */
+/** @throws TypeError when the value is not a member */
 export function checkMember(method: string, value: unknown): void {
   if (isMember(value)) return
   throw new TypeError(

@@ -11,7 +11,7 @@ import { type BroadcastCounts, type BroadcastResult, deliverToAll } from './broa
 import type { Member } from './member.js'
 import type { Memberships } from './memberships.js'
 
-/** How many members got a message, and whether it was relayed. */
+/** How many members received a message, and whether it was relayed. */
 export interface PublishResult extends BroadcastResult {
   /**
    * Whether the broker has taken it. `false` if it stayed in this process, or if that is not known because the
@@ -20,7 +20,7 @@ export interface PublishResult extends BroadcastResult {
   relayed: boolean
 }
 
-/** What a cluster needs of its hub. */
+/** What a cluster requires from its hub. */
 interface LocalHub {
   readonly memberships: Memberships
   readonly limits: SlowLimits

@@ -5,7 +5,7 @@ import type { Reply } from '../relay/control.js'
 import type { Answers } from '../relay/requests.js'
 import type { Cluster } from './cluster.js'
 
-/** What was counted in all processes. */
+/** Counts of all processes. */
 export interface CountResult {
   /** The members in the nodes that answered. */
   total: number
@@ -15,19 +15,19 @@ export interface CountResult {
   missing: string[]
 }
 
-/** What was closed in all processes. */
+/** The members that were closed in all processes. */
 export interface CloseResult {
   /** The members that are closing, in the nodes that answered. */
   closed: number
   /** The members of each node that answered, by its id. */
   byNode: Record<string, number>
-  /** The ids of the nodes that did not answer in time: their members may have been closed or not. */
+  /** The ids of the nodes that did not answer in time. Their members may have been closed or not. */
   missing: string[]
 }
 
 /** A process that shares the broker and the prefix. */
 export interface HubNode {
-  /** Its id, which is another one each time that a hub is made. */
+  /** Its id, which is different for each hub that is created. */
   id: string
   /** Whether it is this hub. */
   isSelf: boolean
@@ -73,7 +73,7 @@ export async function closeMembers(
   code: number | undefined,
   reason: string | undefined,
 ): Promise<CloseResult> {
-  // Nobody is closed anywhere with what may not be sent.
+  // An invalid code or reason closes no member in any process.
   encodeClose(code, reason)
   const answered = cluster?.node.ask({
     ask: 'close',

@@ -14,7 +14,7 @@ import { closeMembers, type CloseResult, countMembers, type CountResult } from '
 import type { Member } from './member.js'
 import type { Memberships } from './memberships.js'
 
-/** What the groups of a hub share. */
+/** The state that the groups of a hub share. */
 interface GroupContext {
   readonly memberships: Memberships
   readonly limits: SlowLimits
@@ -26,11 +26,11 @@ interface GroupContext {
 
 export type { BroadcastOptions, BroadcastResult, GroupContext }
 
-/** Makes the handle of a group: for its hub. */
+/** Creates the handle of a group, for its hub. */
 export let createGroup: <Socket extends Member>(name: string, context: GroupContext) => Group<Socket>
 
 /**
- * Members under a name. A handle that costs nothing: the group exists while it has members, and every handle of that
+ * Members under a name. This is a lightweight handle: the group exists while it has members, and every handle of that
  * name is the same group. Handles come from `hub.group(name)`.
  */
 export class Group<Socket extends Member = Member> {
@@ -53,9 +53,9 @@ export class Group<Socket extends Member = Member> {
   }
 
   /**
-   * Adds a member, which leaves by itself when it closes. One that has closed already is not added.
+   * Adds a member, which leaves automatically when it closes. One that has already closed is not added.
    *
-   * @throws TypeError when it is no member
+   * @throws TypeError when it is not a member
    */
   add(member: Socket): this {
     checkMember('group.add()', member)
@@ -63,7 +63,7 @@ export class Group<Socket extends Member = Member> {
     return this
   }
 
-  /** Removes a member. Returns `false` when it was none. */
+  /** Removes a member. Returns `false` if it was not in the group. */
   delete(member: Member): boolean {
     return this.#context.memberships.delete(this.name, member)
   }
@@ -79,11 +79,11 @@ export class Group<Socket extends Member = Member> {
   }
 
   /**
-   * Sends a message to all members: encoded once, and what is broadcast in the same tick leaves in one write for each
-   * member. At most once, and in order for each sender and member. Members may join, leave and close meanwhile. A member
-   * whose `deliver` throws counts as skipped, and the hub emits `'error'`.
+   * Sends a message to all members. It is encoded once, and the broadcasts of a tick leave in one write for each
+   * member. It is delivered at most once, and in order for each sender and member. Members may join, leave and close
+   * meanwhile. A member whose `deliver` throws counts as skipped, and the hub emits `'error'`.
    *
-   * @throws TypeError when the data is of no type that can be sent, or `except` is neither a member nor an iterable of them
+   * @throws TypeError when the data cannot be sent, or `except` is neither a member nor an iterable of members
    */
   broadcast(data: Payload, options?: BroadcastOptions | null): BroadcastResult {
     return this.#broadcast(data, options)

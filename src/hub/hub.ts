@@ -16,11 +16,11 @@ import { createGroup, type Group, type GroupContext } from './group.js'
 import type { Member } from './member.js'
 import { Memberships } from './memberships.js'
 
-/** How a hub treats slow members; by default as their server does. */
+/** The options of a hub. By default, slow members are treated as by their server. */
 export interface HubOptions {
-  /** Bytes that may wait for a member before it counts as slow; `Infinity` for no limit. */
+  /** Bytes that may be queued for a member before it counts as slow; `Infinity` for no limit. */
   maxBufferedAmount?: number | null | undefined
-  /** What becomes of a slow member: `'terminate'` ends its connection, `'skip'` spares it the message. */
+  /** What happens to a slow member: `'terminate'` ends its connection, `'skip'` skips the message. */
   slowPolicy?: SlowPolicy | null | undefined
   /** Connects the hub with those of other processes, for example `redisRelay(client)` of `hubwire/redis`. */
   relay?: Relay | null | undefined
@@ -28,19 +28,19 @@ export interface HubOptions {
 
 /** What a hub has done so far. */
 export interface HubStats extends BroadcastCounts {
-  /** Groups that have members now. */
+  /** Groups that currently have members. */
   groups: number
-  /** Members of one group or more now. */
+  /** Current members of one group or more. */
   members: number
-  /** What the relay has done; only with a relay. */
+  /** Statistics of the relay; only with a relay. */
   relay?: RelayStats
 }
 
-/** What a hub emits. */
+/** The events of a hub. */
 export interface HubEvents<Socket extends Member = Member> {
   /**
-   * A member's `deliver` threw. Without a listener the first is a warning of the process (`HUBWIRE_MEMBER_FAILED`). The
-   * other members get their message.
+   * A member's `deliver` threw. Without a listener, the first such error causes a process warning
+   * (`HUBWIRE_MEMBER_FAILED`). The other members receive the message.
    */
   error: [error: Error, member: Socket]
   /** Members of this process missed messages of other processes. */
@@ -48,8 +48,8 @@ export interface HubEvents<Socket extends Member = Member> {
 }
 
 /**
- * Groups of sockets, and messages to all members of a group from anywhere in the process. Members are sockets in either
- * role, of any number of servers, or whatever implements {@link Member}.
+ * Groups of sockets, to which any part of the process can send messages. Members are sockets in either
+ * role, of any number of servers, or any objects that implement {@link Member}.
  */
 export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<Socket>> {
   readonly #context: GroupContext
@@ -57,7 +57,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
 
   /**
    * @throws RangeError when `maxBufferedAmount` is not a positive number
-   * @throws TypeError when `slowPolicy` is neither `'terminate'` nor `'skip'`, or `relay` is no relay
+   * @throws TypeError when `slowPolicy` is neither `'terminate'` nor `'skip'`, or `relay` is not a relay
    */
   constructor(options?: HubOptions | null) {
     super()
@@ -84,7 +84,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
   }
 
   /**
-   * The group of this name, which may have no members yet.
+   * Returns the group with this name, which may have no members yet.
    *
    * @throws TypeError when the name is not a string
    * @throws RangeError when it is longer than 1,024 UTF-16 code units, with a relay
@@ -110,7 +110,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
   /**
    * Resolves when the relay has connected for the first time, and at once without a relay. Stays pending while the
    * broker cannot be reached. Rejects when the broker refuses the client, with what to do, and when the hub is closed.
-   * A rejection that nobody handles does no harm.
+   * An unhandled rejection is ignored.
    */
   get ready(): Promise<void> {
     return this.#context.cluster?.node.ready ?? Promise.resolve()
@@ -123,7 +123,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
   }
 
   /**
-   * Publishes what is waiting, and ends the relay's connections, so that the process can exit. From then on the hub
+   * Publishes all queued messages, and ends the relay's connections, so that the process can exit. From then on the hub
    * works in this process only. Does nothing without a relay.
    */
   async close(): Promise<void> {
@@ -135,12 +135,12 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
     for (const name of this.#context.memberships.groupNames()) yield this.group(name)
   }
 
-  /** Takes a member out of all its groups, as closing does. */
+  /** Removes a member from all its groups, as closing does. */
   leaveAll(member: Member): void {
     this.#context.memberships.leaveAll(member)
   }
 
-  /** Counts since the hub was made, and of now. */
+  /** Counts since the hub was created, and current ones. */
   stats(): HubStats {
     const { memberships, counts, cluster } = this.#context
     const stats = { groups: memberships.groupCount, members: memberships.memberCount, ...counts }
@@ -151,7 +151,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
     try {
       ;(this as EventEmitter).emit('gap', gap)
     } catch (error) {
-      // The messages behind the gap are still delivered.
+      // The messages after the gap are still delivered.
       process.nextTick(() => {
         throw error
       })
@@ -165,7 +165,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
       try {
         this.emit('error', error, member)
       } catch (cause) {
-        // The other members still get the broadcast.
+        // The other members still receive the broadcast.
         this.#warnOnce(toError(cause))
       }
     }

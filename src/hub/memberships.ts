@@ -3,31 +3,31 @@ import type { Member } from './member.js'
 /** `readyState` of a member that has closed. */
 const CLOSED = 3
 
-/** A hub that was dropped while it had members has left a listener on each, and they may live on for long. */
+/** Removes the listeners that a garbage-collected hub has left on its members. */
 const dropped = new FinalizationRegistry<ReadonlyMap<Member, () => void>>((watched) => {
   for (const stop of watched.values()) stop()
 })
 
-/** Follows which groups exist. */
+/** Observes which groups exist. */
 export interface MembershipsWatcher {
   joined(name: string): void
   left(name: string): void
 }
 
 /**
- * Who is in which group, from both sides. A group exists while it has members, and a member is known while it is in a
- * group. A member that closes leaves all of them.
+ * Which member is in which group, indexed both ways. A group exists while it has members, and a member is known while
+ * it is in a group. A member that closes leaves all of them.
  */
 export class Memberships {
-  /** Told when a group begins to exist and when it ends; for a hub with a relay. */
+  /** Notified when a group gets its first member and loses its last one; for a hub with a relay. */
   watcher: MembershipsWatcher | undefined
   readonly #members = new Map<string, Set<Member>>()
   readonly #names = new Map<Member, Set<string>>()
-  /** The members that are watched, while they are in a group, by how to stop that. */
+  /** The function that stops watching each member, while it is in a group. */
   readonly #watched = new Map<Member, () => void>()
-  /** Those whose `onceClosed` returned nothing: watched once each, however often they leave and join. */
+  /** Members whose `onceClosed` returned nothing. They are watched once each, however often they leave and join. */
   readonly #alwaysWatched = new WeakSet<Member>()
-  /** What the members hold of a hub: one that is dropped must not live as long as they do. */
+  /** The reference that members hold, so that an unused hub does not live as long as they do. */
   readonly #self = new WeakRef(this)
 
   constructor() {
@@ -90,7 +90,7 @@ export class Memberships {
     else this.#alwaysWatched.add(member)
   }
 
-  /** A member is in no group any more. */
+  /** A member has left its last group. */
   #forget(member: Member): void {
     this.#names.delete(member)
     const stop = this.#watched.get(member)
