@@ -20,9 +20,9 @@ import {
   utf8Error,
 } from './violations.js'
 
-/** Takes what a {@link Decoder} finds, in the order of the bytes. */
+/** Receives what a {@link Decoder} reads, in order. */
 export interface DecoderSink {
-  /** A whole message: text as `string` (or Buffer, see `textType`), binary as Buffer. */
+  /** A complete message: text as `string` (or Buffer, see `textType`), binary as Buffer. */
   onMessage(data: string | Buffer, isBinary: boolean): void
   /** A Ping frame; the payload is a copy. */
   onPing(payload: Buffer): void
@@ -30,43 +30,46 @@ export interface DecoderSink {
   onPong(payload: Buffer): void
   /** A Close frame; the code is 1005 if it has none. It is the last call. */
   onClose(code: number, reason: string): void
-  /** The peer broke the protocol. It is the last call (RFC 6455 section 7.1.7). */
+  /** The peer violated the protocol. It is the last call (RFC 6455 section 7.1.7). */
   onProtocolError(error: ProtocolError): void
   /** A message that was inflated on the thread pool has been delivered or refused, and what followed it has been read. */
   onReadingOn?(): void
 }
 
-/** How a {@link Decoder} reads; one object can serve any number of decoders. */
+/** The options of a {@link Decoder}. One object can serve any number of decoders. */
 export interface DecoderOptions {
-  /** Whose frames these are: a client's must be masked, a server's must not (RFC 6455 section 5.1). */
+  /** The sender of the frames: a client's must be masked, a server's must not (RFC 6455 section 5.1). */
   readonly from: 'client' | 'server'
   /** The longest message in bytes, before and after decompression; 1 MiB by default; 0 for the longest string of V8. */
   readonly maxPayload?: number
-  /** How many frames, empty ones included, one message may have; 131,072 by default. */
+  /** The most frames of one message, including empty ones; 131,072 by default. */
   readonly maxFragments?: number
   /** Whether text is delivered without validation; `false` by default. */
   readonly skipUTF8Validation?: boolean
-  /** What a text message is delivered as; `'string'` by default. */
+  /** The type of text messages; `'string'` by default. */
   readonly textType?: 'string' | 'buffer'
 }
 
 export const DEFAULT_MAX_PAYLOAD: number = 1024 * 1024
 export const DEFAULT_MAX_FRAGMENTS = 131_072
 
-/** What {@link Decoder.allowance} pays for each frame beside its payload: 256 frames of a few bytes cost 1 MiB. */
+/**
+ * The cost of each frame for {@link Decoder.allowance}, in addition to its payload: 256 frames of a few bytes cost 1
+ * MiB.
+ */
 export const FRAME_COST = 4096
 /** What each deflate stream of a compressed message costs, in addition to one unit for each byte of the message. */
 export const INFLATE_COST = 16_384
 
-/** What the owner has told a decoder to hold. */
+/** What a decoder holds at the owner's request. */
 const HOLD_NOTHING = 0
 const HOLD_MESSAGES = 1
 const HOLD_ALL = 2
 
 /**
- * Reads frames (RFC 6455 section 5) from chunks of any size and hands whole messages and control frames to its sink,
- * each before it looks at the next frame. It reads a chunk in one pass and unmasks it in place; of a chunk it keeps
- * only what is unfinished.
+ * Reads frames (RFC 6455 section 5) from chunks of any size and passes complete messages and control frames to its sink,
+ * each before it reads the next frame. It reads a chunk in one pass and unmasks it in place. It keeps only the unfinished
+ * part of a chunk.
  */
 export class Decoder {
   readonly #sink: DecoderSink
@@ -82,7 +85,7 @@ export class Decoder {
   #reading = false
   #finished = false
 
-  /** The message of which something is still to come. */
+  /** The message that is not complete yet. */
   #message: UnfinishedMessage | undefined
   /** A message that was inflated while messages were held. */
   #heldMessage: { readonly payload: Buffer; readonly isBinary: boolean } | undefined
@@ -118,7 +121,7 @@ export class Decoder {
   }
 
   /**
-   * Bytes that are unread because reading stands still: held, inflating (at least 1) or out of allowance. 0 while the
+   * Unread bytes while reading is stopped: held, inflating (at least 1) or out of allowance. 0 while the
    * decoder only waits for more bytes.
    */
   get heldLength(): number {
@@ -127,7 +130,7 @@ export class Decoder {
   }
 
   /**
-   * Reads a chunk, or keeps it for later while reading stands still. The chunk belongs to the decoder from here on: it
+   * Reads a chunk, or keeps it for later while reading is stopped. From then on the decoder owns the chunk: it
    * is unmasked in place, and messages may be views of it.
    */
   push(chunk: Buffer): void {
@@ -149,7 +152,7 @@ export class Decoder {
     this.#hold = HOLD_MESSAGES
   }
 
-  /** Ends {@link hold} and {@link holdMessages}, and reads on. */
+  /** Ends {@link hold} and {@link holdMessages}, and continues to read. */
   release(): void {
     this.#hold = HOLD_NOTHING
     const message = this.#heldMessage
@@ -161,7 +164,7 @@ export class Decoder {
     this.#read()
   }
 
-  /** Reads on with a new {@link allowance}. */
+  /** Continues to read with a new {@link allowance}. */
   resume(): void {
     this.#read()
   }
@@ -174,7 +177,7 @@ export class Decoder {
     this.#heldMessage = undefined
   }
 
-  /** Ends the decoder like {@link finish}, and returns how many whole data messages were still unread in it. */
+  /** Ends the decoder like {@link finish}, and returns how many complete data messages were still unread in it. */
   discard(): number {
     if (this.#finished) return 0
     const inflating = this.#inflating ? 1 : 0
@@ -211,7 +214,7 @@ export class Decoder {
     return offset < chunk.length && (chunk[offset]! & 0x08) === 0
   }
 
-  /** Reads a frame, or as much of its payload as there is; `false` when it takes more bytes to go on. */
+  /** Reads a frame, or the part of its payload that has arrived; `false` if more bytes are needed. */
   #step(): boolean {
     const message = this.#message
     if (message?.isInFrame === true) return this.#readPayload(message)
@@ -251,7 +254,7 @@ export class Decoder {
     return (this.#message === undefined ? length : this.#message.length + length) > this.#limit
   }
 
-  /** A data frame: nearly always a whole message that lies within its chunk. */
+  /** Reads a data frame, nearly always a whole message within its chunk. */
   #data(first: number, start: number, length: number, key: number): boolean {
     const chunk = this.#intake.chunk
     const end = start + length
@@ -314,7 +317,7 @@ export class Decoder {
     })
   }
 
-  /** Delivers a message that was inflated on the thread pool, and reads on. */
+  /** Delivers a message that was inflated on the thread pool, and continues to read. */
   #readOn(result: Buffer | ProtocolError, isBinary: boolean): void {
     try {
       this.#takeInflated(result, isBinary)

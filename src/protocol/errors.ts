@@ -1,4 +1,4 @@
-/** What a peer can do wrong on an open connection; the names are those of `ws` where it has one. */
+/** The violations of a peer on an open connection, with the names of `ws` where it has one. */
 export type ProtocolErrorCode =
   | 'WS_ERR_EXPECTED_FIN'
   | 'WS_ERR_EXPECTED_MASK'
@@ -16,11 +16,11 @@ export type ProtocolErrorCode =
   | 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
 
 /**
- * The peer broke the protocol or exceeded a limit. That ends its connection and nothing else: the error is the cause in
- * `'close'`, and `'error'` is emitted only if it has a listener.
+ * The peer violated the protocol or exceeded a limit. This closes its connection and has no other effect: the error is
+ * the cause in `'close'`, and `'error'` is emitted only if it has a listener.
  */
 export class ProtocolError extends Error {
-  /** Names the rule that was broken. */
+  /** Names the violated rule. */
   readonly code: ProtocolErrorCode
 
   /** The status code of the Close frame that answers it (RFC 6455 section 7.4.1). */
@@ -36,7 +36,7 @@ export class ProtocolError extends Error {
 }
 
 /**
- * Makes V8 write the stack trace. Until then an error refers to the objects whose methods were running: to a zlib engine
+ * Makes V8 format the stack trace. Until then an error refers to the objects whose methods were running: to a zlib engine
  * with up to `maxPayload` bytes that it has inflated, for as long as the application keeps the error.
  */
 function releaseFrames(error: Error): string | undefined {

@@ -5,7 +5,7 @@ const SMALLEST_SEGMENT = 256
 const LARGEST_SEGMENT = 64 * 1024
 
 /**
- * A copy outside Node's pool. The peer decides how long it is kept, and a few bytes in the pool would keep all of it
+ * A copy outside of Node's pool. The peer decides how long it is kept, and a few bytes in the pool would keep all of it
  * alive (8 KiB, 64 KiB since Node 24).
  */
 export function isolate(bytes: Buffer): Buffer {
@@ -21,15 +21,15 @@ export function isolate(bytes: Buffer): Buffer {
 export function detach(bytes: Buffer, start: number, end: number): Buffer {
   if (isWorthPassing(bytes, end - start)) return bytes.subarray(start, end)
   if (end - start >= VIEW_FROM) return isolate(bytes.subarray(start, end))
-  // Node's pool is ten times faster for short ones.
+  // Node's pool is ten times faster for short copies.
   const copy = Buffer.allocUnsafe(end - start)
   bytes.copy(copy, 0, start, end)
   return copy
 }
 
 /**
- * Whether a message fills at least a quarter of the memory that a view would keep alive, as 16 KiB of a full read do: to
- * copy them took 11 % of the time of an echo.
+ * Whether a message fills at least a quarter of the memory that a view would keep alive, as 16 KiB of a full read do.
+ * Copying those took 11 % of the time of an echo.
  */
 export function isWorthPassing(bytes: Buffer, length: number): boolean {
   return length >= VIEW_FROM && length * 4 >= bytes.buffer.byteLength
@@ -40,7 +40,7 @@ function isWorthHolding(bytes: Buffer, length: number): boolean {
   return length >= VIEW_FROM && length * 2 >= bytes.buffer.byteLength
 }
 
-/** Where bytes are to be written. */
+/** A place to write bytes to. */
 export interface Room {
   readonly memory: Buffer
   readonly offset: number
@@ -51,7 +51,7 @@ export interface Room {
  * memory held is at most about twice the payload, whatever the sizes of frames and chunks.
  */
 export class Fragments {
-  /** How many bytes are held. */
+  /** The number of bytes held. */
   length = 0
 
   readonly #pieces: Buffer[] = []
@@ -76,9 +76,10 @@ export class Fragments {
   }
 
   /**
-   * Finds room for the next `length` bytes in one piece, for the caller to write them there; `undefined` when they should
-   * be added. Received where they stay, they pass through the processor once. The room for all that is due is taken once
-   * at least as much has arrived, so that a peer cannot reserve memory by announcing a length.
+   * Finds room for the next `length` bytes in one piece, for the caller to write them there; `undefined` when they
+   * should be added. Bytes that are received in their final place are processed once. The room for all bytes of the
+   * message is allocated once at least as much has arrived, so that a peer cannot reserve memory by announcing a
+   * length.
    *
    * @param due - bytes of the message that follow them and complete it
    */
@@ -93,19 +94,19 @@ export class Fragments {
     return room
   }
 
-  /** The whole payload, in one Buffer. */
+  /** The complete payload, in one Buffer. */
   take(): Buffer {
     const pieces = this.takePieces()
     return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.length)
   }
 
-  /** The whole payload in the pieces that hold it. Nothing may be added afterwards. */
+  /** The complete payload, in pieces. Nothing may be added afterwards. */
   takePieces(): Buffer[] {
     this.#seal()
     return this.#pieces
   }
 
-  /** Moves all pieces to the beginning of a segment with room for so many more bytes. */
+  /** Moves all pieces to the beginning of a segment with room for this many more bytes. */
   #merge(due: number): void {
     const pieces = this.takePieces()
     const segment = Buffer.allocUnsafeSlow(this.length + due)

@@ -82,7 +82,7 @@ export function payloadStart(frame: Uint8Array): number {
   return length < LENGTH_16 ? 2 : length === LENGTH_16 ? 4 : 10
 }
 
-/** How {@link encodeFrame} makes a frame. */
+/** The options of {@link encodeFrame}. */
 export interface FrameOptions {
   /** One of {@link Opcode}. */
   opcode: number

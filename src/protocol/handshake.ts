@@ -18,25 +18,28 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 /** 16 bytes in base64: 22 characters and the padding. */
 const KEY_LENGTH = 24
 
-/** What went wrong in an opening handshake: what the client asked, what the server answered, or that it refused. */
+/** Why an opening handshake failed: an invalid request, an invalid response, or a refusal. */
 export type HandshakeErrorCode =
   'WS_ERR_INVALID_HANDSHAKE_REQUEST' | 'WS_ERR_INVALID_HANDSHAKE_RESPONSE' | 'WS_ERR_HANDSHAKE_REFUSED'
 
-/** What a {@link HandshakeError} has beside its status, message and headers. */
+/** The further properties of a {@link HandshakeError}. */
 export interface HandshakeErrorDetails {
   code?: HandshakeErrorCode
   body?: string
 }
 
-/** An opening handshake that failed: at a server as the HTTP answer to send, at a client as the answer that it got. */
+/** A failed opening handshake: on a server the HTTP response to send, on a client the response that it received. */
 export class HandshakeError extends Error {
   /** Names the kind of failure; `'WS_ERR_INVALID_HANDSHAKE_REQUEST'` by default. */
   readonly code: HandshakeErrorCode
   /** The HTTP status code of the answer. */
   readonly status: number
-  /** At a server the header fields that the status demands; at a client those of the answer, with names in lower case. */
+  /**
+   * On a server the header fields that the status requires; on a client those of the response, with names in lower
+   * case.
+   */
   readonly headers: Readonly<Record<string, string>>
-  /** At a client the first 4 KiB of the answer's body, as far as they came within a second. */
+  /** On a client the first 4 KiB of the response's body, or the part that arrived within a second. */
   readonly body: string | undefined
 
   constructor(
@@ -63,7 +66,7 @@ export interface OpeningRequest {
   readonly rawHeaders: readonly string[]
 }
 
-/** What a valid request asks for. */
+/** The contents of a valid request. */
 export interface Opening {
   /** The Sec-WebSocket-Key, for {@link acceptKey}. */
   key: string
@@ -73,7 +76,7 @@ export interface Opening {
   extensions: Extension[]
 }
 
-/** How strictly a request is read beyond what the exchange of keys needs. */
+/** How strictly a request is checked. */
 export interface RequestRules {
   /** The values of Sec-WebSocket-Version to accept: 13, or 8 as well, which is a draft with the same frames. */
   readonly versions: readonly string[]
@@ -104,7 +107,7 @@ export function readRequest(request: OpeningRequest, rules: RequestRules = STRIC
   if (rules.requiresHttp11 && request.httpVersion !== '1.1') {
     throw new HandshakeError(400, 'The request must be HTTP/1.1')
   }
-  // A request that no client sent, as tests inject them, may have none.
+  // A request that was not received from a client, such as in tests, may have no raw headers.
   refuseDuplicates(request.rawHeaders)
   if (rules.requiresHttp11 && !field(request, 'host')) {
     throw new HandshakeError(400, 'The Host header is missing')
@@ -142,7 +145,7 @@ export function readRequest(request: OpeningRequest, rules: RequestRules = STRIC
 
 function field(request: OpeningRequest, name: string): string | undefined {
   const value: unknown = request.headers[name]
-  // A request that no client sent may have the version as a number.
+  // A request that was not received from a client may have the version as a number.
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
 }
 
@@ -174,7 +177,7 @@ export function acceptKey(key: string): string {
   return hash('sha1', key + GUID, 'base64')
 }
 
-/** What a server agreed to. */
+/** What a server accepts. */
 export interface Acceptance {
   /** The client's Sec-WebSocket-Key. */
   key: string
@@ -223,7 +226,7 @@ export interface OpeningResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
-/** What a client offered. */
+/** What a client has offered. */
 export interface Offered {
   /** The Sec-WebSocket-Key. */
   key: string
@@ -235,7 +238,7 @@ export interface Offered {
  * Checks a server's answer (RFC 6455 section 4.1) except for the parameters of extensions.
  *
  * @returns the chosen subprotocol (or `''`) and the accepted extensions
- * @throws HandshakeError that says what the server did wrong
+ * @throws HandshakeError that describes the server's mistake
  */
 export function readResponse(
   response: OpeningResponse,
@@ -276,7 +279,7 @@ export function readResponse(
   }
 }
 
-/** The error for an answer that claims to accept, but breaks the rules. */
+/** The error for an answer that accepts, but violates the rules. */
 export function invalidResponse(status: number, message: string): HandshakeError {
   return new HandshakeError(status, message, {}, { code: 'WS_ERR_INVALID_HANDSHAKE_RESPONSE' })
 }
@@ -308,10 +311,10 @@ export function refused(
   return new HandshakeError(response.statusCode ?? 0, message, fieldsOf(response), details)
 }
 
-/** The longest text of a peer that a message shows, in characters. */
+/** The longest text of a peer that an error message shows, in characters. */
 const LONGEST_SHOWN = 200
 
-/** Content types that are worth showing in a message. The HTML page of a proxy is not. */
+/** Content types that an error message shows. The HTML page of a proxy is not shown. */
 const READABLE = /^(text\/plain|application\/([\w.-]+\+)?json)\b/i
 
 function refusalMessage({ statusCode = 0, statusMessage = '', headers }: OpeningResponse, body = ''): string {
@@ -326,7 +329,7 @@ function refusalMessage({ statusCode = 0, statusMessage = '', headers }: Opening
   return text === '' || text === phrase || text.length > LONGEST_SHOWN ? status : `${status}: ${text}`
 }
 
-/** What a peer sent goes into logs: control characters, line breaks among them, become spaces. */
+/** The peer's text is logged, so control characters, including line breaks, are replaced by spaces. */
 function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
 }

@@ -1,6 +1,6 @@
 /**
- * The grammar of the header fields that the opening handshake reads (RFC 6455 section 9.1, RFC 9110 section 5.6).
- * Each function passes over its input once, without a regular expression. What the peer names is never a key of a plain
+ * The grammar of the header fields that the opening handshake reads (RFC 6455 section 9.1, RFC 9110 section 5.6). Each
+ * function makes one pass over its input, without a regular expression. Names from the peer are never keys of a plain
  * object.
  */
 

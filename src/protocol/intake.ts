@@ -4,13 +4,13 @@ import { MAX_CONTROL_PAYLOAD } from './frames.js'
 const EMPTY = Buffer.alloc(0)
 
 /**
- * What a chunk leaves unread for want of more bytes is shorter than this: the longest is a masked control frame
+ * The unread rest of a chunk that needs more bytes is shorter than this. The longest is a masked control frame
  * without its last byte.
  */
 const UNFINISHED_FRAME = 2 + 4 + MAX_CONTROL_PAYLOAD
 
 /**
- * The bytes that a decoder reads: a chunk, and behind it what arrived while reading stood still. The number of times
+ * The bytes that a decoder reads: a chunk, followed by what arrived while reading was stopped. The number of times
  * that a byte is copied does not depend on how many chunks there are, and small chunks do not keep the read buffers
  * alive that they are views of.
  */

@@ -1,7 +1,7 @@
-/** For fewer bytes, creating the view of words costs more than the loop over words saves. */
+/** For fewer bytes, the view of words costs more than the loop over words saves. */
 const WORDS_FROM = 64
 
-/** For more bytes {@link mask} does not look at the result: `isAscii` does that faster than this loop. */
+/** For more bytes {@link mask} does not check the result, because `isAscii` is faster than this loop. */
 export const SEEN_UP_TO = 1024
 
 /** The bits of the result of {@link mask} that are set by a byte that is not ASCII or was not checked. */
@@ -14,7 +14,10 @@ const keyWord = new Int32Array(keyBytes.buffer)
 /** The size of a socket's read buffer. Larger memory is masked rarely, and the view must not keep it alive. */
 const LARGEST_KEPT = 64 * 1024
 
-/** The bytes masked last and the view of their memory, which the frames of one chunk share: to read `buffer` takes 40 ns. */
+/**
+ * The bytes masked last and the view of their memory, which the frames of one chunk share: to read `buffer` takes 40
+ * ns.
+ */
 let viewed: Uint8Array = new Uint8Array(keyBytes.buffer)
 let words: Int32Array = keyWord
 
@@ -29,8 +32,8 @@ function wordsOf(bytes: Uint8Array): Int32Array {
 }
 
 /**
- * Rotates a masking key so that it starts at its byte `count` (modulo 4): the key for the rest of a payload after its first
- * `count` bytes.
+ * Rotates a masking key so that it starts at its byte `count` (modulo 4): the key for the rest of a payload after its
+ * first `count` bytes.
  */
 export function rotateKey(key: number, count: number): number {
   const bits = (count & 3) << 3
@@ -60,7 +63,7 @@ export function mask(bytes: Uint8Array, start: number, end: number, key: number)
 }
 
 /**
- * Unmasks `source[start, end)` into `target`, from `offset` on. The source stays as it is; the two must not overlap.
+ * Unmasks `source[start, end)` into `target` at `offset`. The source is not changed. The two must not overlap.
  *
  * @param key - as for {@link mask}
  */

@@ -17,7 +17,9 @@ export interface DeflaterSettings {
 }
 
 export const DEFAULT_THRESHOLD = 1024
-/** 1 KiB of JSON becomes 251 bytes in 14 µs, at zlib's default of 6 237 bytes in 17 µs; 64 KiB take 115 µs, at 6 254 µs. */
+/**
+ * 1 KiB of JSON becomes 251 bytes in 14 µs, at zlib's default of 6 237 bytes in 17 µs; 64 KiB take 115 µs, at 6 254 µs.
+ */
 export const DEFAULT_LEVEL = 3
 export const DEFAULT_MEM_LEVEL = 8
 
@@ -75,7 +77,10 @@ export class MessageDeflater {
     return options
   }
 
-  /** Must be called when a message is sent that this deflater did not see ({@link deflateAlone}): later ones must not refer beyond it. */
+  /**
+   * Call this when a message is sent that this deflater did not compress ({@link deflateAlone}): later ones must not
+   * refer beyond it.
+   */
   forget(): void {
     this.#window?.clear()
   }
@@ -94,9 +99,9 @@ function trimmed(flushed: Buffer, fin: boolean): Buffer {
 }
 
 /**
- * A short message gets a window and tables of its size: no distance can be longer than the message, and to set up all
- * 256 KiB costs more than to compress 1 KiB (19 µs a message against 14). With literals of one shape, without a spread,
- * zlib's constructor takes 4 µs less.
+ * A short message gets a window and tables of its size: no distance can be longer than the message, and setting up all
+ * 256 KiB costs more than compressing 1 KiB (19 µs a message instead of 14). With literals of one shape, without a
+ * spread, zlib's constructor takes 4 µs less.
  */
 function zlibOptions(
   settings: DeflaterSettings,

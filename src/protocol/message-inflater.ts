@@ -15,7 +15,7 @@ export interface InflaterSettings {
 /** Gets the message, or why there is none, and of how many deflate streams it was read. */
 type Callback = (result: Buffer | ProtocolError, streams: number) => void
 
-/** What `info: true` makes zlib's one-shot functions return; `@types/node` does not know it. */
+/** The result of zlib's one-shot functions with `info: true`, which `@types/node` lacks. */
 interface Inflated {
   buffer: Buffer
   engine: InflateRaw
@@ -28,8 +28,8 @@ interface Inflated {
 const SYNC_INPUT = 4 * 1024
 
 /**
- * What would inflate to more bytes goes to the thread pool as well: 1 KiB can become 1 MiB, which takes 240 µs. To find
- * that out here takes 16 µs (with a limit of 64 KiB 25 µs, of 128 KiB 35 µs). 4 KiB of compressed JSON are some 20 KiB.
+ * Messages that inflate to more bytes go to the thread pool as well: 1 KiB can become 1 MiB, which takes 240 µs. Finding
+ * this out here takes 16 µs (with a limit of 64 KiB 25 µs, of 128 KiB 35 µs). 4 KiB of compressed JSON are about 20 KiB.
  */
 const SYNC_OUTPUT = 32 * 1024
 
@@ -39,7 +39,7 @@ const SYNC_OUTPUT = 32 * 1024
  */
 const MOST_STREAMS = 16
 
-/** What a sender leaves out at the end of a message (RFC 7692 section 7.2.1). */
+/** The bytes that a sender leaves out at the end of a message (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff])
 
 /** An empty block marked as the last: if a message is cut short, zlib fails before it reaches this. */
@@ -54,7 +54,7 @@ export class MessageInflater {
   }
 
   /**
-   * Decompresses a message, and stops at `limit` bytes: a bomb costs the limit and one chunk, not what it would grow to.
+   * Decompresses a message, and stops at `limit` bytes: a bomb costs the limit and one chunk, not its full size.
    * The callback is called at once for a short message and from the thread pool for a long one; until then, no other
    * message may be decompressed.
    */

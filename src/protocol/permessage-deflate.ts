@@ -26,7 +26,7 @@ export interface PerMessageDeflateOptions {
   zlibDeflateOptions?: { level?: number; memLevel?: number }
 }
 
-/** What both ends agreed on (RFC 7692 section 7.1). */
+/** The negotiated parameters (RFC 7692 section 7.1). */
 export interface DeflateParameters {
   serverNoContextTakeover: boolean
   clientNoContextTakeover: boolean
@@ -120,7 +120,7 @@ export function formatOffer(options: PerMessageDeflateOptions): string {
  * what the answer stands for, but zlib inflates any window: such an answer is accepted as it stands, which costs a
  * window of 32 KiB at most.
  *
- * @returns what was agreed on, or a sentence on what the server did wrong
+ * @returns the negotiated parameters, or a sentence that describes the server's mistake
  */
 export function readAnswer(
   answer: readonly Extension[],
@@ -131,7 +131,7 @@ export function readAnswer(
   if (more.length > 0) return 'the server accepted more extensions than were offered'
   const stated = readParameters(extension)
   if (stated === undefined) return 'a parameter of permessage-deflate is not valid'
-  // A server may ignore the window that we announced, which we keep to all the same (RFC 7692 section 7.1.2.2).
+  // A server may ignore the window that we announced, but we still keep to it (RFC 7692 section 7.1.2.2).
   const announced = clientWindowBits(options)
   const { serverMaxWindowBits = MAX_WINDOW_BITS, clientMaxWindowBits = announced } = stated
   if (clientMaxWindowBits === true) return 'client_max_window_bits has no value'
@@ -139,7 +139,7 @@ export function readAnswer(
   if (clientMaxWindowBits > announced) return 'client_max_window_bits is larger than the offer allows'
   return {
     serverNoContextTakeover: stated.serverNoContextTakeover,
-    // What the offer announced holds, whether the answer repeats it or not (RFC 7692 section 7.1.1.2).
+    // The announcement in the offer applies even if the answer does not repeat it (RFC 7692 section 7.1.1.2).
     clientNoContextTakeover: stated.clientNoContextTakeover || options.clientNoContextTakeover !== false,
     serverMaxWindowBits,
     clientMaxWindowBits,

@@ -4,16 +4,16 @@ import { Fragments } from './fragments.js'
 import { mask, NOT_ASCII, rotateKey, unmaskInto } from './masking.js'
 import { Utf8Validator } from './utf8.js'
 
-/** A data message that has not arrived whole, and its frame that is being read. */
+/** An incomplete data message, and its frame that is being read. */
 export class UnfinishedMessage {
   readonly isText: boolean
   readonly isCompressed: boolean
-  /** How many frames it has so far, empty ones included. */
+  /** The number of frames so far, including empty ones. */
   frames = 0
-  /** How many bytes its frames have announced. */
+  /** The number of bytes that its frames have announced. */
   length = 0
 
-  /** How many bytes of the current frame's payload have not arrived. */
+  /** The number of bytes of the current frame's payload that have not arrived. */
   remaining = 0
   /** The masking key for those bytes. */
   key = 0
@@ -61,8 +61,8 @@ export class UnfinishedMessage {
   }
 
   /**
-   * Takes bytes of the current frame, which belong to the message from here on; `false` if its text cannot become valid
-   * UTF-8 any more.
+   * Takes bytes of the current frame, which the message owns from then on; `false` if its text can no longer become valid
+   * UTF-8.
    *
    * @param isMasked - whether they are unmasked on the way
    */
@@ -83,12 +83,12 @@ export class UnfinishedMessage {
     return this.#validate(memory, offset, offset + length, NOT_ASCII)
   }
 
-  /** The whole payload. */
+  /** The complete payload. */
   take(): Buffer {
     return this.#fragments.take()
   }
 
-  /** @param seen - what `mask` has seen of them */
+  /** @param seen - the result of `mask` for them */
   #validate(bytes: Buffer, start: number, end: number, seen: number): boolean {
     if (!this.#isValidated) return true
     const isKnownAscii = (seen & NOT_ASCII) === 0
