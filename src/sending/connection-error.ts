@@ -1,10 +1,10 @@
-/** What ended a connection, or kept a message from being sent, other than a breach of the protocol. */
+/** Why a connection ended or a message was not sent, other than a protocol violation. */
 export type ConnectionErrorCode =
   'WS_ERR_CLOSED' | 'WS_ERR_CLOSE_TIMEOUT' | 'WS_ERR_SILENT_PEER' | 'WS_ERR_SLOW_PEER'
 
-/** The cause in `'close'` of a connection that our end gave up, and what a send callback gets for bytes that never left. */
+/** The cause in `'close'` of a connection that this end terminated, and the error of a send callback for unsent bytes. */
 export class ConnectionError extends Error {
-  /** Names the limit that was passed. */
+  /** Names the exceeded limit. */
   readonly code: ConnectionErrorCode
 
   constructor(code: ConnectionErrorCode, message: string) {

@@ -1,7 +1,7 @@
 /**
- * Frames that many connections send in the same turn: a path in a tree in which each step is a frame. All connections
- * that were given the same frames in the same order stand at the same node, so the frames are joined once for all of
- * them. A connection that missed one, or sent another in between, stands at another node. (uWebSockets' TopicTree
+ * Frames that many connections send in the same turn, as a path in a tree in which each step is a frame. All connections
+ * that received the same frames in the same order are at the same node, so the frames are joined once for all of
+ * them. A connection that missed a frame, or sent another in between, is at another node. (uWebSockets' TopicTree
  * solves the same problem by merging the lists of a subscriber's topics.)
  */
 export class FrameSequence {
@@ -14,7 +14,7 @@ export class FrameSequence {
   readonly #before: FrameSequence | undefined
   #joined: Buffer | undefined
 
-  /** The step taken last from here. The members of a group take the same one in turn, so remembering one is enough. */
+  /** The last step from here. The members of a group take the same step one after the other, so caching one is enough. */
   #nextStep: FrameSequence | undefined
   #next: FrameSequence | undefined
 
@@ -31,7 +31,7 @@ export class FrameSequence {
     this.payloadLength = (before === undefined ? 0 : before.payloadLength) + payloadLength
   }
 
-  /** This sequence with the frame of `step` behind it. */
+  /** This sequence followed by the frame of `step`. */
   followedBy(step: FrameSequence): FrameSequence {
     if (this.#nextStep !== step || this.#next === undefined) {
       this.#nextStep = step

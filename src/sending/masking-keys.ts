@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 
-/** Gives the masking key of a frame, its first byte in the lowest bits. */
+/** Returns the masking key of a frame, its first byte in the lowest bits. */
 export type MaskingKeys = () => number
 
 const pool = new Int32Array(2048)

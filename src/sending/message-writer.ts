@@ -10,21 +10,21 @@ import { type CallbackOwner, runLater, type SendCallback } from './send-callback
 /** How one message or fragment is sent. */
 export interface MessageOptions {
   readonly isBinary: boolean
-  /** Whether it is compressed, where that was negotiated and it is long enough. */
+  /** Whether it is compressed, if compression was negotiated and it is long enough. */
   readonly compress: boolean
   /** Whether the message ends with it. */
   readonly fin: boolean
 }
 
-/** Whom a {@link MessageWriter} tells. */
+/** The owner of a {@link MessageWriter}. */
 export interface WriterOwner extends CallbackOwner {
-  /** Nothing waits for a compression or a Blob any more. */
+  /** No message is waiting for a compression or a Blob any more. */
   onWriterIdle(): void
-  /** A compression or a Blob failed: a message would be missing, or a part of one. */
+  /** A compression or a Blob failed, so a message or a part of one would be missing. */
   onWriterFailed(cause: Error): void
 }
 
-/** What waits for a compression or a Blob: the first of all, and everything sent after it. */
+/** An entry that waits for a compression or a Blob: its own, or one before it. */
 interface Job {
   /** The bytes that it counts as until it is a frame. */
   readonly length: number
@@ -36,16 +36,18 @@ interface Job {
 }
 
 /**
- * Makes frames of messages where a message is not simply a frame: fragments (RFC 6455 section 5.4), compression
+ * Creates the frames of messages that are not a single plain frame: fragments (RFC 6455 section 5.4), compression
  * (RFC 7692 section 6.1), and the order of all frames while a long message is compressed on the thread pool or a Blob
  * is read.
  */
 export class MessageWriter {
-  /** Bytes that wait here. A message that is not yet a frame counts with its payload. */
+  /** Bytes queued here. A message that is not yet a frame counts with its payload. */
   length = 0
   /** The bytes of messages among them. */
   payload = 0
-  /** Bytes of shared messages that wait for the last fragment of an unfinished one: for the application, not the peer. */
+  /**
+   * Bytes of shared messages that wait for the application's last fragment of an unfinished message, not for the peer.
+   */
   held = 0
 
   readonly #outbox: Outbox
@@ -57,10 +59,10 @@ export class MessageWriter {
   #isCompressed = false
   #behindFragments: PreparedMessage[] | undefined
 
-  /** What is compressed or read now. */
+  /** The entry that is being compressed or read. */
   #running: Job | undefined
   #waiting: Queue<Job> | undefined
-  /** Why nothing more leaves. */
+  /** Why nothing more is sent. */
   #cause: Error | undefined
 
   constructor(outbox: Outbox, deflater: MessageDeflater | undefined, owner: WriterOwner) {
@@ -86,7 +88,7 @@ export class MessageWriter {
     })
   }
 
-  /** Adds a message of which the bytes have to be read first. */
+  /** Adds a message whose bytes have to be read first. */
   addBlob(blob: Blob, options: MessageOptions, callback?: SendCallback): void {
     if (this.#running === undefined) this.#readBlob(blob, options, callback)
     else {
@@ -117,7 +119,7 @@ export class MessageWriter {
     }
   }
 
-  /** Adds a message that others send too. It cannot stand between the fragments of another, and waits for the last. */
+  /** Adds a message that other connections send too. It waits for the last fragment of an unfinished message. */
   addShared(message: PreparedMessage): void {
     if (this.#running === undefined) this.#writeShared(message)
     else {
@@ -128,7 +130,7 @@ export class MessageWriter {
     }
   }
 
-  /** Gives up the shared messages behind a message that will never be finished. */
+  /** Drops the shared messages after a message that will never be finished. */
   dropHeld(): void {
     this.#behindFragments = undefined
     this.length -= this.held
@@ -136,7 +138,7 @@ export class MessageWriter {
     this.held = 0
   }
 
-  /** Gives up what waits: the callbacks get the cause. The amounts stay as they are. */
+  /** Drops everything that is queued: the callbacks get the cause. The amounts stay as they are. */
   fail(cause: Error): void {
     this.#cause = cause
     this.#behindFragments = undefined
@@ -161,7 +163,7 @@ export class MessageWriter {
       if (this.#isCompressed) first |= RSV1
     }
     this.#isFragmented = !options.fin
-    // To a socket that is gone nothing is worth compressing: its own error is what the callback gets.
+    // Nothing is compressed for a destroyed socket. The callback gets the socket's error.
     if (deflater !== undefined && this.#isCompressed && this.#outbox.isOpen) {
       this.#writeCompressed(first, data, deflater, callback)
     } else if (typeof data === 'string') this.#outbox.addText(first, data, callback)
@@ -262,7 +264,7 @@ export class MessageWriter {
     for (const message of messages) this.addShared(message)
   }
 
-  /** Makes all that follows wait. */
+  /** Makes everything that follows wait. */
   #start(length: number, callback: SendCallback | undefined): Job {
     const job: Job = { length, payload: length, callback }
     this.#running = job
@@ -278,14 +280,14 @@ export class MessageWriter {
     this.#waiting.push({ length, payload, callback, send })
   }
 
-  /** Sends what was waited for, and then what waited behind it, up to the next that must be waited for. */
+  /** Sends the entry that was waited for, and then those after it, up to the next one that must be waited for. */
   #finish(job: Job, error: Error | null, send: () => void): void {
     if (this.#cause !== undefined) return
     if (error !== null) {
       this.#owner.onWriterFailed(error)
       return
     }
-    // What a job makes wait stands in front of the rest: shared messages that were held behind its fragments.
+    // Entries that a job adds come before the rest: shared messages that were held after its fragments.
     const rest = this.#waiting
     this.#waiting = undefined
     this.#running = undefined
@@ -310,7 +312,7 @@ export class MessageWriter {
   }
 
   #leave(job: Job, send: () => void): void {
-    // The turn begins first: what the job counted waited before it.
+    // The turn begins first, because the bytes of the job were queued before it.
     this.#outbox.beginTurn()
     this.length -= job.length
     this.payload -= job.payload
@@ -318,7 +320,7 @@ export class MessageWriter {
   }
 }
 
-/** What is sent later is copied if it is short, so that the caller may reuse its Buffer at once. */
+/** Short data that is sent later is copied, so that the caller may reuse its Buffer at once. */
 function keep<Data extends string | Buffer>(data: Data): Data | Buffer {
   return typeof data !== 'string' && data.length < COPIED_BELOW ? Buffer.from(data) : data
 }

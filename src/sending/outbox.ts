@@ -10,42 +10,42 @@ import { type FeedOwner, SocketFeed } from './socket-feed.js'
 import { type Flushable, flushAfterTurn } from './turn.js'
 
 /**
- * Shorter payloads are copied when they are sent, so that the caller may reuse its Buffer at once. Longer ones leave
- * from where they are, and must not be changed before the callback.
+ * Shorter payloads are copied when they are sent, so that the caller may reuse its Buffer at once. Longer ones are
+ * written without a copy, and must not be changed before the callback.
  */
 export const COPIED_BELOW: number = 16 * 1024
 
-/** Longer copies get memory of their own: they would fill slabs faster than they save writes. */
+/** Longer copies get separate memory: they would fill slabs faster than they save writes. */
 const LONGEST_IN_SLAB = 8 * 1024
 
-/** Text of up to this many UTF-16 units is written where there is room for the worst case, and measured afterwards. */
+/** Text of up to this many UTF-16 units is written with room for the worst case, and measured afterwards. */
 const SHORT_TEXT = 4096
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const BYTES_PER_UNIT = 3
 
-/** Up to this many units a loop is faster than a call into C++: 16 units take 35 ns in place of 55 on Node.js 20. */
+/** Up to this many units a loop is faster than a call into C++: 16 units take 35 ns instead of 55 on Node.js 20. */
 const LOOP_UP_TO = 16
 
 const MASKING_KEY_LENGTH = 4
 
 const encoder = new TextEncoder()
 
-/** Whom an {@link Outbox} tells. */
+/** The owner of an {@link Outbox}. */
 export interface OutboxOwner extends FeedOwner {
-  /** Bytes that wait in front of what is sent next, those behind a compression included. */
+  /** Bytes queued before what is sent next, including those that wait for a compression. */
   readonly bytesAhead: number
-  /** A turn has ended: what the socket takes was handed over. */
+  /** A turn has ended, and the socket has been given what it takes. */
   onFlushed(): void
 }
 
 /**
- * The frames of one connection on their way to its socket. Small ones are laid one behind the other in the slab and
- * leave in one write when the turn ends. Frames shared with other connections leave as the one Buffer that all of them
+ * The frames of one connection on their way to its socket. Small ones are written one after the other into the slab and
+ * leave in one write when the turn ends. Frames shared with other connections are sent as one Buffer that all of them
  * write. Long payloads are not copied.
  */
 export class Outbox implements Flushable {
-  /** Bytes that waited when the turn began: what a peer is judged by, since nobody can take what is not yet sent. */
+  /** Bytes queued when the turn began. Limits apply to these, because a peer cannot take what is not yet sent. */
   waitedBefore = 0
   /** The socket's, which does not change; reading it there for each message is a call. */
   readonly highWaterMark: number
@@ -56,13 +56,15 @@ export class Outbox implements Flushable {
   /** A field: a private getter costs 7 ns on Node.js 20 and 30 ns on Node.js 26, since V8 does not inline it. */
   readonly #keyLength: number
 
-  /** Made for a turn, and kept while something waits: 120 bytes that most connections do not have between turns. */
+  /**
+   * Created for a turn, and kept while something is queued: 120 bytes that most connections do not need between turns.
+   */
   #feed: SocketFeed | undefined
-  /** Whether the last write was taken at once, and the bytes that earlier feeds have seen taken. */
+  /** Whether the last write was taken at once, and the bytes that were taken from earlier feeds. */
   #isQuick = false
   #taken = 0
 
-  /** What this turn has gathered: bytes of the slab, or frames shared with others, never both. */
+  /** The output of this turn: bytes of the slab, or frames shared with other connections, never both. */
   #slab: Slab | undefined
   #start = 0
   #end = 0
@@ -111,12 +113,12 @@ export class Outbox implements Flushable {
     return this.#keys !== undefined
   }
 
-  /** Whether what is added can still reach the peer. */
+  /** Whether added frames can still reach the peer. */
   get isOpen(): boolean {
     return this.#feed === undefined ? this.#socket.writable : this.#feed.isOpen
   }
 
-  /** Begins a turn, if there is none: what is added until its end leaves together. */
+  /** Begins a turn, if there is none. Everything that is added until its end leaves together. */
   beginTurn(): void {
     if (this.#isInTurn) return
     this.#isInTurn = true
@@ -125,7 +127,7 @@ export class Outbox implements Flushable {
   }
 
   /**
-   * Adds a frame of text, encoded straight into its place.
+   * Adds a frame of text, encoded directly into its place.
    *
    * @param first - the frame's first byte: FIN, reserved bits and opcode
    */
@@ -137,7 +139,7 @@ export class Outbox implements Flushable {
     const slab = this.#open(text.length * BYTES_PER_UNIT)
     const { memory } = slab
     const start = this.#end
-    // As many bytes as units, which holds for ASCII; else the text moves by the difference of the headers.
+    // Assumes one byte per unit, as in ASCII. Otherwise the text is moved by the difference of the header lengths.
     const guess = start + headerLength(text.length) + this.#keyLength
     const length = text.length > LOOP_UP_TO ? memory.write(text, guess) : writeShort(memory, text, guess)
     const payload = start + headerLength(length) + this.#keyLength
@@ -148,7 +150,7 @@ export class Outbox implements Flushable {
   /**
    * Adds a frame of bytes.
    *
-   * @param payload - the bytes of a message that they stand for: its length before compression, 0 for a control frame
+   * @param payload - the bytes of a message in the frame before compression, 0 for a control frame
    */
   addBytes(first: number, bytes: Buffer, payload: number, callback?: SendCallback): void {
     const length = bytes.byteLength
@@ -185,7 +187,7 @@ export class Outbox implements Flushable {
     this.#owner.onFlushed()
   }
 
-  /** Hands everything over and sends FIN behind it. */
+  /** Writes everything, and sends FIN after it. */
   end(): void {
     this.#seal()
     this.#makeFeed().end()
@@ -196,7 +198,7 @@ export class Outbox implements Flushable {
     this.#feed?.drain()
   }
 
-  /** Gives up what was not taken: its callbacks get the cause. */
+  /** Drops what was not taken: its callbacks get the cause. */
   fail(cause: Error): void {
     this.#seal()
     this.#makeFeed().fail(cause)
@@ -218,7 +220,7 @@ export class Outbox implements Flushable {
     return this.#end > this.#start || this.#shared !== undefined
   }
 
-  /** Finds room for a frame in the slab, behind the frame before it if that is there too. */
+  /** Finds room for a frame in the slab, after the previous frame if that is there too. */
   #open(length: number): Slab {
     this.beginTurn()
     const slab = slabWithRoomFor(length + MAX_HEADER_LENGTH)
@@ -230,7 +232,7 @@ export class Outbox implements Flushable {
     return slab
   }
 
-  /** Completes the frame whose payload stands in the slab. */
+  /** Completes the frame whose payload is in the slab. */
   #addFrame(
     slab: Slab,
     first: number,
@@ -257,12 +259,12 @@ export class Outbox implements Flushable {
     mask(target, payload, payload + length, key)
   }
 
-  /** A text too long to provide for its worst case in the slab: a frame in memory of its own. */
+  /** Adds a text whose worst case does not fit in the slab, as a frame in separate memory. */
   #addLongText(first: number, text: string, callback: SendCallback | undefined): void {
     let start = headerLength(text.length) + this.#keyLength
     let length = text.length
     let frame = Buffer.allocUnsafeSlow(start + length)
-    // As many bytes as units, which holds for ASCII: one pass, where asking for the length first makes it two.
+    // Assumes one byte per unit, as in ASCII: one pass instead of two, because the length is not computed first.
     if (encoder.encodeInto(text, frame.subarray(start)).read < text.length) {
       length = Buffer.byteLength(text)
       start = headerLength(length) + this.#keyLength
@@ -272,7 +274,7 @@ export class Outbox implements Flushable {
     this.#addOwn(frame, first, start, length, callback)
   }
 
-  /** Bytes that are copied, but too long for the slab. */
+  /** Adds bytes that are copied, but too long for the slab. */
   #addCopy(first: number, bytes: Buffer, payload: number, callback: SendCallback | undefined): void {
     const start = headerLength(bytes.length) + this.#keyLength
     const frame = Buffer.allocUnsafeSlow(start + bytes.length)
@@ -280,7 +282,7 @@ export class Outbox implements Flushable {
     this.#addOwn(frame, first, start, payload, callback)
   }
 
-  /** Adds a frame in memory of its own, in which the payload stands already. */
+  /** Adds a frame in separate memory that already contains the payload. */
   #addOwn(
     frame: Buffer,
     first: number,
@@ -294,7 +296,7 @@ export class Outbox implements Flushable {
     this.#makeFeed().add(frame, payload, callback && [callback])
   }
 
-  /** A payload that leaves from where it is; its header leaves with the small frames before it. */
+  /** Adds a payload that is sent without a copy. Its header is sent with the small frames before it. */
   #addLongBytes(first: number, bytes: Buffer, payload: number, callback: SendCallback | undefined): void {
     const length = bytes.byteLength
     const slab = this.#open(0)
@@ -313,19 +315,19 @@ export class Outbox implements Flushable {
     this.#makeFeed().add(masked, payload, callback && [callback])
   }
 
-  /** Passes on what is gathered, because what follows cannot be laid behind it, or with it the whole turn. */
+  /** Passes on the collected output, because the next frame cannot be added to it, or because the turn ends. */
   #seal(isTurnOver = false): void {
     if (!this.#isGathering()) return
     const shared = this.#shared
     let bytes = shared === undefined ? this.#slab!.memory.subarray(this.#start, this.#end) : shared.join()
     const payload = this.#payload
     const callbacks = this.#callbacks
-    // Before the write, which may come back here: an in-process stream can deliver, and be answered, at once.
+    // Before the write, which may be reentrant: an in-process stream can deliver, and receive an answer, synchronously.
     this.#shared = undefined
     this.#slab = undefined
     this.#start = this.#end = this.#payload = 0
     this.#callbacks = undefined
-    // Behind a slow reader they may wait for long: a copy, so that they do not keep a slab alive.
+    // For a slow reader the bytes may be queued for long. A copy does not keep a slab alive.
     if (shared === undefined && this.#feed?.isWaiting === true) bytes = isolate(bytes)
     if (isTurnOver) this.#makeFeed().send(bytes, payload, callbacks)
     else this.#makeFeed().add(bytes, payload, callbacks)

@@ -1,10 +1,10 @@
 import { describe } from '../options/describe.js'
 
-/** What can be sent: text, bytes in any of their forms, or (as in `ws`) a number, which is sent as text. */
+/** Data that can be sent: text, bytes in any form, or (as in `ws`) a number, which is sent as text. */
 export type Payload = string | number | ArrayBuffer | SharedArrayBuffer | ArrayBufferView
 
 /**
- * Brings what a user sends to one of two forms. Bytes are not copied.
+ * Converts data to text or a Buffer. Bytes are not copied.
  *
  * @throws TypeError for anything else: a payload of the wrong type must not become uninitialised memory on the wire
  */
@@ -20,7 +20,7 @@ export function toPayload(data: unknown): string | Buffer {
   )
 }
 
-/** The bytes of a Buffer alone, which may be a part of a larger memory. */
+/** Only the bytes of a view, which may be a part of a larger memory. */
 export function toArrayBuffer(bytes: Buffer): ArrayBuffer {
   return new Uint8Array(bytes).buffer
 }

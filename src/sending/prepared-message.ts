@@ -11,20 +11,20 @@ interface Variant {
   readonly settings: DeflaterSettings
   frame: FrameSequence | undefined
   error: Error | null
-  /** Those who wait for the thread pool. */
+  /** The receivers that wait for the thread pool. */
   receivers: Receiver[]
 }
 
-/** A message for many: encoded once, and compressed once for each kind of window among its receivers, when needed. */
+/** A message for many receivers: encoded once, and compressed once for each kind of window among them, when needed. */
 export class PreparedMessage {
   readonly isBinary: boolean
-  /** Whether those who negotiated compression get it compressed, if it is long enough. */
+  /** Whether it is compressed, if it is long enough, for receivers that negotiated compression. */
   readonly compress: boolean
-  /** The message as it is. @internal */
+  /** The uncompressed message. @internal */
   readonly plain: FrameSequence
 
   readonly #frame: Buffer
-  /** Made when it is asked for, as the list below: a Buffer takes 80 ns, and a plain broadcast needs none but the frame. */
+  /** Created on demand, like the list below: a Buffer takes 80 ns, and a plain broadcast needs only that of the frame. */
   #payload: Buffer | undefined
   #variants: Variant[] | undefined
 
@@ -56,7 +56,11 @@ export class PreparedMessage {
     return variant.frame
   }
 
-  /** Compresses the message on the thread pool, once for all who ask. `receiver` is never called synchronously. @internal */
+  /**
+   * Compresses the message on the thread pool, once for all receivers. `receiver` is never called synchronously.
+   *
+   * @internal
+   */
   deflateLater(settings: DeflaterSettings, receiver: Receiver): void {
     const variant = this.#variantFor(settings)
     if (variant.frame !== undefined || variant.error !== null) {
@@ -88,7 +92,7 @@ export class PreparedMessage {
   }
 }
 
-/** A deflater whose messages refer to nothing before them. */
+/** A deflater whose messages do not refer to earlier ones. */
 function alone(settings: DeflaterSettings): MessageDeflater {
   return new MessageDeflater({ ...settings, contextTakeover: false })
 }

@@ -10,7 +10,7 @@ export class Queue<Item> {
     return this.#items.length - this.#head
   }
 
-  /** The item that is next, if there is one. */
+  /** The next item, if there is one. */
   get first(): Item | undefined {
     return this.#items[this.#head]
   }

@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
 
 /**
- * Called once: without an error when the bytes were handed to the operating system, else with the reason why they will
- * not be. It may be async.
+ * Called once: without an error when the operating system has taken the bytes, otherwise with the reason why it will
+ * not. It may be async.
  */
 export type WriteCallback = (error?: Error | null) => unknown
 
@@ -37,7 +37,7 @@ export interface CallbackOwner {
   onCallbackFailed(failure: unknown): void
 }
 
-/** Calls each callback in the next tick, whatever the others do. */
+/** Calls each callback in the next tick, even if others throw. */
 export function runLater(
   callbacks: readonly SendCallback[],
   error: Error | undefined,

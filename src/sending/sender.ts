@@ -12,18 +12,18 @@ import { bindCallback, runLater, type SendCallback, type WriteCallback } from '.
 import type { SlowLimits, SlowPolicy } from './slow-limits.js'
 import type { Traffic } from './traffic.js'
 
-/** What a {@link Sender} obeys. */
+/** The settings of a {@link Sender}. */
 export interface SendingSettings {
-  /** Bytes, frame headers included, that may wait for a peer before it counts as slow; `Infinity` for no limit. */
+  /** Bytes, including frame headers, that may be queued before a peer counts as slow; `Infinity` for no limit. */
   readonly maxBufferedAmount: number
-  /** What becomes of a slow peer: its connection ends, it misses messages, or nothing. */
+  /** What happens to a slow peer: its connection is terminated, it misses messages, or nothing. */
   readonly slowPolicy: SlowPolicy | 'none'
   /** The source of masking keys, in a client. */
   readonly maskingKeys?: MaskingKeys | undefined
   readonly traffic: Traffic
 }
 
-/** Whom a {@link Sender} tells. */
+/** The owner of a {@link Sender}. */
 export interface SenderOwner {
   /** Bytes that had to wait were taken by the operating system. Not called for writes that are taken at once. */
   onTaken(): void
@@ -34,7 +34,7 @@ export interface SenderOwner {
   /** Sends have begun to return `false`. */
   onBackpressure(bufferedAmount: number): void
   /**
-   * The connection must end: the socket failed or the peer is too slow, a Blob could not be read, or a compression
+   * The connection must end: the socket failed, the peer is too slow, a Blob could not be read, or a compression
    * failed.
    */
   onSendingFailed(cause: Error, isOfSocket: boolean): void
@@ -42,7 +42,7 @@ export interface SenderOwner {
   onCallbackFailed(failure: unknown): void
 }
 
-/** A message of which the last fragment has not been sent yet. */
+/** A message whose last fragment has not been sent yet. */
 interface UnfinishedMessage {
   readonly isSkipped: boolean
   /** The bytes of its fragments so far. */
@@ -50,10 +50,10 @@ interface UnfinishedMessage {
 }
 
 /**
- * What goes out of a connection: how much may wait for the peer, what becomes of more, and when the application is told
- * to go on. Messages leave whole and in order or, past a limit, not at all.
+ * The output of a connection: it limits what is queued for the peer, and signals when the application may continue
+ * to send. Messages are sent completely and in order or, beyond a limit, not at all.
  *
- * An idle connection has nothing but this: the rest is made when something is sent.
+ * An idle connection has only this object. The rest is created when something is sent.
  */
 export class Sender implements OutboxOwner, WriterOwner {
   readonly #socket: Duplex
@@ -61,7 +61,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   readonly #owner: SenderOwner
   readonly #deflater: MessageDeflater | undefined
   #outbox: Outbox | undefined
-  /** Made for what is not simply a frame: most connections have none. */
+  /** Created for messages that are not a single plain frame. Most connections need none. */
   #writer: MessageWriter | undefined
   #unfinished: UnfinishedMessage | undefined
   /** Why nothing more is accepted. */
@@ -70,7 +70,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   #owesDrain = false
 
   constructor(socket: Duplex, settings: SendingSettings, owner: SenderOwner, deflater?: MessageDeflater) {
-    // The peer's FIN must not end our half: what was accepted goes out first, and `end()` sends our FIN.
+    // The peer's FIN must not end our half: everything accepted is sent first, and `end()` sends our FIN.
     socket.allowHalfOpen = true
     this.#socket = socket
     this.#settings = settings
@@ -79,16 +79,16 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 
   /**
-   * The bytes of messages that the operating system has not taken yet: as WHATWG has it, without frame headers and
-   * control frames. A compressed message counts with the length that it had before. After a failure it stays.
+   * The bytes of messages that the operating system has not taken yet: as in WHATWG's standard, without frame headers and
+   * control frames. A compressed message counts with its uncompressed length. After a failure the amount stays.
    */
   get bufferedAmount(): number {
     return (this.#outbox?.payload ?? 0) + (this.#writer?.payload ?? 0)
   }
 
   /**
-   * The bytes that the operating system has not taken yet, frame headers and control frames included: what limits are
-   * judged by. What waits for a compression or a Blob counts with its payload until it is a frame.
+   * The bytes that the operating system has not taken yet, including frame headers and control frames. Limits apply to
+   * these. What waits for a compression or a Blob counts with its payload until it is a frame.
    */
   get bufferedBytes(): number {
     return (this.#outbox?.length ?? 0) + (this.#writer?.length ?? 0)
@@ -112,7 +112,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   /**
    * Sends a message or a fragment.
    *
-   * @returns `false` when so much waits that the caller should wait for `onDrain`, or when the message was skipped
+   * @returns `false` when so much is queued that the caller should wait for `onDrain`, or when the message was skipped
    */
   sendMessage(data: string | Buffer, options: MessageOptions, callback?: WriteCallback | null): boolean {
     const bound = bindCallback(callback)
@@ -128,7 +128,7 @@ export class Sender implements OutboxOwner, WriterOwner {
     return false
   }
 
-  /** Sends a message or a fragment that is still to be read. @returns what {@link sendMessage} does */
+  /** Sends a message or a fragment that must first be read. @returns as {@link sendMessage} does */
   sendBlob(blob: Blob, options: MessageOptions, callback?: WriteCallback | null): boolean {
     const bound = bindCallback(callback)
     if (!this.#admit(options.fin, bound)) return false
@@ -138,7 +138,7 @@ export class Sender implements OutboxOwner, WriterOwner {
     return this.#isBelowMark()
   }
 
-  /** Sends a control frame, between the fragments of a message too. */
+  /** Sends a control frame, possibly between the fragments of a message. */
   sendControl(opcode: number, payload: Buffer, callback?: WriteCallback | null): void {
     const bound = bindCallback(callback)
     if (this.#closed !== undefined) {
@@ -162,7 +162,11 @@ export class Sender implements OutboxOwner, WriterOwner {
     else this.#writer.addFrames(frames, bound)
   }
 
-  /** Sends a message that others get too. @returns `false` when it was skipped, or the connection is closing */
+  /**
+   * Sends a message that is shared with other connections.
+   *
+   * @returns `false` when it was skipped, or the connection is closing
+   */
   sendShared(message: PreparedMessage, limits: SlowLimits): boolean {
     if (this.#closed !== undefined) return false
     const outbox = this.#beginTurn()
@@ -180,14 +184,14 @@ export class Sender implements OutboxOwner, WriterOwner {
     return true
   }
 
-  /** Sends FIN behind everything that was accepted, pending compressions included. What is sent later gets an error. */
+  /** Sends FIN after everything that was accepted, including pending compressions. Later messages get an error. */
   end(): void {
     if (this.#closed !== undefined) return
     this.#closed = new Error('The connection is closing: nothing more can be sent')
     if (!this.isBusy) this.#finish()
   }
 
-  /** Nothing more leaves: each callback that has not been called gets the cause. A second call does nothing. */
+  /** Stops sending: each callback that has not been called gets the cause. A second call does nothing. */
   fail(cause: Error): void {
     if (this.#hasFailed) return
     this.#hasFailed = true
@@ -201,7 +205,7 @@ export class Sender implements OutboxOwner, WriterOwner {
     this.#outbox?.drain()
   }
 
-  // What the outbox and the writer tell.
+  // Calls from the outbox and the writer.
 
   /** For the outbox: bytes that wait for the peer, not for the application. */
   get bytesAhead(): number {
@@ -214,7 +218,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 
   onFlushed(): void {
-    // In a later tick: whoever sent must have had the time to begin to wait.
+    // In a later tick, so that the sender has had the time to begin to wait.
     if (this.#owesDrain && this.bytesAhead === 0) this.#drainLater()
   }
 
@@ -236,7 +240,7 @@ export class Sender implements OutboxOwner, WriterOwner {
     this.#owner.onCallbackFailed(failure)
   }
 
-  /** Whether a whole message is simply a frame, as nearly all are. */
+  /** Whether a complete message is a single plain frame, as nearly all are. */
   #isPlain(): boolean {
     return (
       this.#writer === undefined &&
@@ -254,7 +258,7 @@ export class Sender implements OutboxOwner, WriterOwner {
       return false
     }
     const writer = this.#writer
-    // What waits for the application's own last fragment is no fault of the peer's.
+    // What waits for the application's own last fragment does not count against the peer.
     if (writer !== undefined && writer.held > limit) return false
     this.#settings.traffic.sent++
     if (writer !== undefined || this.#deflater !== undefined) this.#makeWriter().addShared(message)
@@ -293,7 +297,7 @@ export class Sender implements OutboxOwner, WriterOwner {
     this.#owner.onDrain()
   }
 
-  /** Whether a message or a fragment is sent; else its callback is told why not. */
+  /** Whether a message or a fragment is sent. Otherwise its callback gets the reason. */
   #admit(fin: boolean, callback: SendCallback | undefined): boolean {
     if (this.#closed !== undefined) return this.#refuse(callback, this.#closed)
     const { waitedBefore } = this.#beginTurn()
@@ -304,7 +308,7 @@ export class Sender implements OutboxOwner, WriterOwner {
       return this.#skip(callback, waitedBefore)
     }
     if (waitedBefore > maxBufferedAmount && slowPolicy !== 'none') {
-      // A message that has begun goes on, unless it is what waits.
+      // A message that has begun continues, unless its own fragments are what is queued.
       const isWithin = unfinished !== undefined && unfinished.length <= maxBufferedAmount
       if (slowPolicy === 'terminate' || (unfinished !== undefined && !isWithin)) {
         this.#failSlow(waitedBefore)
@@ -319,15 +323,15 @@ export class Sender implements OutboxOwner, WriterOwner {
     return true
   }
 
-  /** A message was sent to its end. */
+  /** A message was sent completely. */
   #complete(): void {
     this.#unfinished = undefined
     this.#settings.traffic.sent++
   }
 
-  /** All that was accepted is made into frames: FIN goes behind them. */
+  /** Everything accepted has become frames. FIN follows them. */
   #finish(): void {
-    // What is held now waits for a last fragment that cannot come any more.
+    // Shared messages that are still held wait for a last fragment that can no longer come.
     this.#writer?.dropHeld()
     if (this.#outbox !== undefined) this.#outbox.end()
     else if (this.#socket.writable) this.#socket.end()
@@ -356,7 +360,7 @@ export class Sender implements OutboxOwner, WriterOwner {
 
   #skip(callback: SendCallback | undefined, waiting: number): false {
     this.#oweDrain()
-    // An Error costs a stack trace: only where somebody gets it.
+    // An Error costs a stack trace, so create it only for a callback.
     return callback === undefined ? false : this.#refuse(callback, slowPeerError(waiting))
   }
 
@@ -377,7 +381,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 }
 
-/** The first byte of a message in one frame, not compressed (RFC 6455 section 5.2). */
+/** The first byte of an uncompressed message in one frame (RFC 6455 section 5.2). */
 function wholeMessage(isBinary: boolean): number {
   return FIN | (isBinary ? Opcode.binary : Opcode.text)
 }

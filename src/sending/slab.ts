@@ -1,19 +1,19 @@
 const SLAB_SIZE = 64 * 1024
 
 /**
- * Memory that small frames of all connections share: laid one behind the other, they leave in one write. Each byte is
+ * Memory that small frames of all connections share: written one after the other, they leave in one write. Each byte is
  * handed out once and never again, so nothing in flight can be overwritten and nothing of one connection can reach
  * another. The memory is freed when the last write that refers to it is done.
  */
 export class Slab {
   readonly memory: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE)
-  /** Where the free bytes begin. Whoever writes behind it moves it. */
+  /** The offset of the free bytes. Move it after writing there. */
   used = 0
 }
 
 let current = new Slab()
 
-/** The slab in use if `length` bytes in a row are free in it, else a new one. */
+/** The current slab if it has `length` free bytes, otherwise a new one. */
 export function slabWithRoomFor(length: number): Slab {
   if (SLAB_SIZE - current.used < length) current = new Slab()
   return current

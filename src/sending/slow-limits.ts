@@ -1,10 +1,10 @@
-/** What becomes of a peer that reads more slowly than it is written to, beyond `maxBufferedAmount`. */
+/** What happens to a peer for which more than `maxBufferedAmount` is queued. */
 export type SlowPolicy = 'terminate' | 'skip'
 
-/** What a group counts as a slow member, where it differs from what the member's own server does. */
+/** The limits of a group for slow members, if they differ from those of the member's server. */
 export interface SlowLimits {
-  /** Bytes that may wait for a member before it counts as slow. */
+  /** Bytes that may be queued for a member before it counts as slow. */
   readonly maxBufferedAmount?: number | undefined
-  /** What becomes of a slow member. */
+  /** What happens to a slow member. */
   readonly slowPolicy?: SlowPolicy | undefined
 }

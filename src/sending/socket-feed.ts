@@ -3,16 +3,16 @@ import { Queue } from './queue.js'
 import { type CallbackOwner, runLater, type SendCallback } from './send-callback.js'
 
 /**
- * Longer pieces are handed to the socket in slices, so that the progress of a slow peer can be seen. A write of 1 MiB takes
- * 96 µs whole, 112 µs in slices of this size and 125 µs in slices of 256 KiB; its echo takes 700 µs and more. A socket that
- * had to wait gets shorter ones.
+ * Longer pieces are written to the socket in slices, so that the progress of a slow peer is visible. A write of 1 MiB
+ * takes 96 µs whole, 112 µs in slices of this size and 125 µs in slices of 256 KiB; its echo takes 700 µs and more. A
+ * socket that had to wait gets shorter ones.
  */
 const SLICE = 512 * 1024
 const SLICE_FOR_SLOW_PEER = 64 * 1024
 
 const NOTHING = Buffer.alloc(0)
 
-/** Whom a {@link SocketFeed} tells. */
+/** The owner of a {@link SocketFeed}. */
 export interface FeedOwner extends CallbackOwner {
   /** The operating system has taken bytes that had to wait. */
   onTaken(): void
@@ -20,7 +20,7 @@ export interface FeedOwner extends CallbackOwner {
   onWriteFailed(failure: unknown): void
 }
 
-/** Bytes that leave together. */
+/** Bytes that are written together. */
 interface Piece {
   bytes: Buffer
   /** The bytes of messages among them, before compression. */
@@ -28,7 +28,7 @@ interface Piece {
   readonly callbacks: SendCallback[] | undefined
 }
 
-/** What the socket was given and has not taken. */
+/** Data that was written to the socket and that it has not taken. */
 interface Flight {
   length: number
   payload: number
@@ -36,10 +36,10 @@ interface Flight {
 }
 
 /**
- * Hands bytes to a socket, one write after the other is taken, and keeps the rest: what was never handed over can still
- * be given up, and what was taken is known byte by byte.
+ * Writes bytes to a socket, one write at a time, and keeps the rest. Therefore data that was not written can still
+ * be dropped, and the number of taken bytes is exact.
  *
- * A write was taken when `writableLength` is 0, which it is right after a `write` that completed synchronously. The
+ * A write was taken if `writableLength` is 0, which is so right after a `write` that completed synchronously. The
  * write's callback proves less: Node.js calls it without an error too when the socket was destroyed in the meantime.
  */
 export class SocketFeed {
@@ -62,7 +62,7 @@ export class SocketFeed {
   #isEnding = false
   /** The socket's `write` threw. */
   #isBroken = false
-  /** Why nothing more leaves. */
+  /** Why nothing more is sent. */
   #cause: Error | undefined
 
   /** @param expectsWait - whether the first write is expected to complete later */
@@ -82,7 +82,7 @@ export class SocketFeed {
     return this.#flight !== undefined
   }
 
-  /** Whether all was taken at once, so that nothing is lost with this object. */
+  /** Whether everything was taken at once, so that this object is no longer needed. */
   get isDone(): boolean {
     return (
       this.length === 0 &&
@@ -93,7 +93,7 @@ export class SocketFeed {
     )
   }
 
-  /** Adds bytes that leave with the next {@link send} or {@link pump}. */
+  /** Adds bytes that are written with the next {@link send} or {@link pump}. */
   add(bytes: Buffer, payload: number, callbacks: SendCallback[] | undefined): void {
     this.length += bytes.length
     this.payload += payload
@@ -101,7 +101,7 @@ export class SocketFeed {
     this.#waiting.push({ bytes, payload, callbacks })
   }
 
-  /** Adds bytes, and hands over all that the socket takes. */
+  /** Adds bytes, and writes as much as the socket takes. */
   send(bytes: Buffer, payload: number, callbacks: SendCallback[] | undefined): void {
     const isNext = !this.#isWriting && this.#flight === undefined && this.#isEmpty()
     if (isNext && bytes.length <= SLICE && this.isOpen) {
@@ -119,7 +119,7 @@ export class SocketFeed {
     this.pump()
   }
 
-  /** Hands over what waits, as long as the socket takes it. */
+  /** Writes queued bytes, as long as the socket takes them. */
   pump(): void {
     if (this.#isWriting) return
     this.#isWriting = true
@@ -128,7 +128,7 @@ export class SocketFeed {
     if (this.#isEnding && this.#flight === undefined && this.#isEmpty() && this.isOpen) this.#socket.end()
   }
 
-  /** Sends FIN behind everything. */
+  /** Sends FIN after everything. */
   end(): void {
     this.#isEnding = true
     this.pump()
@@ -139,7 +139,7 @@ export class SocketFeed {
     if (this.#flight !== undefined && this.#hasTakenAll()) this.#land(this.#flight)
   }
 
-  /** Gives up what was not taken: its callbacks get the cause. The amounts stay as they are. */
+  /** Drops what was not taken: its callbacks get the cause. The amounts stay as they are. */
   fail(cause: Error): void {
     this.#cause = cause
     const callbacks = [...(this.#flight?.callbacks ?? [])]
@@ -154,7 +154,7 @@ export class SocketFeed {
     return this.#waiting === undefined || this.#waiting.length === 0
   }
 
-  /** Gives the socket one slice, of several pieces or a part of one. */
+  /** Writes one slice, of several pieces or a part of one. */
   #handOver(): void {
     const waiting = this.#waiting!
     const slice = this.#hasWaited ? SLICE_FOR_SLOW_PEER : SLICE
@@ -170,7 +170,7 @@ export class SocketFeed {
       if (bytes.length > slice) {
         bytes = piece.bytes.subarray(0, slice)
         piece.bytes = piece.bytes.subarray(slice)
-        // A header stands in front of its payload.
+        // A header precedes its payload.
         taken -= Math.min(taken, piece.bytes.length)
         piece.payload -= taken
       } else {
@@ -185,7 +185,7 @@ export class SocketFeed {
     this.#conclude(length, payload, callbacks.length > 0 ? callbacks : undefined, flight)
   }
 
-  /** @param flight - what has landed when these bytes are taken, unless that is known at once */
+  /** @param flight - the write that is complete when these bytes are taken, unless that is known at once */
   #write(bytes: Buffer, flight: Flight | undefined): void {
     try {
       if (flight === undefined) this.#socket.write(bytes)
@@ -210,7 +210,7 @@ export class SocketFeed {
     expected: Flight | undefined,
   ): void {
     if (this.#cause !== undefined) {
-      // The write, of an in-process stream, came back here.
+      // The write to an in-process stream was reentrant.
       if (callbacks !== undefined) runLater(callbacks, this.#cause, this.#owner)
       return
     }
@@ -224,7 +224,7 @@ export class SocketFeed {
     flight.payload = payload
     flight.callbacks = callbacks
     this.#flight = flight
-    // Below the mark no 'drain' follows: an empty write behind it tells when it is taken.
+    // Below the high-water mark no 'drain' follows. The callback of an empty write shows when the bytes are taken.
     if (expected === undefined && !this.#socket.writableNeedDrain && this.isOpen) this.#write(NOTHING, flight)
   }
 

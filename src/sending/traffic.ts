@@ -1,7 +1,7 @@
-/** What all connections with the same settings, those of a server, have sent and received together. */
+/** The messages that all connections with the same settings, such as those of a server, have sent and received. */
 export class Traffic {
-  /** Whole messages that were received. */
+  /** Complete messages that were received. */
   received = 0
-  /** Whole messages that were accepted for a socket. */
+  /** Complete messages that were accepted for sending. */
   sent = 0
 }

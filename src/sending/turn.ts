@@ -1,22 +1,22 @@
 import { throwLater } from '../options/thrown.js'
 
-/** Something that gathers what it has to write until the turn ends. */
+/** Something that collects its output until the turn ends. */
 export interface Flushable {
   flush(): void
 }
 
 /**
- * The turn: everything written while a chunk of input is handled leaves when that chunk is done, everything else at
+ * The turn: everything sent while a chunk of input is handled is written when that chunk is done, everything else at
  * the end of the tick. A socket write costs 2 to 4 µs and a frame tens of nanoseconds, so the number of writes is what
  * counts. Waiting longer than the tick would cost latency.
  */
 const waiting: Flushable[] = []
-/** How many of them were flushed. A chunk that is handled within a flush (of an in-process stream) continues here. */
+/** How many of them were flushed. A chunk that is handled within a flush (by an in-process stream) continues here. */
 let flushed = 0
 let depth = 0
 let isTicking = false
 
-/** Runs `handle`, and then writes out what it and everything it called have sent. */
+/** Runs `handle`, and then writes everything that was sent during it. */
 export function inTurn<Subject, Input>(
   subject: Subject,
   input: Input,
@@ -30,7 +30,7 @@ export function inTurn<Subject, Input>(
   }
 }
 
-/** Has `flush` called at the end of the turn. Call it once per turn. */
+/** Calls `flush` at the end of the turn. Call this once per turn. */
 export function flushAfterTurn(subject: Flushable): void {
   waiting.push(subject)
   if (depth > 0 || isTicking) return
@@ -44,12 +44,12 @@ function flushTick(): void {
 }
 
 function flushAll(): void {
-  // What a flush adds is flushed by this loop too.
+  // This loop also flushes what a flush adds.
   while (flushed < waiting.length) {
     try {
       waiting[flushed++]!.flush()
     } catch (error) {
-      // Thrown outside the loop: a failing flush must not keep the others waiting.
+      // Thrown outside of the loop: a failing flush must not delay the others.
       throwLater(error)
     }
   }
