@@ -7,7 +7,10 @@ type CloseListener = (socket: WebSocket, details: CloseDetails) => void
 export class Clients<User> {
   readonly sockets: Set<WebSocket<User>> = new Set<WebSocket<User>>()
   readonly #listeners = new Set<CloseListener>()
-  /** One function for all sockets, called on the one that closed: a closure each would cost every idle connection. */
+  /**
+   * One function for all sockets, called on the one that closed. A closure each would take memory for every idle
+   * connection.
+   */
   readonly #onClose: (this: WebSocket, code: number, reason: string, details: CloseDetails) => void
 
   constructor() {

@@ -14,7 +14,7 @@ export function callHandler<User>(webSocket: WebSocket<User>, handler: () => unk
     failHandler(webSocket, error)
     return false
   }
-  // Else the process handles its rejection, as that of any other promise.
+  // Otherwise its rejection is unhandled, like that of any other promise.
   const isHandled = connectionOf(webSocket)?.settings.preset.handlerFailure === 'close'
   if (isHandled && isThenable(result)) {
     const settled = Promise.resolve(result)

@@ -3,8 +3,8 @@ import { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 
 /**
- * Gives an upgrade that nobody wants back to its HTTP server as the plain request that a server may take it for
- * (RFC 9110 section 7.8): the request goes back into its socket without the Upgrade header, and the socket into the
+ * Hands an upgrade without an owner back to its HTTP server as a plain request, which RFC 9110 section 7.8
+ * allows: the request is put back into its socket without the Upgrade header, and the socket into the
  * server. Listeners of the server's `'connection'` event (`'secureConnection'` with TLS) run a second time for it.
  */
 export function giveBack(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -13,8 +13,8 @@ export function giveBack(server: Server, request: IncomingMessage, socket: Duple
   else stream = new BodyFirst(Buffer.concat([headOf(request), head]), request, socket)
   const before = REPEATED.map((event) => stream.rawListeners(event))
   server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', stream)
-  // Node.js adds these listeners each time, and keeps them over an upgrade: on a connection that upgrades again and
-  // again they would pile up.
+  // Node.js adds these listeners each time, and keeps them across an upgrade. On a connection that upgrades
+  // repeatedly they would accumulate.
   for (const [index, event] of REPEATED.entries()) {
     const after = stream.rawListeners(event)
     for (const listener of before[index] ?? []) {
@@ -36,10 +36,10 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buff
   return Buffer.from(`${text}\r\n`, 'latin1')
 }
 
-/** From Node.js 26 on it parses the body of an upgrade; before, the body comes as `head` and from the socket. */
+/** Node.js parses the body of an upgrade since version 26. Before, the body is in `head` and in the socket. */
 const PARSES_BODIES = Number.parseInt(process.versions.node, 10) >= 26
 
-/** The body of a request that has been parsed completely, as it was on the wire. */
+/** The body of a completely parsed request, as it was on the wire. */
 function parsedBody(request: IncomingMessage): Buffer {
   const chunks: Buffer[] = []
   for (let chunk = read(request); chunk !== null; chunk = read(request)) chunks.push(chunk)
@@ -63,7 +63,7 @@ function chunkOf(data: Buffer): Buffer {
 const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 /**
- * While the body of an upgrade has not been parsed completely, Node.js gives a stream in place of the socket, which
+ * While the body of an upgrade has not been parsed completely, Node.js passes a stream instead of the socket, which
  * has the bytes after the body. This stream has the request in front of them, as it was on the wire.
  */
 class BodyFirst extends Duplex {
@@ -76,7 +76,7 @@ class BodyFirst extends Duplex {
     this.#rest = rest
     this.#request = request
     this.#chunks = this.#read(head)
-    // What an HTTP server and its application use of a socket beyond a stream.
+    // The members of a socket that an HTTP server and its application use, in addition to those of a stream.
     for (const name of SOCKET_PROPERTIES) {
       const descriptor = { get: (): unknown => Reflect.get(request.socket, name) as unknown }
       if (name in request.socket) Object.defineProperty(this, name, descriptor)

@@ -9,7 +9,7 @@ import {
 } from '../protocol/handshake.js'
 import { phraseOf, type Refusal } from './admission/refusal.js'
 
-// All that an opening handshake takes from HTTP/1.1: how the request is read, and how the answer is written.
+// The parts of an opening handshake that depend on HTTP/1.1: reading the request, and writing the response.
 
 /**
  * Checks the request of an opening handshake.
@@ -17,7 +17,7 @@ import { phraseOf, type Refusal } from './admission/refusal.js'
  * @throws HandshakeError with the status to respond with
  */
 export function readUpgrade(request: IncomingMessage, rules: RequestRules): Opening {
-  // The bytes of a body would be taken for frames, or the frames for a body (RFC 9110 section 7.8).
+  // The bytes of a body would be read as frames, or the frames as a body (RFC 9110 section 7.8).
   const { 'transfer-encoding': encoding, 'content-length': length } = request.headers
   if (encoding !== undefined || (length !== undefined && Number(length) !== 0)) {
     throw new HandshakeError(400, 'The request must not have a body')

@@ -28,8 +28,8 @@ export interface ListenOptions {
   /** The file mode of the unix socket; by default the umask of the process decides. */
   unixMode?: number
   /**
-   * Replaces the socket of a running server, for a rolling restart: new connections come here, and the other server
-   * keeps its own. `false` by default: then it is an error (`EADDRINUSE`).
+   * Replaces the socket of a running server, for a rolling restart: this server gets new connections, and the other one
+   * keeps its own. With `false`, the default, this is an error (`EADDRINUSE`).
    */
   takeover?: boolean
 }
@@ -45,7 +45,7 @@ export function createOwnServer(handshakeTimeout: number, rules: AcceptingRules)
   const timeout = handshakeTimeout === Infinity ? 0 : Math.ceil(handshakeTimeout)
   return createServer(
     {
-      // A request that arrives slowly holds its socket no longer than a handshake may take.
+      // A request that arrives slowly must not hold its socket longer than a handshake may take.
       headersTimeout: timeout,
       requestTimeout: timeout,
       connectionsCheckingInterval: Math.max(50, Math.ceil(Math.min(timeout || Infinity, 30_000) / 4)),

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { describe } from '../options/describe.js'
 import { NO_PARAMS, type Params } from '../websocket/admission.js'
 
-/** The params of a path that is written as a literal: `{ room: string }` for `'/chat/:room'`. */
+/** The params of a literal path: `{ room: string }` for `'/chat/:room'`. */
 export type ParamsOf<Pattern extends string> = Pattern extends string
   ? string extends Pattern
     ? Params
@@ -28,10 +28,10 @@ type NameOf<Segment extends string> = string extends Segment
 export type Path<Pattern extends string = string> =
   Pattern | RegExp | ((pathname: string, request: IncomingMessage) => boolean | null | undefined | Params)
 
-/** Matches requests with a path, and calls a path function once per request however often the result is needed. */
+/** Matches requests with a path, and calls a path function once per request, however often the result is needed. */
 export class PathMatcher {
   readonly #path: Path | undefined
-  /** Of a path with parameters: matched in one normal form, as a route is. */
+  /** For a path with parameters, which is matched in a normalized form, as a route is. */
   readonly #pattern: RegExp | undefined
   readonly #results = new WeakMap<IncomingMessage, { url: string | undefined; params: Params | undefined }>()
 
@@ -43,7 +43,7 @@ export class PathMatcher {
   /**
    * The params of a match, or `undefined`.
    *
-   * @throws what a path function throws, and TypeError if it returns anything but an answer
+   * @throws what a path function throws, and TypeError if its result is not valid
    */
   match(request: IncomingMessage): Params | undefined {
     if (this.#pattern !== undefined) return matchPattern(this.#pattern, normalPath(pathnameOf(request)))
@@ -59,7 +59,7 @@ export class PathMatcher {
   }
 }
 
-/** The params of a match, or `undefined`. @throws TypeError if a path function returns anything but an answer */
+/** The params of a match, or `undefined`. @throws TypeError if the result of a path function is not valid */
 export function matchPath(path: Path | undefined, request: IncomingMessage): Params | undefined {
   if (path === undefined) return NO_PARAMS
   const pathname = pathnameOf(request)
@@ -104,7 +104,7 @@ export function matchPattern(pattern: RegExp, pathname: string): Params | undefi
   return match === null ? undefined : decodeGroups(match.groups)
 }
 
-/** Reads what a function of the application returned. @throws TypeError if it is neither a match nor none */
+/** Reads the result of an application's function. @throws TypeError if it is neither a match nor no match */
 export function readAnswer(name: string, answer: unknown): Params | undefined {
   if (answer === true) return NO_PARAMS
   if (answer === false || answer === undefined || answer === null) return undefined
@@ -131,8 +131,8 @@ export function pathnameOf(request: IncomingMessage): string {
 }
 
 /**
- * One form for all spellings of a path (RFC 3986 section 6.2.2): `/café` and `/caf%c3%a9` are the same. An encoded
- * slash stays one.
+ * Normalizes a path (RFC 3986 section 6.2.2): `/café` and `/caf%c3%a9` are the same. An encoded
+ * slash stays encoded.
  */
 export function normalPath(path: string): string {
   return path

@@ -30,7 +30,7 @@ export type RouteTable<User = undefined, Pattern extends string = string> = {
  *
  * @param table - handlers by pattern
  * @param options - as for a {@link WebSocketServer}
- * @throws TypeError if the table is none or a pattern is not valid, and what the server throws
+ * @throws TypeError if the table or a pattern is not valid, and what the server throws
  */
 export function routes<User = undefined, Pattern extends string = string>(
   table: RouteTable<User, Pattern>,

@@ -45,7 +45,7 @@ export interface WebSocketServerEvents<User, Pattern extends string = string> {
   connection: [socket: WebSocket<SocketUser<User>, ParamsOf<Pattern>>, request: IncomingMessage]
   listening: []
   close: []
-  /** A check, a listener or a handler of the application failed, with the socket that it was for, or listening did. */
+  /** A check, a listener or a handler of the application failed, with its socket if there is one, or listening failed. */
   error: [error: Error, socket?: WebSocket<SocketUser<User>, ParamsOf<Pattern>>]
   headers: [headers: string[], request: IncomingMessage]
   wsClientError: [error: Error, socket: Duplex, request: IncomingMessage]
@@ -80,7 +80,7 @@ export function checkServerOptions<User>(options: WebSocketServerOptions<User, b
   }
 }
 
-/** @throws TypeError if the options do not say where the server listens, or say it twice */
+/** @throws TypeError if the options do not set exactly one place to listen */
 export function checkPlace<User>(options: WebSocketServerOptions<User, boolean>): void {
   const { port, unixPath, server, noServer } = options
   const places = { port, unixPath, server, noServer: noServer === true ? true : undefined }

@@ -64,7 +64,7 @@ export function shutdownOptions(options: ShutdownOptions): Required<ShutdownOpti
 }
 
 /**
- * Starts the closing handshake on all sockets. Each socket that closes is counted in the result, which is complete when
+ * Begins the closing handshake on all sockets. Each socket that closes is counted in the result, which is complete when
  * all have closed.
  * @internal
  */
@@ -82,7 +82,7 @@ export function closeAll<User>(
     if (pending.size === 0) stop()
   })
   if (pending.size === 0) stop()
-  // One clock for all: closeTimeout does not apply, and `expireAll` ends those that are late.
+  // All share one timeout: closeTimeout does not apply, and `expireAll` ends those that are late.
   const close = (socket: WebSocket): void => {
     connectionOf(socket)?.close(code, reason, Infinity)
   }

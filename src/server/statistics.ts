@@ -9,15 +9,18 @@ export interface ServerStats {
   connections: number
   /** Connections accepted since the start, including those that `refuse.close` refused. */
   accepted: number
-  /** Whole messages. A broadcast counts once for each member; messages beyond `messageRate` do not count. */
+  /** Complete messages. A broadcast counts once for each member; messages beyond `messageRate` do not count. */
   messages: { received: number; sent: number }
-  /** The bytes of frames that came, and that the operating system has taken. The opening handshakes are not counted. */
+  /**
+   * The bytes of frames that were received, and that the operating system has taken. Opening handshakes are not
+   * counted.
+   */
   bytes: { received: number; sent: number }
-  /** The bytes that wait for all peers together. */
+  /** The bytes that are queued for all peers together. */
   bufferedAmount: number
   /**
    * Refused handshakes by reason. If several servers share an `http.Server` and none of them handles a path, only the
-   * channel `hubwire:refused` tells.
+   * channel `hubwire:refused` reports it.
    */
   refused: Partial<Record<RefusalReason, number>>
   /**

@@ -3,8 +3,8 @@ import { describe } from '../options/describe.js'
 import { withoutSecrets } from './admission/credentials.js'
 
 /**
- * Chooses one of the offered subprotocols, or none with `false` or `undefined`. It answers at once: a promise, or a name
- * that was not offered, is a 500.
+ * Chooses one of the offered subprotocols, or none with `false` or `undefined`. It is synchronous: a promise, or a name
+ * that was not offered, causes a 500.
  */
 export type HandleProtocols = (protocols: Set<string>, request: IncomingMessage) => string | false | undefined
 
@@ -12,7 +12,7 @@ export type HandleProtocols = (protocols: Set<string>, request: IncomingMessage)
  * The subprotocol to respond with, or `''`; the client's first unless the application chooses.
  *
  * @param takesAny - whether any choice of the application is sent, as `ws` does
- * @throws TypeError if the application chooses one that the client did not offer, or answers with a promise
+ * @throws TypeError if the application chooses one that the client did not offer, or returns a promise
  */
 export function chooseSubprotocol(
   protocols: Set<string>,

@@ -18,7 +18,7 @@ export interface UnixSocketOptions {
   backlog?: number
 }
 
-/** Under which path each server can be reached: it was bound to a name of its own. */
+/** The path of each server, which was bound to another name. */
 const paths = new WeakMap<object, string>()
 
 /** The path of the unix socket on which a server listens, if it does. */
@@ -29,7 +29,7 @@ export function unixPathOf(server: Server): string | undefined {
 let count = 0
 
 /**
- * Listens on a unix socket. The server is bound to a name of its own, gets its mode, and is then renamed to the path: so
+ * Listens on a unix socket. The server is bound to a temporary name, gets its mode, and is then renamed to the path. So
  * clients find a complete socket at any time, and a server that closes never removes the file of its successor.
  * Starting servers hold a lock one after the other, so that each finds either a running server or nothing.
  *
@@ -110,7 +110,7 @@ function removeWhenClosed(server: Server, path: string): void {
   })
 }
 
-/** Identifies a file among all that have its name. Inode numbers are reused, so the creation time is part of it. */
+/** Identifies a file among all that have had its name. Inode numbers are reused, so the creation time is part of it. */
 function identity(path: string): string | undefined {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return stat && `${stat.dev}:${stat.ino}:${stat.mtimeNs}`
@@ -141,9 +141,9 @@ async function open(path: string): Promise<[code: string | undefined, socket: So
 }
 
 /**
- * Waits for the turn of this starter. The lock is a unix socket too: it ends with its process, however that ends.
+ * Acquires the lock. The lock is a unix socket too, so it is released when its process ends, however that ends.
  *
- * @returns a function that gives the lock back
+ * @returns a function that releases the lock
  */
 async function lock(path: string): Promise<() => Promise<void>> {
   const file = `${path}.lock`

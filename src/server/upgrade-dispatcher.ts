@@ -9,7 +9,7 @@ import { writeRefusal } from './http1-upgrade.js'
 
 /** A WebSocketServer on an `http.Server`. */
 export interface UpgradeOwner {
-  /** Milliseconds for a refusal to be read. */
+  /** Milliseconds within which the peer must read a refusal. */
   readonly closeTimeout: number
   /** Whether it refuses upgrades to other protocols that have no other listener. */
   readonly refusesOtherProtocols: boolean
@@ -25,12 +25,12 @@ export interface UpgradeOwner {
 const dispatchers = new WeakMap<Server, UpgradeDispatcher>()
 
 /**
- * What all our servers on one `http.Server` share: each upgrade goes to the first server that owns it. Upgrades that
+ * Shared by all our servers on one `http.Server`: each upgrade goes to the first server that owns it. Upgrades that
  * none owns, and upgrades to other protocols, are left to other `'upgrade'` listeners, if there are any.
  *
- * An upgrade that is ours must not reach the other listeners: a `ws` server with a `path`, for example, writes a 400
- * into the socket of every upgrade to another path. No listener can stop an event on its way to the others, so
- * `server.emit` is replaced while one of our servers is there. Other listeners see every upgrade that is not ours.
+ * An upgrade that is ours must not reach other listeners: a `ws` server with a `path`, for example, writes a 400
+ * into the socket of every upgrade to another path. A listener cannot hide an event from the others, so
+ * `server.emit` is replaced while one of our servers uses it. Other listeners see every upgrade that is not ours.
  */
 export class UpgradeDispatcher {
   readonly #server: Server

@@ -44,7 +44,7 @@ export interface UpgradeServer<User> {
   onFailure(failure: unknown): void
 }
 
-/** Takes an open connection. */
+/** Called with an open connection. */
 export type UpgradeCallback<User> = (webSocket: WebSocket<User>, request: IncomingMessage) => unknown
 
 /** The sockets on which a handshake has begun. */
@@ -133,7 +133,7 @@ export class Upgrade<User> {
   }
 
   #accept(opening: Opening, params: Params, decision: Admitted<User> | Refusal): void {
-    // All that the application takes part in comes before the first byte of the response.
+    // Everything that can fail in the application's code runs before the first byte of the response is sent.
     const { deflate, settings } = this.#server
     if (deflate !== undefined && settings.preset.accepting.refusesBadOffers)
       checkOffers(opening.extensions, deflate)
@@ -152,7 +152,11 @@ export class Upgrade<User> {
     } else callHandler(webSocket, () => this.#callback(webSocket, this.#request))
   }
 
-  /** Chooses the subprotocol and the extensions. @throws what the application throws, or what it may not answer */
+  /**
+   * Chooses the subprotocol and the extensions.
+   *
+   * @throws what the application throws, or an error for an invalid choice
+   */
   #establish(opening: Opening): { established: Established; response: Buffer } {
     const { settings, deflate, handleProtocols } = this.#server
     const { takesTruthyAnswers } = settings.preset.accepting
@@ -191,7 +195,7 @@ export class Upgrade<User> {
     }
   }
 
-  /** A check of the application failed: the client learns no more than that. */
+  /** A check of the application failed. The client gets no details. */
   #fail(failure: unknown): void {
     if (failure instanceof HandshakeError) {
       this.#refuseMalformed(failure)
@@ -207,7 +211,7 @@ export class Upgrade<User> {
     this.#end(refusal)
   }
 
-  /** Every handshake that is not accepted ends here. After a 101 there is no other answer left. */
+  /** Every handshake that is not accepted ends here. After a 101 no other response can be sent. */
   #end(refusal: Refusal): void {
     if (this.#isAnswered || this.#socket.writableEnded) {
       this.#socket.destroy()

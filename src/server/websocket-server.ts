@@ -42,7 +42,7 @@ import { UpgradeDispatcher, type UpgradeOwner } from './upgrade-dispatcher.js'
 /** The HTTP server that a server listens to, if any. @internal */
 export let httpServerOf: (server: WebSocketServer) => Server | undefined
 
-/** Whether an upgrade is a server's, or why the application could not tell. */
+/** Whether an upgrade is for a server, or the failure of the application's function. */
 type Claim = { readonly params: Params | undefined } | { readonly failure: unknown }
 
 /** The type of {@link WebSocketServer.clients}, which `clientTracking` decides. */
@@ -51,11 +51,11 @@ type ClientsOf<User, Tracking, Pattern extends string> = Tracking extends false
   : Set<WebSocket<User, ParamsOf<Pattern>>>
 
 /**
- * Accepts WebSocket connections on a port of its own, on an `http.Server` beside other things, or from upgrades that
+ * Accepts WebSocket connections on its own port, on a shared `http.Server`, or from upgrades that
  * the application passes on.
  *
  * If a check, a listener or a handler of the application fails, `'error'` is emitted with the error, and with the socket
- * if there is one. Without a listener for it, the failure becomes a warning of the process.
+ * if there is one. Without a listener for it, the failure causes a process warning.
  *
  * @typeParam User - the type of `socket.user`: what `authenticate` returns
  * @typeParam Tracking - `false` with `clientTracking: false`; `WebSocketServer<unknown, boolean>` is any server
@@ -85,11 +85,11 @@ export class WebSocketServer<
   #isShuttingDown = false
   #isServerClosed = false
   #isClosed = false
-  /** Apart from the listeners of `'close'`, which may be removed, and may throw. */
+  /** Separate from the listeners of `'close'`, which can be removed and may throw. */
   readonly #closeCallbacks: (() => void)[] = []
 
   /**
-   * @param callback - called when the server listens on a port of its own
+   * @param callback - called when the server listens on its own port
    * @throws TypeError if the options contradict each other
    * @throws RangeError if a number is out of range
    */
@@ -132,13 +132,13 @@ export class WebSocketServer<
     return unixPathOf(this.#server) ?? this.#server.address()
   }
 
-  /** What the server has done since its start, for monitoring. Adds up all connections, so do not ask for each event. */
+  /** Statistics since the start, for monitoring. The sums over all connections are computed on each call. */
   stats(): ServerStats {
     return this.#statistics.snapshot(this.#connections.sockets)
   }
 
   /**
-   * Whether an upgrade is for this server; by default whether it matches `path`. A subclass can override it: it is asked
+   * Whether an upgrade is for this server; by default whether it matches `path`. A subclass can override it. It is called
    * once for each upgrade.
    */
   shouldHandle(request: IncomingMessage): boolean {
@@ -200,7 +200,7 @@ export class WebSocketServer<
   }
 
   /**
-   * Shuts down in order: stops accepting connections, closes those that are open, and terminates those that do not
+   * Shuts down gracefully: stops accepting connections, closes those that are open, and terminates those that do not
    * complete the closing handshake in time.
    *
    * @returns how many closed and how many were terminated, once all of them have and their `send` callbacks have run
@@ -284,7 +284,7 @@ export class WebSocketServer<
   #claim(request: IncomingMessage): Claim {
     try {
       if (!this.#isYes(this.shouldHandle(request))) return { params: undefined }
-      // An override may handle what the path does not match.
+      // An override may handle an upgrade that the path does not match.
       return { params: this.#path.match(request) ?? NO_PARAMS }
     } catch (failure) {
       return { failure }
@@ -315,7 +315,7 @@ export class WebSocketServer<
     this.#report(error, socket)
   }
 
-  /** Reports a failure of the application's own code: it is never lost, and never thrown at the caller. */
+  /** Reports a failure of the application's code. It is never lost, and never thrown to the caller. */
   #report(error: Error, socket?: WebSocket<User>): void {
     if (this.#settings.preset.handlerFailure === 'throw') throwLater(error)
     else if (!this.#emitError(error, socket)) warnOfFailure(error)
@@ -372,7 +372,7 @@ export class WebSocketServer<
     Object.defineProperty(WebSocketServer.prototype, EventEmitter.captureRejectionSymbol, {
       value(this: WebSocketServer, failure: unknown, event: string): void {
         this.#statistics.handlerFailed()
-        // Emitting 'error' again would call the listener that failed again, without end.
+        // Emitting 'error' again would call the failing listener in an endless loop.
         if (event === 'error') warnOfFailure(failure)
         else this.#report(toError(failure))
       },

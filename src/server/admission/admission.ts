@@ -15,14 +15,14 @@ export interface AdmissionOptions<User> {
   origins?: Origins
   /** The proxies that are trusted to tell the client's address, host and scheme; none by default. */
   trustProxy?: TrustProxy
-  /** The check that `ws` has; `authenticate` can do more. Only the answer `true` accepts the client. */
+  /** The check of `ws`; `authenticate` can do more. Only the result `true` accepts the client. */
   verifyClient?: VerifyClient
   /**
    * Identifies the client: the user that it returns becomes `socket.user`. `anonymous` accepts the client without a user.
-   * A refusal that it returns or throws is sent, and `false`, `null` and `undefined` are a 401.
+   * A refusal that it returns or throws is sent. `false`, `null` and `undefined` cause a 401.
    */
   authenticate?: Authenticate<User>
-  /** Milliseconds for the handshake, `authenticate` included; 10,000 by default, 0 or `Infinity` for no limit. */
+  /** Milliseconds for the handshake, including `authenticate`; 10,000 by default, 0 or `Infinity` for no limit. */
   handshakeTimeout?: number
   /** The most connections at a time; no limit by default. Further ones get a 503. */
   maxConnections?: number
@@ -112,7 +112,7 @@ export class Admission<User> {
     })
   }
 
-  /** The check of `ws`, in its way. */
+  /** Runs `verifyClient` as `ws` does. */
   #verify(
     verifyClient: VerifyClient,
     request: IncomingMessage,
@@ -147,7 +147,7 @@ export class Admission<User> {
     const { forwardedAddress, isSecure: secure } = client
     const { takesTruthyAnswers } = this.#preset.accepting
     const context = { secure, takesTruthyAnswers, warnings: this.#warnings }
-    // A function in JavaScript may return anything: only `true` is a yes.
+    // A function in JavaScript may return anything. Only `true` accepts.
     const verdict: unknown = await isAllowed
     if (typeof verdict !== 'boolean') {
       this.#warnings.warn('origins', verdict, 'Return true to allow an origin, and false to refuse it.')

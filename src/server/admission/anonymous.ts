@@ -1,4 +1,4 @@
-/** Not a name: TypeScript must not take a user such as `{ user: 'ada' }` for this. */
+/** A symbol, so that TypeScript does not confuse a user such as `{ user: 'ada' }` with this type. */
 const user: unique symbol = Symbol('user')
 
 /** The type of {@link anonymous}. */
@@ -7,7 +7,7 @@ export interface Anonymous<User = undefined> {
 }
 
 /**
- * For `authenticate` to return: accepts a client that is nobody in particular. `socket.user` is `undefined`.
+ * For `authenticate` to return: accepts a client without a user. `socket.user` is `undefined`.
  *
  * ```js
  * authenticate: (request) => sessions.get(cookieToken(request, 'session')) ?? anonymous

@@ -1,14 +1,14 @@
 import { describe } from '../../options/describe.js'
 
 /**
- * Warns of answers of the application that refuse a client without being a clear no: once for each option of a server,
+ * Warns of unclear results of the application's checks, which refuse the client: once for each option of a server,
  * because any client can cause them.
  */
 export class AnswerWarnings {
   readonly #warned = new Set<string>()
 
   /**
-   * @param option - the function that answered
+   * @param option - the option whose function returned the result
    * @param remedy - what it should return, as a sentence
    */
   warn(option: string, answer: unknown, remedy: string): void {

@@ -4,14 +4,14 @@ import { anonymous, type Anonymous } from './anonymous.js'
 import type { AnswerWarnings } from './answers.js'
 import { Refusal, refusalFor } from './refusal.js'
 
-/** What `authenticate` cannot mean by a user, though TypeScript infers it from some functions. */
+/** Types that are not a user, although TypeScript infers them from some functions. */
 type NoUser = false | null | PromiseLike<unknown> | Anonymous<unknown> | Refusal
 
-/** The users among what `authenticate` answers. */
+/** The users among the results of `authenticate`. */
 export type SocketUser<User> = Exclude<User, PromiseLike<unknown> | Anonymous<unknown> | Refusal>
 
 /**
- * What `authenticate` may answer: the user, {@link anonymous}, or a refusal. `false`, `null` and `undefined` are no users:
+ * The result of `authenticate`: the user, {@link anonymous}, or a refusal. `false`, `null` and `undefined` are not users:
  * a session that was not found must not open a connection.
  */
 // `Exclude` also in `Anonymous`, though it excludes nothing: TypeScript infers `User` from both places only if they have the
@@ -24,14 +24,15 @@ export type Authenticate<User> = (
   request: IncomingMessage,
   context: {
     /**
-     * Aborted when the client has left or has ended its side of the TCP connection (FIN), and after `handshakeTimeout`.
-     * A client that has only ended its side is still served if the check lets it in: it can read.
+     * Aborted when the client has disconnected or has ended its side of the TCP connection (FIN), and after
+     * `handshakeTimeout`. A client that has only ended its side is still served if the check accepts it, because it can
+     * still read.
      */
     signal: AbortSignal
   },
 ) => AuthenticateAnswer<User> | Promise<AuthenticateAnswer<User>>
 
-/** The user that `authenticate` answered, or the refusal. */
+/** The user that `authenticate` returned, or the refusal. */
 export function readUser(answer: unknown, warnings: AnswerWarnings): { user: unknown } | Refusal {
   if (answer instanceof Refusal) return answer
   if (answer === anonymous) return { user: undefined }
@@ -45,17 +46,17 @@ export function readUser(answer: unknown, warnings: AnswerWarnings): { user: unk
   return refusalFor('application', 401, {})
 }
 
-/** The client left during the check, so there is no response. */
+/** The client disconnected during the check, so there is no response. */
 export const GONE: unique symbol = Symbol('gone')
 
 /**
- * Runs an asynchronous check, during which the client may leave. Its FIN aborts the check's signal, but does not decide:
- * most clients that send it have left, and one that has not gets the same response as after a synchronous check, which
- * is over before a FIN can be noticed.
+ * Runs an asynchronous check, during which the client may disconnect. Its FIN aborts the check's signal, but does not
+ * decide: most clients that send it have disconnected, and one that has not gets the same response as after a
+ * synchronous check, which is over before a FIN can be noticed.
  *
  * @param timeout - milliseconds; 0 or `Infinity` for no limit
- * @returns what the check returned, or its refusal; 503 after the timeout; `GONE` if the client left, or if the check
- *   failed behind its FIN
+ * @returns the check's result, or its refusal; 503 after the timeout; `GONE` if the client disconnected, or if the
+ *   check failed after its FIN
  * @throws what the check threw, unless it is a refusal
  */
 export async function runCheck<Result>(

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
-// Browsers cannot set headers on a WebSocket, which leaves the query, a cookie and the subprotocols for a token; other
-// clients have the Authorization header.
+// Browsers cannot set headers on a WebSocket. Their tokens are in the query, a cookie or a subprotocol. Other
+// clients use the Authorization header.
 
 /** Subprotocols that contain a token: the server must not choose them, which would send them back. */
 const secrets = new WeakMap<IncomingMessage, Set<string>>()
@@ -33,7 +33,7 @@ export function cookieToken(request: IncomingMessage, name: string): string | un
 }
 
 /**
- * What follows a prefix in one of the offered subprotocols: `new WebSocket(url, ['chat', 'token.' + token])`. The
+ * The text after a prefix in one of the offered subprotocols: `new WebSocket(url, ['chat', 'token.' + token])`. The
  * server never chooses that subprotocol, so the token is not sent back.
  *
  * @param prefix - such as `'token.'`

@@ -8,7 +8,7 @@ import { isFieldValue, isToken } from '../../protocol/header-grammar.js'
 export interface RefusalOptions {
   /** Further header fields. */
   headers?: Readonly<Record<string, string>>
-  /** The body, plain text unless `headers` say otherwise; by default the words of the status. */
+  /** The body, plain text unless `headers` say otherwise; by default the phrase of the status. */
   body?: string
 }
 
@@ -90,7 +90,7 @@ export const refuse: Refuse = Object.assign(
   },
 )
 
-/** A refusal with a reason of the server's own. @throws TypeError if a header field is not valid */
+/** A refusal with one of the server's own reasons. @throws TypeError if a header field is not valid */
 export function refusalFor(reason: RefusalReason, status: number, options: RefusalOptions): Refusal {
   const refusal = newRefusal(status, withoutNulls(options), reason)
   for (const [name, value] of Object.entries(refusal.headers)) checkField(name, value)
@@ -111,7 +111,7 @@ function checkField(name: string, value: string): void {
   }
 }
 
-/** The words of a status. */
+/** The phrase of a status. */
 export function phraseOf(status: number): string {
   return STATUS_CODES[status] ?? 'Refused'
 }

@@ -13,13 +13,13 @@ export type TrustProxy = number | readonly string[]
 export interface Client {
   /** Its address according to trusted proxies. Without them it is read from the socket when it is needed. */
   readonly forwardedAddress: string | undefined
-  /** The host that it asked for. */
+  /** The host that it requested. */
   readonly host: string | undefined
   /** Whether it used TLS. */
   readonly isSecure: boolean
 }
 
-/** Reads the headers that proxies add, as far as they can be trusted. */
+/** Reads the headers of trusted proxies. */
 export class TrustedProxies {
   readonly #hops: number
   readonly #addresses: BlockList | undefined
@@ -47,7 +47,7 @@ export class TrustedProxies {
     const own: Client = {
       forwardedAddress: undefined,
       host: headers.host,
-      // A request that no client sent may have none.
+      // A request that was not received from a client may have no socket.
       isSecure: Boolean((socket as { encrypted?: boolean } | undefined)?.encrypted),
     }
     if (this.#hops === 0) return own
@@ -61,8 +61,8 @@ export class TrustedProxies {
   }
 
   /**
-   * Counts from the right, where the proxies write, to the first address that is not a proxy's: anybody can have sent
-   * what stands to its left. Anything but an address ends the search at the last address before it.
+   * Searches from the right, where the proxies write, for the first address that is not a proxy's. Any client can forge
+   * the elements to its left. Anything but an address ends the search at the last address before it.
    */
   #clientAddress(own: string | undefined, forwarded: string[]): string | undefined {
     let address = own
@@ -85,7 +85,7 @@ export class TrustedProxies {
 const MAPPED = '::ffff:'
 
 /**
- * One form for all spellings of an address: without a port, IPv6 as RFC 5952 has it, and an IPv4-mapped address as
+ * Normalizes an address: without a port, IPv6 in the form of RFC 5952, and an IPv4-mapped address as
  * IPv4. `undefined` for anything but an address.
  */
 export function normalAddress(text: string | undefined): string | undefined {

@@ -3,7 +3,7 @@ import { ignore } from '../../options/ignore.js'
 import type { AnswerWarnings } from './answers.js'
 import { type Refusal, refusalFor, refuse } from './refusal.js'
 
-/** What `verifyClient` is called with, as in `ws`. */
+/** The argument of `verifyClient`, as in `ws`. */
 export interface ClientInfo {
   /** The Origin header, or `''`. */
   origin: string
@@ -12,7 +12,7 @@ export interface ClientInfo {
   req: IncomingMessage
 }
 
-/** How an asynchronous `verifyClient` answers: only `true` accepts the client. */
+/** The callback of an asynchronous `verifyClient`. Only `true` accepts the client. */
 export type VerifyCallback = (
   verified: boolean,
   status?: number,
@@ -21,13 +21,13 @@ export type VerifyCallback = (
 ) => void
 
 /**
- * The check that `ws` has. With one parameter it returns whether the client may connect, or a promise of that; with two
- * it calls the callback. Any answer but `true` refuses the client.
+ * The check of `ws`. With one parameter it returns whether the client may connect, or a promise of that; with two
+ * it calls the callback. Any result but `true` refuses the client.
  */
 export type VerifyClient = (info: ClientInfo, callback: VerifyCallback) => unknown
 
 /**
- * Runs the check as `ws` does: synchronously where it can be, any value that is truthy is a yes, and a callback may have
+ * Runs the check as `ws` does: synchronously if possible, any truthy value accepts, and the callback may pass
  * any status.
  */
 export function verifyAtOnce(
@@ -61,7 +61,7 @@ export function verifyAtOnce(
 interface VerifyContext {
   /** Whether the client used TLS. */
   readonly secure: boolean
-  /** Whether any truthy value is a yes. */
+  /** Whether any truthy value accepts. */
   readonly takesTruthyAnswers: boolean
   readonly warnings: AnswerWarnings
 }
@@ -88,7 +88,7 @@ export async function verify(
       headers: Readonly<Record<string, string>> = {},
     ): void => {
       const options = message === undefined ? { headers } : { headers, body: message }
-      // `refuse` may throw, at a header that holds what the client sent for example: that must reject the promise, not
+      // `refuse` may throw, for example for a header with a value from the client. That must reject the promise, not
       // throw into the application's callback.
       resolve(
         new Promise((settle) => {
@@ -96,7 +96,7 @@ export async function verify(
         }),
       )
     }
-    // Awaited in either case: a promise is truthy, which would admit everybody, and it may reject.
+    // Awaited in either case: a promise is truthy, which would accept every client, and it may reject.
     Promise.resolve(verifyClient(info, answer)).then((verified) => {
       if (verifyClient.length < 2) answer(verified)
     }, reject)
