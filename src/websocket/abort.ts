@@ -1,6 +1,6 @@
 import type { Member } from '../hub/member.js'
 
-/** Calls `abort` when the signal is aborted, or is already, unless the socket has closed before. */
+/** Calls `abort` when the signal is aborted, or at once if it already is, unless the socket has closed before. */
 export function onAbort(
   socket: Pick<Member, 'onceClosed'>,
   signal: AbortSignal | undefined,

@@ -1,10 +1,10 @@
-/** The named parts of a path, as `socket.params` has them. */
+/** The named parts of a path, for `socket.params`. */
 export type Params = Readonly<Record<string, string>>
 
 /** @internal */
 export const NO_PARAMS: Params = Object.freeze({})
 
-/** What a server knows of a connection beyond the handshake. @internal */
+/** Properties of a server's connection that do not come from the handshake. @internal */
 export interface Admission<User> {
   readonly params: Params
   readonly user: User

@@ -1,14 +1,14 @@
 import { type Payload, toPayload } from '../sending/payload.js'
 import { answerFirst, type WebSocket } from './websocket.js'
 
-/** What {@link answerPings} answers, and how. */
+/** The options of {@link answerPings}. */
 export interface AnswerPingsOptions {
   /**
    * Whether a message is a ping; text is a string, binary a Buffer. By default, text that begins with `{"action":"ping"`,
    * with any white space.
    */
   isPing?: ((data: string | Buffer, isBinary: boolean) => boolean) | null
-  /** What to answer; `'{"type":"pong"}'` by default. */
+  /** The answer; `'{"type":"pong"}'` by default. */
   answer?: Payload | null
 }
 
@@ -16,10 +16,11 @@ const PING = /^\s*\{\s*"action"\s*:\s*"ping"\s*[,}]/
 
 /**
  * Answers the pings of a page, which are messages because scripts can neither send nor see Ping frames: those of
- * `ReconnectingWebSocket` in `hubwire/browser` with its option `ping`. Listeners, iterators and streams do not get them.
- * They count as messages for `messageRate` and in statistics, and wait like messages while the socket is paused.
+ * `ReconnectingWebSocket` in `hubwire/browser` with its option `ping`. They are not delivered to listeners, iterators
+ * and streams. They count as messages for `messageRate` and in statistics, and wait like messages while the socket is
+ * paused.
  *
- * @throws TypeError when the answer is of a type that cannot be sent
+ * @throws TypeError when the answer cannot be sent
  */
 export function answerPings(socket: WebSocket, options: AnswerPingsOptions | null = {}): void {
   const isPing = options?.isPing ?? isAction

@@ -24,11 +24,11 @@ import { CloseCode } from '../protocol/close-codes.js'
 import { maskingKeysFrom, randomMaskingKey } from '../sending/masking-keys.js'
 import type { SocketEmitter, WebSocketEvents } from './socket-emitter.js'
 
-/** How a client connects, and what both ends of a connection can choose. */
+/** The options of a client. */
 export interface WebSocketOptions extends ConnectionOptions, Omit<OpeningOptions, 'signal'> {
-  /** Ends the connection, or the attempt at one, when it is aborted. */
+  /** Ends the connection, or the attempt to connect, when it is aborted. */
   signal?: AbortSignal
-  /** Fills the masking key of each frame, for tests; the system's random source by default. */
+  /** Fills the masking key of each frame, for tests; keys are from the system's random source by default. */
   generateMask?: (bytes: Buffer) => void
 }
 
@@ -44,8 +44,8 @@ function checkClientOptions(options: WebSocketOptions): void {
 }
 
 /**
- * A client's attempt to connect: it leads to an open connection, or to one `'error'` (if that has a listener) and one
- * `'close'`. It is the async context of its events: that in which the socket was constructed.
+ * A client's attempt to connect. It results in an open connection, or in one `'error'` (if it has a listener) and one
+ * `'close'`. It is the async context of its events, the one in which the socket was constructed.
  * @internal
  */
 export class Attempt extends AsyncResource implements OpeningListener {
@@ -84,22 +84,22 @@ export class Attempt extends AsyncResource implements OpeningListener {
     this.#handshake = new OpeningHandshake(target, protocols, deflate, settings, options, this)
   }
 
-  /** Has `listener` called once the attempt has failed. */
+  /** Calls `listener` once when the attempt has failed. */
   onceClosed(listener: ClosedListener): void {
     this.#closedListeners.add(listener)
   }
 
-  /** Takes back {@link onceClosed}. */
+  /** Removes a listener of {@link onceClosed}. */
   offClosed(listener: ClosedListener): void {
     this.#closedListeners.delete(listener)
   }
 
-  /** The listeners of {@link onceClosed}, for the connection that the attempt has led to. */
+  /** The listeners of {@link onceClosed}, to pass them to the open connection. */
   get closedListeners(): Iterable<ClosedListener> {
     return this.#closedListeners
   }
 
-  /** Gives it up. */
+  /** Aborts the attempt. */
   fail(error: Error): void {
     this.#handshake.fail(error)
   }
@@ -136,7 +136,7 @@ export class Attempt extends AsyncResource implements OpeningListener {
   }
 
   #close(error: Error, isHandled: boolean): void {
-    // On the web an attempt is over when its failure is told; `ws` tells it before that.
+    // In WHATWG's standard an attempt is over before its failure is reported; `ws` reports it first.
     if (this.#preset.errorEvents === 'heard') this.readyState = 3
     if (!isHandled && channels.error.hasSubscribers) channels.error.publish({ socket: this.#emitter, error })
     const isEmitted = this.#preset.errorEvents === 'always' || this.#emitter.listenerCount('error') > 0
@@ -154,7 +154,10 @@ export class Attempt extends AsyncResource implements OpeningListener {
     this.#emit('close', CloseCode.abnormal, isText ? '' : (Buffer.alloc(0) as unknown as string), details)
   }
 
-  /** Emits an event in its context. A listener that fails ends the attempt; one of its end is reported. */
+  /**
+   * Emits an event in its context. A failing listener ends the attempt; if the attempt is over, the failure is
+   * reported.
+   */
   #emit<Name extends keyof WebSocketEvents>(name: Name, ...values: WebSocketEvents[Name]): boolean {
     try {
       return this.runInAsyncScope(emit, undefined, this.#emitter, name, values)

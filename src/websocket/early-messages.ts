@@ -3,16 +3,16 @@ import { type Connection } from '../connection/connection.js'
 import { Hold } from '../connection/inbound.js'
 
 /**
- * The longest times that messages wait for a consumer, in milliseconds: while a listener is at work, and where there is
- * none to wait for. The peer's Close frame waits behind them, so that a consumer that never comes must not hold it up.
+ * The longest times that messages wait for a consumer, in milliseconds: while an async listener is pending, and without
+ * one. The peer's Close frame waits after the messages, so a missing consumer must not delay it without bound.
  */
 const LONGEST_WORK = 10_000
 const LONGEST_WAIT = 1000
 
 /**
- * Holds the messages that come before the application can have listened for them: while an async `'connection'` listener
- * is at work, or behind `await connect()`. They wait until it has settled or a consumer is attached, whichever is first;
- * what does not fit the bounded space waits at the peer.
+ * Holds the messages that arrive before the application can listen for them: while an async `'connection'` listener
+ * is pending, or after `await connect()`. They wait until it has settled or a consumer is attached, whichever is first.
+ * Beyond the read-ahead, backpressure stops the peer.
  */
 export class EarlyMessages {
   readonly #socket: EventEmitter
@@ -30,13 +30,13 @@ export class EarlyMessages {
     this.#timer = setTimeout(this.release, isAtWork ? LONGEST_WORK : LONGEST_WAIT).unref()
   }
 
-  /** Listens for a consumer; again, if the application has removed all listeners meanwhile. */
+  /** Listens for a consumer. Called again if the application has removed all listeners. */
   listen(): void {
     this.#socket.off('newListener', this.#onNewListener)
     if (!this.#isOver) this.#socket.on('newListener', this.#onNewListener)
   }
 
-  /** Waits for a listener's promise too. */
+  /** Also waits for the promise of another listener. */
   waitFor(promise: Promise<unknown>): void {
     this.#pending++
     const settle = (): void => {
@@ -53,7 +53,7 @@ export class EarlyMessages {
   }
 
   readonly #onNewListener = (event: string | symbol): void => {
-    // It is emitted before the listener is added; what is released comes in the next tick.
+    // 'newListener' is emitted before the listener is added. Released messages are delivered in the next tick.
     if (event === 'message') this.release()
   }
 }

@@ -3,7 +3,7 @@ import type { TargetEvents } from './web-events.js'
 
 type EventType = keyof TargetEvents<unknown>
 
-/** Whom an event is for: `node` dispatches it in the name of `socket`. */
+/** The route of an event: `node` dispatches it on behalf of `socket`. */
 export interface Route {
   readonly node: EventTarget
   readonly socket: { readonly url: string; readonly binaryType: string }
@@ -13,13 +13,13 @@ export interface Route {
 const route: unique symbol = Symbol('route')
 type Routed = Event & { [route]?: Route }
 
-/** Makes the event of what a socket emits. */
+/** Creates the web event for an emitted event. */
 export type EventMaker = (route: Route, ...values: never[]) => Event
 
 type EventMakers = Readonly<Record<EventType, EventMaker>>
 let makers: EventMakers | undefined
 
-/** How each event is made. The first call loads Node's classes, which takes some 50 ms from Node.js 22 on. */
+/** The factories of all events. The first call loads Node's classes, which takes about 50 ms since Node.js 22. */
 export function eventMakers(): EventMakers {
   return (makers ??= {
     open: (to) => new SocketEvent('open', to),
@@ -29,7 +29,7 @@ export function eventMakers(): EventMakers {
   })
 }
 
-/** Has an event name the socket where Node.js names the `EventTarget` that dispatches it. */
+/** Makes an event return the socket where Node.js returns the `EventTarget` that dispatches it. */
 export function routeEvent(event: Event, to: Route): void {
   Object.defineProperties(event, ROUTING)
   Object.defineProperty(event, route, { value: to, configurable: true })
@@ -40,7 +40,7 @@ function socketFor(event: Routed, target: unknown): unknown {
   return target === to.node ? to.socket : target
 }
 
-/** An accessor in place of one of Node's. */
+/** An accessor that replaces one of Node's. */
 function accessor(name: 'target' | 'currentTarget' | 'srcElement'): PropertyDescriptor {
   return {
     get(this: Routed) {
@@ -73,7 +73,7 @@ class SocketEvent extends Event {
 }
 Object.defineProperties(SocketEvent.prototype, ROUTING)
 
-/** As WHATWG fires it, an `Event`; `error` and `message` are what `ws` adds. */
+/** An `Event`, as in WHATWG's standard, with the properties `error` and `message` of `ws`. */
 class ErrorEvent extends SocketEvent {
   readonly error: Error
   readonly message: string
@@ -85,7 +85,7 @@ class ErrorEvent extends SocketEvent {
   }
 }
 
-/** WHATWG's `MessageEvent`, of which each version of Node.js has its own types. */
+/** WHATWG's `MessageEvent`, whose types differ between versions of Node.js. */
 type MessageEventClass = new (type: 'message', init: { data: unknown; origin: string }) => Event
 
 function messageMaker(): EventMaker {
@@ -99,13 +99,13 @@ function messageMaker(): EventMaker {
     }
   }
   Object.defineProperties(MessageEvent.prototype, ROUTING)
-  // Node.js before 22 calls it an Event.
+  // Before Node.js 22, its class string is that of Event.
   describeClass(MessageEvent, 'MessageEvent')
   return (to, data: string | Buffer | ArrayBuffer, isBinary: boolean) =>
     new MessageEvent(messageData(data, isBinary, to.socket.binaryType), originOf(to.socket.url), to)
 }
 
-/** Text is always a string, whatever `textType` says; only here is there a Blob. */
+/** Text is always a string here, whatever the `textType`. Only web events contain a Blob. */
 function messageData(
   data: string | Buffer | ArrayBuffer,
   isBinary: boolean,
@@ -115,7 +115,7 @@ function messageData(
   return binaryType === 'blob' ? new Blob([data]) : data
 }
 
-/** The origin of a `ws:` URL in its normal form: what stands in front of the third slash. */
+/** The origin of a normalized `ws:` URL: the text before the third slash. */
 function originOf(url: string): string {
   const end = url.indexOf('/', 'wss://'.length)
   return end === -1 ? '' : url.slice(0, end)
@@ -127,7 +127,7 @@ interface CloseEventInit {
   wasClean: boolean
 }
 
-/** WHATWG's `CloseEvent`, for Node.js before 23, which has none. */
+/** WHATWG's `CloseEvent`, for Node.js before 23, which lacks it. */
 class PlainCloseEvent extends Event {
   readonly code: number
   readonly reason: string

@@ -2,38 +2,42 @@ import { type EventEmitter, getEventListeners, setMaxListeners } from 'node:even
 import { eventMakers, type Route, routeEvent } from './event-makers.js'
 import type { TargetEvents } from './web-events.js'
 
-/** A listener as `addEventListener` takes it. */
+/** A listener for `addEventListener`. */
 export type Listener<Event> = ((event: Event) => unknown) | { handleEvent: (event: Event) => unknown }
 
-/** How a listener is added; see {@link https://dom.spec.whatwg.org/#dictdef-addeventlisteneroptions | the DOM standard}. */
+/**
+ * The options of `addEventListener`; see {@link https://dom.spec.whatwg.org/#dictdef-addeventlisteneroptions | the DOM
+ * standard}.
+ */
 export interface ListenerOptions {
   /** Removes the listener before its first call. */
   once?: boolean
   /** Removes the listener when it is aborted. */
   signal?: AbortSignal
-  /** Tells apart two additions of one listener; a socket has nothing above it to capture from. */
+  /** Distinguishes two additions of one listener. A socket has no ancestors to capture from. */
   capture?: boolean
-  /** Forbids the listener to prevent a default action, which a socket's events do not have. */
+  /** Prevents the listener from cancelling a default action, which a socket's events do not have. */
   passive?: boolean
 }
 
 type AnyListener = Listener<never>
 type Type = keyof TargetEvents<unknown>
 
-/** An `on…` attribute: it keeps its place among the listeners when another function takes it. */
+/** An `on…` attribute. It keeps its place among the listeners when its function is replaced. */
 interface Attribute {
   value: object
   readonly listener: (event: Event) => void
 }
 
-/** The emitter that listeners are laid over. */
+/** The emitter to which web listeners are added. */
 type Socket = Pick<EventEmitter, 'on' | 'off' | 'listeners' | 'getMaxListeners'> & Route['socket']
 
 /**
- * WHATWG's listeners of an emitter, in an `EventTarget` of Node's that dispatches events in the emitter's name. For each
- * type that it emits and that has listeners here, the emitter has one listener, which makes the event for all of them.
+ * The web listeners of an emitter, in an `EventTarget` of Node.js that dispatches events on behalf of the emitter. For
+ * each type that it emits and that has listeners here, the emitter has one listener, which creates the event for all of
+ * them.
  *
- * A listener that throws does not keep the others from being called; its failure is told when all have been.
+ * A listener that throws does not prevent the others from being called. Its failure is reported after them.
  */
 export class WebListeners {
   readonly #socket: Socket
@@ -41,17 +45,17 @@ export class WebListeners {
   readonly #catchesRejections: boolean
   readonly #node = new EventTarget()
   readonly #route: Route
-  /** What stands in the `EventTarget` for each listener. */
+  /** The function in the `EventTarget` for each listener. */
   readonly #wrappers = new WeakMap<AnyListener, (event: Event) => void>()
   readonly #attributes = new Map<string, Attribute>()
   readonly #forwarders = new Map<Type, (...values: unknown[]) => void>()
-  /** The types of which listeners may have gone by themselves. */
+  /** The types whose listeners may have been removed automatically. */
   readonly #passing = new Set<string>()
-  /** What the listeners of the event that is being dispatched have thrown. */
+  /** The failures of listeners during the current dispatch. */
   #failures: unknown[] = []
 
   /**
-   * @param onFailure - is told what a listener has thrown, and with `catchesRejections` what an async one rejects with
+   * @param onFailure - called with what a listener throws and, with `catchesRejections`, what an async one rejects with
    */
   constructor(
     socket: Socket,
@@ -70,7 +74,7 @@ export class WebListeners {
     listener: AnyListener | null | undefined,
     options?: ListenerOptions | boolean | null,
   ): void {
-    // As in the web, no listener is no error.
+    // As on the web, a missing listener is ignored.
     if (listener === null || listener === undefined) return
     const { once = false, signal } = typeof options === 'object' && options !== null ? options : {}
     if (once || signal) this.#passing.add(type)
@@ -90,7 +94,7 @@ export class WebListeners {
 
   /** Calls the listeners of the event's type. */
   dispatch(event: Event): boolean {
-    // Node.js refuses anything else.
+    // Node.js throws for anything else.
     if (event instanceof Event) routeEvent(event, this.#route)
     return this.#dispatch(event)
   }
@@ -132,10 +136,10 @@ export class WebListeners {
   }
 
   #listen(type: string, wrapper: (event: Event) => void, options: ListenerOptions | boolean): void {
-    // It warns of leaks as the emitter does.
+    // It warns of leaks like the emitter.
     setMaxListeners(this.#socket.getMaxListeners(), this.#node)
     this.#node.addEventListener(type, wrapper, options)
-    // As in the web, an event that we never dispatch has no listener called.
+    // Listeners of types that the emitter does not dispatch are called only by `dispatch`.
     if (isEmitted(type)) this.#forward(type)
   }
 
@@ -156,7 +160,7 @@ export class WebListeners {
     return !this.#passing.has(type) || getEventListeners(this.#node, type).length > 0
   }
 
-  /** Takes the emitter's listener off when there is nobody to make an event for. */
+  /** Removes the emitter's listener when there are no web listeners. */
   #prune(type: string): void {
     if (!isEmitted(type) || getEventListeners(this.#node, type).length > 0) return
     this.#passing.delete(type)
@@ -191,7 +195,7 @@ export class WebListeners {
     return wrapper
   }
 
-  /** Takes what an async listener rejects with, if it returned a promise of any kind. */
+  /** Catches the rejection of an async listener, if it returned a promise or thenable. */
   #catch(result: unknown, type: string): void {
     const then = (result as { then?: unknown } | null | undefined)?.then
     if (typeof then !== 'function') return
@@ -224,7 +228,7 @@ export class WebListeners {
   }
 }
 
-/** Node.js removes by `capture` in an object alone. */
+/** Node.js accepts `capture` only in an object when it removes a listener. */
 function isCapture(options: ListenerOptions | boolean | null | undefined): boolean {
   return typeof options === 'object' && options !== null ? Boolean(options.capture) : options === true
 }

@@ -1,10 +1,10 @@
 import { CloseCode } from '../protocol/close-codes.js'
 import type { CloseDetails } from '../connection/connection-events.js'
 
-/** A message as a `for await` loop gets it. */
+/** A message in a `for await` loop. */
 export type MessageData = string | Buffer | ArrayBuffer
 
-/** What a {@link MessageIterator} needs of its socket. @internal */
+/** What a {@link MessageIterator} requires from its socket. @internal */
 interface MessageSource {
   on(event: 'message', listener: (data: MessageData) => void): unknown
   off(event: 'message', listener: (data: MessageData) => void): unknown
@@ -20,8 +20,8 @@ interface Waiting {
 const DONE = { value: undefined, done: true } as const
 
 /**
- * The messages of a socket, one at a time. A message is only delivered while somebody waits for it, so none is lost when
- * the loop is left. It ends when the connection closes, and throws the cause if the connection broke.
+ * The messages of a socket, one at a time. A message is delivered only while the loop waits for it, so none is lost when
+ * the loop ends early. It ends when the connection closes, and throws the cause if the connection broke.
  */
 class MessageIterator implements AsyncIterableIterator<MessageData, undefined, undefined> {
   readonly #source: MessageSource
@@ -33,8 +33,8 @@ class MessageIterator implements AsyncIterableIterator<MessageData, undefined, u
   #cause: Error | undefined
 
   /**
-   * @param setIdle - is told whether messages are to be held back, on each change
-   * @param onOver - is told once that the iterator takes no more
+   * @param setIdle - called with whether messages must be held, on each change
+   * @param onOver - called once when the iterator takes no more messages
    */
   constructor(source: MessageSource, setIdle: (isIdle: boolean) => void, onOver: () => void) {
     this.#source = source
@@ -44,7 +44,7 @@ class MessageIterator implements AsyncIterableIterator<MessageData, undefined, u
     this.#idle(true)
   }
 
-  /** Listens for messages; again, if the application has removed all listeners meanwhile. */
+  /** Listens for messages. Called again if the application has removed all listeners. */
   listen(): void {
     this.#source.off('message', this.#onMessage)
     this.#source.on('message', this.#onMessage)
@@ -53,7 +53,7 @@ class MessageIterator implements AsyncIterableIterator<MessageData, undefined, u
   /** The connection is closed. */
   close(code: number, { cause, initiator }: Pick<CloseDetails, 'cause' | 'initiator'>): void {
     if (this.#isOver) return
-    // terminate() is how the application itself ends a connection without a Close frame.
+    // A 1006 that the application's own terminate() causes is not an error.
     const isBroken = code === CloseCode.abnormal && initiator === 'remote'
     this.#cause = cause ?? (isBroken ? endedError() : undefined)
     this.#end()
@@ -70,7 +70,7 @@ class MessageIterator implements AsyncIterableIterator<MessageData, undefined, u
     })
   }
 
-  /** Leaves the loop: messages flow to other listeners again. */
+  /** Ends the loop early. Messages are delivered to other listeners again. */
   async return(): Promise<IteratorResult<MessageData, undefined>> {
     this.#cause = undefined
     this.#end()
@@ -101,7 +101,7 @@ class MessageIterator implements AsyncIterableIterator<MessageData, undefined, u
     }
   }
 
-  /** The cause of the end, for the first who asks. */
+  /** The cause of the end, for the first call only. */
   #takeCause(): Error | undefined {
     const cause = this.#cause
     this.#cause = undefined
@@ -121,14 +121,14 @@ function endedError(): Error {
 
 const CLOSED = 3
 
-/** The iterators over the messages of one socket: a message is delivered when all of them wait for one. @internal */
+/** The iterators over the messages of one socket. A message is delivered when all of them wait for one. @internal */
 export class MessageIterators {
   readonly #source: MessageSource
   readonly #hold: (areHeld: boolean) => void
   readonly #open = new Set<MessageIterator>()
   #idle = 0
 
-  /** @param hold - is told whether messages are to be held back */
+  /** @param hold - called with whether messages must be held */
   constructor(source: MessageSource, hold: (areHeld: boolean) => void) {
     this.#source = source
     this.#hold = hold

@@ -2,27 +2,30 @@ import { MAX_CONTROL_PAYLOAD } from '../protocol/frames.js'
 import type { MessageOptions } from '../sending/message-writer.js'
 import { toPayload } from '../sending/payload.js'
 
-/** How one message is sent. */
+/** The options of `send()`. */
 export interface SendOptions {
   /** Sends bytes as a binary message (the default for all but strings) or, with `false`, as text. */
   binary?: boolean
-  /** Compresses it where that was negotiated; `true` by default. `false` keeps secrets out of a shared window (BREACH). */
+  /**
+   * Compresses the message if compression was negotiated; `true` by default. `false` keeps secrets out of a shared
+   * window (BREACH).
+   */
   compress?: boolean
-  /** Ends the message; `true` by default. With `false` what is sent next continues it (RFC 6455 section 5.4). */
+  /** Ends the message; `true` by default. With `false`, the next `send()` continues it (RFC 6455 section 5.4). */
   fin?: boolean
 }
 
 const TEXT: MessageOptions = { isBinary: false, compress: true, fin: true }
 const BINARY: MessageOptions = { isBinary: true, compress: true, fin: true }
 
-/** Completes the options; without any there is no object to make. */
+/** Completes the options. Without any, no object is created. */
 export function messageOptions(data: unknown, options: SendOptions | null | undefined): MessageOptions {
   const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
   if (options === undefined || options === null) return isBinary ? BINARY : TEXT
   return { isBinary, compress: options.compress !== false, fin: options.fin !== false }
 }
 
-/** The payload of a Ping or a Pong, of which the first argument may be its callback. @throws RangeError when it is too long */
+/** The payload of a Ping or a Pong, whose first argument may be the callback. @throws RangeError when it is too long */
 export function controlPayload(data: unknown): Buffer {
   const isEmpty = typeof data === 'function' || data === undefined || data === null
   const payload = Buffer.from((isEmpty ? '' : toPayload(data)) as string)

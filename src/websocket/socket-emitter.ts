@@ -4,7 +4,7 @@ import type { ConnectionEvents } from '../connection/connection-events.js'
 import { type EventListener, type EventMap, TypedEmitter } from '../events/typed-emitter.js'
 
 /**
- * The arguments of `'message'`: `isBinary` tells the two apart. With `textType: 'buffer'`, which these types do not know,
+ * The arguments of `'message'`, distinguished by `isBinary`. With `textType: 'buffer'`, which these types do not reflect,
  * text is a Buffer too.
  */
 export type Message = [data: string, isBinary: false] | [data: Buffer | ArrayBuffer, isBinary: true]
@@ -23,9 +23,9 @@ interface UnrelatedEvents extends Omit<WebSocketEvents, 'message'> {
 }
 
 /**
- * An emitter of messages. A listener of `'message'` with two parameters has `data` narrowed by `isBinary`. The second form
- * of each method is for all other listeners: one with `data` alone does not accept {@link Message}, because TypeScript
- * compares the arguments of a union as a whole.
+ * An emitter of messages. A listener of `'message'` with two parameters has `data` narrowed by `isBinary`. The second
+ * form of each method is for all other listeners: one with `data` alone does not accept {@link Message}, because
+ * TypeScript compares the arguments of a union as a whole.
  */
 interface MessageEmitter<Events extends EventMap<Events>> extends TypedEmitter<Events> {
   on(event: 'message', listener: EventListener<this, Message>): this

@@ -3,17 +3,20 @@ import { type Listener, type ListenerOptions, WebListeners } from './event-targe
 import { SocketEmitter } from './socket-emitter.js'
 import type { TargetEvents } from './web-events.js'
 
-/** The value of an `on…` attribute; a method's type, so that a socket of any user can stand for one of an unknown user. */
+/**
+ * The value of an `on…` attribute: a method's type, so that a socket of any user is assignable to one of an unknown
+ * user.
+ */
 export type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
   { handle(event: TargetEvents<Target>[Type]): void }['handle'] | null
 
 /**
- * Node's emitter and WHATWG's event target in one: what is emitted reaches the listeners of both. Those of WHATWG's
- * interface are called together, at the place of the first of them among the emitter's listeners.
+ * Node's emitter and WHATWG's event target in one: emitted events reach the listeners of both. Those of WHATWG's
+ * interface are called together, in the place of the first of them among the emitter's listeners.
  */
 export class SocketEventTarget extends SocketEmitter {
   readonly #capturesRejections: boolean
-  /** There from the first listener on. */
+  /** Created with the first listener. */
   #listeners: WebListeners | undefined
 
   /** @param capturesRejections - whether an async listener's rejection is caught, in both interfaces */
@@ -23,8 +26,8 @@ export class SocketEventTarget extends SocketEmitter {
   }
 
   /**
-   * Adds a listener as in the web: it gets one event object, and is there once for a type and `capture`. Types that a
-   * socket does not dispatch are those of {@link dispatchEvent}.
+   * Adds a listener as on the web: it gets an event object, and is added once for a type and `capture`. For types that a
+   * socket does not dispatch, only {@link dispatchEvent} calls it.
    *
    * @throws TypeError when the listener is neither a function nor an object
    */
@@ -66,7 +69,7 @@ export class SocketEventTarget extends SocketEmitter {
   }
 
   /**
-   * Calls the listeners of WHATWG's interface with an event of the application's, as in the web.
+   * Calls the listeners of WHATWG's interface with an event of the application, as on the web.
    *
    * @returns `false` when one of them has prevented its default action
    * @throws TypeError when it is not an `Event`
@@ -78,7 +81,7 @@ export class SocketEventTarget extends SocketEmitter {
 
   /** Removes the listeners of both interfaces. */
   override removeAllListeners(event?: string | symbol): this {
-    // An event that is given and undefined is one of that name.
+    // With an explicit undefined, Node.js removes only the listeners of an event with that name.
     if (event === undefined) super.removeAllListeners()
     else super.removeAllListeners(event)
     if (event === undefined) this.#listeners = undefined

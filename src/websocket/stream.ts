@@ -4,13 +4,13 @@ import { CloseCode } from '../protocol/close-codes.js'
 import type { WebSocket } from './websocket.js'
 
 /**
- * A Node stream over a socket: each chunk written is a message, each message arrives as a chunk. Both directions have
- * backpressure: a write's callback waits for the peer, and what is not read stops reading from it. The end of the
- * stream closes the socket, the peer's Close ends the stream, and a broken connection destroys it, with the cause as `'error'`
- * for those who listen.
+ * A Node.js stream over a socket: each written chunk becomes a message, each message a chunk. Both directions have
+ * backpressure: the callback of a write waits for the peer, and unread chunks stop reading from it. The end of the
+ * stream closes the socket, the peer's Close frame ends the stream, and a broken connection destroys it. `'error'` with
+ * the cause is emitted only if it has a listener.
  *
  * @param socket - open, or about to be
- * @param options - of the `Duplex`; with `readableObjectMode` chunks keep to messages, text as strings
+ * @param options - of the `Duplex`; with `readableObjectMode` each chunk is exactly one message, and text is a string
  */
 export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions | null): Duplex {
   if (typeof socket?.onceClosed !== 'function') {
@@ -19,7 +19,7 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
     )
   }
   const duplex = new Duplex({
-    // A connection that is closed takes no more either.
+    // A closed connection accepts nothing either.
     allowHalfOpen: false,
     ...options,
     read() {
@@ -29,12 +29,12 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
       whenOpen(socket, () => {
         try {
           socket.send(chunk, (error) => {
-            // Destroyed first, a stream keeps the error to the one who wrote.
+            // A stream that is destroyed first passes the error only to the callback of the write.
             if (error && !isHeard(duplex)) duplex.destroy()
             callback(error)
           })
         } catch (error) {
-          // In object mode: what cannot be sent.
+          // In object mode a chunk may have a type that cannot be sent.
           callback(error as Error)
         }
       })
@@ -53,7 +53,7 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
     },
   })
   socket.on('message', (data) => {
-    // Text, or an ArrayBuffer by `binaryType`: streams of bytes take neither as they are.
+    // Byte streams accept neither text nor an ArrayBuffer (`binaryType`).
     const chunk = duplex.readableObjectMode || Buffer.isBuffer(data) ? data : Buffer.from(data as string)
     if (!duplex.push(chunk)) socket.pause()
   })
@@ -69,7 +69,7 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
   return duplex
 }
 
-/** An `'error'` without a listener ends the process, which no peer must be able to do. */
+/** Prevents a peer from ending the process by an `'error'` without a listener. */
 function isHeard(duplex: Duplex): boolean {
   return duplex.listenerCount('error') > 0
 }

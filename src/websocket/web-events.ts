@@ -1,6 +1,6 @@
 import type { CloseDetails } from '../connection/connection-events.js'
 
-/** An event of the web at a socket. */
+/** A web event at a socket. */
 export interface SocketEvent<Target> extends Omit<Event, 'target' | 'currentTarget' | 'srcElement'> {
   readonly target: Target
   /** The socket while its listeners are called, and then `null`. */
@@ -25,7 +25,7 @@ export interface CloseEvent<Target> extends SocketEvent<Target>, CloseDetails {
   readonly reason: string
 }
 
-/** What went wrong with a connection: in the web an `Event` without details. */
+/** A failure of a connection: on the web an `Event` without details. */
 export interface ErrorEvent<Target> extends SocketEvent<Target> {
   readonly error: Error
   readonly message: string

@@ -1,7 +1,7 @@
 /** The states of a connection, at the index of their value. */
 const READY_STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const
 
-/** What WHATWG's interface consists of besides the constants. */
+/** The members of WHATWG's interface besides the constants. */
 const MEMBERS = [
   'url',
   'readyState',
@@ -18,8 +18,9 @@ const MEMBERS = [
 ]
 
 /**
- * Gives a class the form that Web IDL prescribes for an interface ({@link https://webidl.spec.whatwg.org/#interface-prototype-object}):
- * constants that cannot be changed, on the class and for instances, enumerable members, and a class string.
+ * Gives a class the form that Web IDL prescribes for an interface ({@link
+ * https://webidl.spec.whatwg.org/#interface-prototype-object}): constants that cannot be changed, on the class and for
+ * instances, enumerable members, and a class string.
  */
 export function describeInterface(WebSocket: { readonly prototype: object }): void {
   const { prototype } = WebSocket

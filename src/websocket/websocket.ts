@@ -27,7 +27,7 @@ import { controlPayload, messageOptions, type SendOptions } from './send-options
 import { SocketEventTarget } from './socket-event-target.js'
 import { describeInterface, notOpenError } from './web-interface.js'
 
-/** Opens a server's end: `webSocket` was made with `null` for an address. @internal */
+/** Opens a server's end: `webSocket` was created with `null` as the address. @internal */
 export let startAccepted: <User>(
   webSocket: WebSocket<User>,
   established: Established,
@@ -37,17 +37,17 @@ export let startAccepted: <User>(
 export let connectionOf: (webSocket: WebSocket) => Connection | undefined
 /** Closes with 1011 because a listener failed, and reports it. @internal */
 export let failHandler: (webSocket: WebSocket, failure: unknown, isErrorListener?: boolean) => void
-/** Gives each message to `answer` first, which returns whether the application need not get it. @internal */
+/** Passes each message to `answer` first, which returns whether it is not delivered to the application. @internal */
 export let answerFirst: (webSocket: WebSocket, answer: NonNullable<Connection['answer']>) => void
-/** Holds what the peer sends until the promise settles, or until a consumer is attached. @internal */
+/** Holds messages of the peer until the promise settles, or until a consumer is attached. @internal */
 export let holdUntil: (webSocket: WebSocket, promise?: Promise<unknown>) => void
 
 /**
- * One connection in either role: a server's sockets come with its `'connection'` event, a client makes its own with
- * `new WebSocket(url)`. It has WHATWG's interface ({@link https://websockets.spec.whatwg.org}) and that of `ws`.
+ * One connection in either role: a server emits its sockets with `'connection'`, a client creates its own with
+ * `new WebSocket(url)`. It has the interfaces of WHATWG ({@link https://websockets.spec.whatwg.org}) and of `ws`.
  *
- * Errors of the network and of the peer never throw: they are the cause in `'close'`, and are emitted as `'error'` only
- * if that has a listener. A listener that throws or rejects closes its connection with 1011.
+ * Errors of the network and the peer never throw. They are the cause in `'close'`, and are emitted as `'error'` only
+ * if it has a listener. A listener that throws or rejects closes its connection with 1011.
  *
  * @typeParam User - the type of `socket.user`
  * @typeParam PathParams - the type of `socket.params`: `{ room: string }` for the path `'/chat/:room'`
@@ -65,18 +65,18 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
   declare readonly CLOSING: 2
   declare readonly CLOSED: 3
 
-  /** What the server's `authenticate` returned. */
+  /** The user that the server's `authenticate` returned. */
   declare user: User
   /** The named groups of the server's `path`. */
   params: PathParams = NO_PARAMS as PathParams
 
   readonly #preset: Preset
   #connection: Connection | undefined
-  /** A client's, until it is open. */
+  /** The attempt of a client, until it is open. */
   #attempt: Attempt | undefined
   #binaryType: BinaryType = 'nodebuffer'
   #forwardedAddress: string | undefined
-  /** What was asked of the connection before there was one. */
+  /** Requests to the connection before it existed. */
   #actions: Set<(connection: Connection) => void> | undefined
   #early: EarlyMessages | undefined
   #iterators: MessageIterators | undefined
@@ -86,7 +86,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
   /**
    * Connects to a server.
    *
-   * @param address - a `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL; `null` makes the socket of a server
+   * @param address - a `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL; `null` creates the socket of a server
    * @param protocols - the subprotocols to offer, in order of preference
    * @throws DOMException named SyntaxError when the URL or a subprotocol is not valid
    * @throws TypeError without an address
@@ -137,12 +137,12 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     return this.#connection?.bufferedAmount ?? 0
   }
 
-  /** Whether {@link pause} holds messages back. */
+  /** Whether {@link pause} holds messages. */
   get isPaused(): boolean {
     return this.#connection?.inbound.isHeld(Hold.paused) ?? false
   }
 
-  /** The peer's address while it is connected; at a server with `trustProxy`, the client's in front of the proxies. */
+  /** The peer's address while it is connected; on a server with `trustProxy`, the client's address before the proxies. */
   get remoteAddress(): string | undefined {
     return this.#forwardedAddress ?? this.#connection?.remoteAddress
   }
@@ -152,7 +152,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     return this.#connection?.latency
   }
 
-  /** What binary messages arrive as; `'nodebuffer'` by default. As in the web, setting any other value does nothing. */
+  /** The type of binary messages; `'nodebuffer'` by default. As on the web, an invalid value is ignored. */
   get binaryType(): BinaryType {
     return this.#binaryType
   }
@@ -165,13 +165,13 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
   /**
    * Sends a message.
    *
-   * @param data - text, or bytes in any form. Bytes shorter than 16 KiB are copied; longer ones are not, and must
-   *   stay unchanged until the callback
+   * @param data - text, or bytes in any form. Bytes shorter than 16 KiB are copied; longer ones are not, and must stay
+   *   unchanged until the callback
    * @param callback - called without an error when the operating system has taken the bytes, or with the reason why it
    *   will not
-   * @returns `false` when more waits than the socket's high-water mark: `'drain'` follows. Also when the connection is
-   *   not open any more, of which only the callback is told, since no program can know it in time
-   * @throws TypeError when the data is of a type that cannot be sent
+   * @returns `false` when more is queued than the socket's high-water mark: `'drain'` follows. Also when the connection
+   *   is no longer open. Only the callback gets that error, because no program can know it in time
+   * @throws TypeError when the data has a type that cannot be sent
    * @throws DOMException named InvalidStateError while the connection is being made
    */
   send(data: Payload | Blob, callback?: WriteCallback): boolean
@@ -213,7 +213,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
   }
 
   /**
-   * Begins the closing handshake (RFC 6455 section 7.1.2), behind all that was sent. Does nothing when it has begun.
+   * Begins the closing handshake (RFC 6455 section 7.1.2) after everything that was sent. Does nothing if it has begun.
    *
    * @param code - 1000 to 1003, 1007 to 1014, or 3000 to 4999; none by default
    * @param reason - at most 123 bytes of UTF-8
@@ -226,16 +226,16 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     else this.#attempt?.fail(closedWhileConnecting())
   }
 
-  /** Ends the connection at once, without a closing handshake: `'close'` comes with 1006. */
+  /** Ends the connection at once, without a closing handshake: `'close'` has the code 1006. */
   terminate(): void {
     if (this.#connection !== undefined) this.#connection.terminate()
     else this.#attempt?.fail(closedWhileConnecting())
   }
 
   /**
-   * Holds messages back, and stops reading once 64 KiB wait, so that the peer has to wait too. Control frames in front
-   * of the next message are still answered. When the connection ends, there is `closeTimeout` to resume; what is not
-   * taken by then is counted in `dropped` of the close details.
+   * Holds messages, and stops reading once 64 KiB are held, so that the peer has to wait too. Control frames before
+   * the next message are still answered. If the connection ends, you have `closeTimeout` to resume. Messages that are not
+   * delivered by then are counted in `dropped` of the close details.
    */
   pause(): void {
     this.#whenStarted(({ inbound }) => {
@@ -243,20 +243,20 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     })
   }
 
-  /** Goes on after {@link pause}. */
+  /** Resumes after {@link pause}. */
   resume(): void {
     this.#whenStarted(({ inbound }) => {
       inbound.release(Hold.paused)
     })
   }
 
-  /** Sends what a hub broadcasts; see {@link Member}. */
+  /** Sends a broadcast of a hub; see {@link Member}. */
   deliver(message: PreparedMessage, limits: SlowLimits): boolean {
     return this.#connection?.sendShared(message, limits) ?? false
   }
 
   /**
-   * Calls `listener` on this socket when it is closed, before `'close'` is emitted; see {@link Member}.
+   * Calls `listener` on this socket when it has closed, before `'close'` is emitted; see {@link Member}.
    *
    * @returns a function that removes the listener
    */
@@ -276,7 +276,10 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     }
   }
 
-  /** Removes the application's listeners. Loops over the messages, and what waits for a consumer, go on. */
+  /**
+   * Removes the application's listeners. Loops over the messages continue, and early messages still wait for a
+   * consumer.
+   */
   override removeAllListeners(event?: string | symbol): this {
     super.removeAllListeners(event)
     this.#iterators?.listen()
@@ -285,7 +288,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
   }
 
   /**
-   * The messages as they come; reading waits for the loop's body. Ends when the connection closes, and throws the cause
+   * The messages in order. Reading waits for the loop's body. Ends when the connection closes, and throws the cause
    * if it broke.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<MessageData, undefined, undefined> {
@@ -309,7 +312,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     })
   }
 
-  // What only this package may call: not in the published types.
+  // For this package only: not in the published types.
   static {
     startAccepted = (webSocket, established, { user, params, forwardedAddress }) => {
       webSocket.user = user
@@ -381,7 +384,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     if (promise !== undefined) this.#early.waitFor(promise)
   }
 
-  /** The connection if it is open. @throws DOMException while there is none yet */
+  /** The connection if it is open. @throws DOMException while it is being made */
   #open(callback: WriteCallback | null | undefined): Connection | undefined {
     const connection = this.#connection
     if (connection?.readyState === WebSocket.OPEN) return connection
@@ -389,7 +392,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
     return undefined
   }
 
-  /** @throws Error while there is no connection yet */
+  /** @throws Error while the connection is being made */
   #refuse(callback: WriteCallback | null | undefined): void {
     const { readyState } = this
     const error = notOpenError(readyState)
@@ -414,7 +417,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
   }
 }
 
-// What Node calls when an async listener rejects.
+// Node.js calls this when an async listener rejects.
 Object.defineProperty(WebSocket.prototype, EventEmitter.captureRejectionSymbol, {
   value(this: WebSocket, failure: unknown, event: string): void {
     failHandler(this, failure, event === 'error')
