@@ -1,5 +1,5 @@
-// What bundlers put into a page in the place of the main entry, by the `browser` condition in package.json. It has the
-// names of that entry, so that a page builds, and then says on its console what to do.
+// Bundlers use this file for pages instead of the main entry, by the `browser` condition in package.json. It has the
+// exports of that entry, so that the page can be built and then logs what to do.
 
 const absent = undefined
 

@@ -7,8 +7,8 @@ export type EventMap<Events> = Record<keyof Events, unknown[]>
 export type EventListener<Target, Values extends unknown[]> = (this: Target, ...values: Values) => unknown
 
 /**
- * Node.js's `EventEmitter` with the names and the arguments of its events. Its own types accept any name, and then want a
- * listener of type `never`; these say that there is no such event.
+ * Node.js's `EventEmitter` with the names and arguments of its events. Its own types accept any name, and then require a
+ * listener of type `never`. These types reject an unknown event.
  */
 export interface TypedEmitter<Events extends EventMap<Events>> extends EventEmitter {
   on<Name extends keyof Events & string>(event: Name, listener: EventListener<this, Events[Name]>): this

@@ -1,10 +1,10 @@
 import { describe } from './describe.js'
 
-/** How often a peer may do something. */
+/** A rate limit. */
 export interface Rate {
-  /** How often in a second, over time. */
+  /** The sustained rate per second. */
   perSecond: number
-  /** How often at once after a pause; `perSecond` by default. */
+  /** How many may come at once after a pause; `perSecond` by default. */
   burst?: number
 }
 
@@ -19,7 +19,7 @@ export function withoutNulls<Options extends object>(options: Options): Options 
 }
 
 /**
- * Checks an option that is on or off. Text is refused, because `'false'` would count as true.
+ * Checks a boolean option. Text is refused, because `'false'` would count as true.
  *
  * @throws TypeError naming the option, its value and what to write
  */
@@ -29,22 +29,22 @@ export function checkBoolean(name: string, value: unknown): void {
   throw new TypeError(`${name} must be true or false; it is ${describe(value)}: write ${name}: ${remedy}`)
 }
 
-/** @throws RangeError naming the option, its value and what it may be */
+/** @throws RangeError naming the option, its value and the valid range */
 export function checkNumber(name: string, value: number, least: number): void {
   if (typeof value === 'number' && value >= least) return
   throw new RangeError(`${name} must be a number of at least ${least}; it is ${describe(value)}`)
 }
 
-/** @throws RangeError naming the option, its value and what it may be */
+/** @throws RangeError naming the option, its value and the valid range */
 export function checkInteger(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return
   throw new RangeError(`${name} must be an integer from ${least} to ${most}; it is ${describe(value)}`)
 }
 
 /**
- * Checks a time. `Infinity` means no timer; any other value must be one that a timer takes.
+ * Checks a time. `Infinity` means no timer; any other value must be valid for a timer.
  *
- * @throws RangeError naming the option, its value and what it may be
+ * @throws RangeError naming the option, its value and the valid range
  */
 export function checkMilliseconds(name: string, value: number, least = 0): void {
   if (value === Infinity) return

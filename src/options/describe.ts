@@ -22,7 +22,7 @@ function describeObject(value: object): string {
   return `an object (${value.constructor?.name || 'without a class'})`
 }
 
-/** Not nested: an array may contain itself. */
+/** Nested arrays are not described, because an array may contain itself. */
 function items(array: readonly unknown[]): string {
   return array
     .slice(0, LONGEST)

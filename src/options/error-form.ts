@@ -1,10 +1,10 @@
-/** What WHATWG calls a mistake in the use of its interface. */
+/** WHATWG's names for mistakes in the use of its interface. */
 export type WebErrorName = 'InvalidAccessError' | 'InvalidStateError' | 'SyntaxError'
 
-/** How such a mistake is thrown, given what is thrown for it elsewhere, and the name that WHATWG gives it. */
+/** Creates the error for a mistake, given the error that is thrown elsewhere and the name in WHATWG's standard. */
 export type ErrorForm = (error: Error, name: WebErrorName) => Error
 
-/** As WHATWG says. */
+/** The DOMException of WHATWG's standard. */
 export function asDOMException(error: Error, name: WebErrorName): DOMException {
   return new DOMException(error.message, name)
 }

@@ -1,6 +1,6 @@
 import { describe } from './describe.js'
 
-/** Options of `node:http`, `node:net` and `node:tls`, which programs pass on together with ours. */
+/** Options of `node:http`, `node:net` and `node:tls`, which programs pass together with ours. */
 const NODE_OPTIONS: ReadonlySet<string> = new Set(
   (
     'agent allowHalfOpen allowPartialTrustChain ALPNCallback ALPNProtocols auth autoSelectFamily ' +

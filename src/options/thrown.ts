@@ -1,11 +1,11 @@
 import { describe } from './describe.js'
 
-/** What was thrown, or rejected with, as an `Error`: JavaScript throws values of any type. */
+/** Converts a thrown value or a rejection reason to an `Error`: JavaScript can throw values of any type. */
 export function toError(failure: unknown): Error {
   return failure instanceof Error ? failure : new Error(textOf(failure), { cause: failure })
 }
 
-/** Throws in a tick of its own, where no `catch` of the caller stands: for Node.js, the failure is uncaught. */
+/** Throws in a separate tick, outside of any `catch` of the caller, so that the failure is uncaught. */
 export function throwLater(failure: unknown): void {
   process.nextTick(rethrow, failure)
 }

@@ -2,33 +2,33 @@ import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { Relay, RelayConnection } from '../relay/relay.js'
 
-/** One thing that a relay must do. */
+/** One requirement of a relay. */
 export interface RelayCheck {
-  /** What it does, for the list of a test runner. */
+  /** The requirement, as a test name. */
   readonly name: string
-  /** Rejects with an AssertionError when it does not. */
+  /** Rejects with an AssertionError if the relay does not meet it. */
   readonly run: () => Promise<void>
 }
 
-/** A relay that is open, and what has come from it. */
+/** An open relay, and the messages received from it. */
 interface OpenRelay {
   readonly relay: Relay
   readonly states: RelayConnection[]
   readonly messages: [channel: string, payload: Buffer][]
-  /** Resolves when as many messages have come. */
+  /** Resolves when this many messages have been received. */
   readonly received: (count: number) => Promise<void>
 }
 
 type Check = (open: () => Promise<OpenRelay>, make: () => Relay) => Promise<void>
 
 /**
- * What a hub relies on in a relay, for any test runner. They need the broker, and use channels with random names.
+ * The requirements of a hub for a relay, for any test runner. They need the broker, and use channels with random names.
  *
  * ```ts
  * for (const { name, run } of relayChecks(() => redisRelay(client))) test(name, run)
  * ```
  *
- * @param make - makes another relay to the same broker each time
+ * @param make - creates a new relay to the same broker on each call
  */
 export function relayChecks(make: () => Relay): RelayCheck[] {
   return Object.entries(checks).map(([name, check]) => ({
@@ -77,13 +77,13 @@ async function openRelay(relay: Relay): Promise<OpenRelay> {
   return { relay, states, messages, received }
 }
 
-/** The name of a channel that nobody else has. */
+/** A unique channel name. */
 const channelName = (what = ''): string => `check:${randomUUID()}:${what}`
 
 const texts = (messages: readonly [string, Buffer][]): string[] =>
   messages.map(([, payload]) => payload.toString())
 
-/** Publishes to a channel that is subscribed to last: what comes before it has come. */
+/** Publishes to the channel that was subscribed to last. When that message arrives, all earlier ones have arrived. */
 async function fence({ relay, messages, received }: OpenRelay, publisher: Relay): Promise<void> {
   const channel = channelName('fence')
   await relay.subscribe([channel])

@@ -1,6 +1,6 @@
 /// <reference types="node" preserve="true" />
 /**
- * Checks for those who extend hubwire.
+ * Checks for extensions of hubwire.
  *
  * @packageDocumentation
  */
