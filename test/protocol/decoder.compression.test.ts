@@ -69,10 +69,10 @@ async function decoded(
 class ManualInflater extends MessageInflater {
   #handOver: (() => void) | undefined
 
-  override inflate(bytes: Buffer, limit: number, callback: (result: Buffer | ProtocolError) => void): void {
-    super.inflate(bytes, limit, (result) => {
+  override inflate(...[bytes, limit, callback]: Parameters<MessageInflater['inflate']>): void {
+    super.inflate(bytes, limit, (...result) => {
       this.#handOver = () => {
-        callback(result)
+        callback(...result)
       }
     })
   }

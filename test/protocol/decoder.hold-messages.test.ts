@@ -1,5 +1,5 @@
 import { constants, deflateRawSync } from 'node:zlib'
-import { Decoder, MessageInflater, Opcode, type ProtocolError } from 'hubwire/protocol'
+import { Decoder, MessageInflater, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { clientFrame, type FrameParts, frameBytes } from '../support/raw-frame.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
@@ -19,9 +19,9 @@ class ManualInflater extends MessageInflater {
     super({ windowBits: 15, contextTakeover: false })
   }
 
-  override inflate(bytes: Buffer, limit: number, callback: (result: Buffer | ProtocolError) => void): void {
-    super.inflate(bytes, limit, (result) => {
-      this.handOver = () => callback(result)
+  override inflate(...[bytes, limit, callback]: Parameters<MessageInflater['inflate']>): void {
+    super.inflate(bytes, limit, (...result) => {
+      this.handOver = () => callback(...result)
     })
   }
 }
