@@ -27,6 +27,8 @@ const extension = built ? 'js' : 'ts'
 const alias = [
   { find: /^hubwire$/, replacement: `${code}index.${extension}` },
   { find: /^hubwire\/browser$/, replacement: `${code}browser/index.${extension}` },
+  { find: /^hubwire\/cluster$/, replacement: `${code}relay/cluster/cluster.${extension}` },
+  { find: /^hubwire\/nats$/, replacement: `${code}relay/nats/nats.${extension}` },
   { find: /^hubwire\/protocol$/, replacement: `${code}protocol/index.${extension}` },
   { find: /^hubwire\/redis$/, replacement: `${code}relay/redis/redis.${extension}` },
   { find: /^hubwire\/testing$/, replacement: `${code}testing/testing.${extension}` },

@@ -64,6 +64,8 @@ for (const entry of [
   'index.d.ts',
   'browser/index.d.ts',
   'protocol/index.d.ts',
+  'relay/cluster/cluster.d.ts',
+  'relay/nats/nats.d.ts',
   'relay/redis/redis.d.ts',
   'testing/testing.d.ts',
 ])

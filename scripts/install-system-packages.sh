@@ -5,7 +5,7 @@ set -euo pipefail
 
 # The names match test/support/requirements.ts. python3-autobahn needs python3-twisted.
 packages=(
-  chromium daphne firefox-esr haproxy iproute2 iptables nginx python3-autobahn python3-channels-redis
+  chromium daphne firefox-esr haproxy iproute2 iptables nats-server nginx python3-autobahn python3-channels-redis
   python3-django-channels python3-jwt python3-twisted python3-websockets redis-server
 )
 

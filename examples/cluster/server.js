@@ -1,8 +1,9 @@
-// Several workers that share one port with node:cluster. SIGHUP replaces them one after the other, SIGTERM stops them.
+// A chat on several workers that share one port with node:cluster: what a client says reaches the clients of all. SIGHUP replaces them one after the other, SIGTERM stops them.
 // PORT, HOST and WORKERS set the address and the number of workers.
 import cluster from 'node:cluster'
 import { once } from 'node:events'
-import { WebSocketServer } from 'hubwire'
+import { Hub, WebSocketServer } from 'hubwire'
+import { clusterRelay } from 'hubwire/cluster'
 
 const { HOST = '127.0.0.1', PORT = '8000', WORKERS = '2' } = process.env
 let isStopping = false
@@ -12,6 +13,7 @@ else runWorker()
 
 /** Listens for all workers, and gives each the next connection. */
 async function runPrimary() {
+  clusterRelay() // relays between the workers that are started from now on
   const addresses = await Promise.all(Array.from({ length: Number(WORKERS) }, startWorker))
   console.log(`The workers listen at http://${HOST}:${addresses[0]?.port}`)
 
@@ -63,13 +65,18 @@ async function restart() {
 }
 
 function runWorker() {
+  const hub = new Hub({ relay: clusterRelay() })
+  const chat = hub.group('chat')
   const server = new WebSocketServer({ host: HOST, port: Number(PORT) })
-  server.on('connection', (socket) => {
+  server.on('connection', async (socket) => {
+    chat.add(socket)
+    await chat.ready // what the clients of other workers say arrives from here on
     socket.send(`worker ${process.pid}`)
-    socket.on('message', (data) => socket.send(data))
+    socket.on('message', (data) => chat.publish(data))
   })
   async function stop() {
     await server.shutdown({ code: 1001, reason: 'The server stops', spread: 1000, timeout: 10_000 })
+    await hub.close()
     cluster.worker?.disconnect() // its channel to the primary keeps a worker running
   }
   // A terminal sends SIGINT to all processes, and then the primary sends SIGTERM.

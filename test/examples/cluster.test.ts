@@ -72,6 +72,17 @@ test('serves all clients while its workers are replaced one after the other (N14
   expect(new Set(waits.map(({ code, reason }) => `${code} ${reason}`))).toEqual(new Set(['1001 closed']))
 })
 
+test('relays what a client says to the clients of both workers', async () => {
+  const example = await Example.forTest('cluster')
+  const { clients, workers } = await connectTo(example, 4)
+  expect(new Set(workers).size).toBe(2)
+  for (const [index, client] of clients.entries()) {
+    const text = `from ${index}`
+    expect(await client.echo(text)).toBe(text)
+    for (const other of clients) if (other !== client) expect(await other.echoes.next()).toBe(text)
+  }
+})
+
 test('restarts twice if it is asked twice', async () => {
   const example = await Example.forTest('cluster')
   const { clients, workers } = await connectTo(example, 2)

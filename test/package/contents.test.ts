@@ -98,6 +98,8 @@ describe('the packed package', () => {
           'dist/index.d.ts',
           'dist/browser/index.d.ts',
           'dist/protocol/index.d.ts',
+          'dist/relay/cluster/cluster.d.ts',
+          'dist/relay/nats/nats.d.ts',
           'dist/relay/redis/redis.d.ts',
           'dist/testing/testing.d.ts',
         ]),

@@ -31,12 +31,16 @@ describe('an installed package', () => {
       'import.mjs',
       `import WebSocket, * as hubwire from 'hubwire'
        import * as protocol from 'hubwire/protocol'
+       import * as cluster from 'hubwire/cluster'
+       import * as nats from 'hubwire/nats'
        import * as redis from 'hubwire/redis'
        import * as testing from 'hubwire/testing'
        console.log(JSON.stringify({
          same: WebSocket === hubwire.WebSocket,
          hubwire: typeof hubwire.WebSocketServer,
          protocol: Object.keys(protocol).length > 0,
+         cluster: Object.keys(cluster),
+         nats: Object.keys(nats),
          redis: Object.keys(redis),
          testing: Object.keys(testing),
        }))`,
@@ -45,6 +49,8 @@ describe('an installed package', () => {
       same: true,
       hubwire: 'function',
       protocol: true,
+      cluster: ['clusterRelay'],
+      nats: ['natsRelay'],
       redis: ['redisRelay'],
       testing: ['relayChecks'],
     })
@@ -80,7 +86,9 @@ describe('an installed package', () => {
   })
 
   test('does not keep the process running when it is loaded', async () => {
-    const entries = ['hubwire', 'hubwire/protocol', 'hubwire/redis', 'hubwire/testing']
+    const entries = ['', '/cluster', '/nats', '/protocol', '/redis', '/testing'].map(
+      (path) => `hubwire${path}`,
+    )
     const output = await runProgram('load.mjs', entries.map((entry) => `import '${entry}'`).join('\n'))
     expect(output).toEqual({ stdout: '', stderr: '' })
   })
@@ -123,12 +131,21 @@ describe('an installed package', () => {
 
 describe('in the repository', () => {
   test('hubwire resolves to dist/', async () => {
-    const names = ['hubwire', 'hubwire/protocol', 'hubwire/redis', 'hubwire/testing']
+    const names = [
+      'hubwire',
+      'hubwire/cluster',
+      'hubwire/nats',
+      'hubwire/protocol',
+      'hubwire/redis',
+      'hubwire/testing',
+    ]
     const program = `console.log(...${JSON.stringify(names)}.map((name) => import.meta.resolve(name)))`
     const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: root })
     const dist = new URL('../../dist/', import.meta.url)
     expect(stdout.trim().split(' ')).toEqual([
       new URL('index.js', dist).href,
+      new URL('relay/cluster/cluster.js', dist).href,
+      new URL('relay/nats/nats.js', dist).href,
       new URL('protocol/index.js', dist).href,
       new URL('relay/redis/redis.js', dist).href,
       new URL('testing/testing.js', dist).href,

@@ -1,3 +1,6 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import { clusterRelay } from 'hubwire/cluster'
+import { natsRelay } from 'hubwire/nats'
 import { redisRelay } from 'hubwire/redis'
 import { relayChecks } from 'hubwire/testing'
 import type { Relay } from 'hubwire'
@@ -5,6 +8,7 @@ import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { describe, expect, test } from 'vitest'
 import { MemoryBroker } from '../support/memory-broker.js'
+import { NatsServer } from '../support/nats-server.js'
 import { RedisServer } from '../support/redis-server.js'
 import { requires } from '../support/requirements.js'
 
@@ -31,6 +35,31 @@ describe.each(names)('%s', (name) => {
   test('a relay by ioredis', requires('redis-server'), async () => {
     const { path } = await RedisServer.start()
     await check(name, () => redisRelay(new Redis({ path, lazyConnect: true })))
+  })
+})
+
+/** The most relays that a check makes. */
+const RELAYS = 3
+
+describe.each(names)('%s', (name) => {
+  test('a relay by NATS', requires('nats-server'), async () => {
+    const connection = await (await NatsServer.start()).connect()
+    await check(name, () => natsRelay(connection))
+  })
+
+  test(
+    'a relay by NATS, each on a connection that does not hear itself',
+    requires('nats-server'),
+    async () => {
+      const server = await NatsServer.start()
+      const connections: NatsConnection[] = []
+      while (connections.length < RELAYS) connections.push(await server.connect({ noEcho: true }))
+      await check(name, () => natsRelay(connections.pop()!))
+    },
+  )
+
+  test('a relay in the primary of a cluster', async () => {
+    await check(name, () => clusterRelay())
   })
 })
 

@@ -19,13 +19,13 @@ export interface WorkerReport {
 export class RelayWorker {
   readonly #process: ChildProcess
 
-  /** @param path - the unix socket of its Redis */
+  /** @param broker - the unix socket of its Redis, or `nats:` and a port */
   constructor(
-    path: string,
+    broker: string,
     { members, groups, movers = 0 }: { members: number; groups: number; movers?: number },
   ) {
     const program = fileURLToPath(new URL('../relay/worker.js', import.meta.url))
-    this.#process = fork(program, [path, String(members), String(groups), String(movers)])
+    this.#process = fork(program, [broker, String(members), String(groups), String(movers)])
     onTestFinished(() => this.kill())
   }
 

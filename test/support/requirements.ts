@@ -35,6 +35,7 @@ declare module 'vitest' {
 const requirements = {
   chromium: { program: 'chromium' },
   'firefox-esr': { program: 'firefox-esr' },
+  'nats-server': { program: 'nats-server' },
   nginx: { program: 'nginx' },
   haproxy: { program: 'haproxy' },
   'redis-server': { program: 'redis-server' },

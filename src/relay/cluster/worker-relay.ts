@@ -1,0 +1,139 @@
+import { connect, type Socket } from 'node:net'
+import { ignore } from '../../options/ignore.js'
+import type { Relay, RelayEvents, RelayOptions } from '../relay.js'
+import { encodeFrame, encodeSync, FrameKind, FrameReader, type FrameSink } from './frames.js'
+
+/** Milliseconds until a relay that has lost its primary looks for it again. */
+const RETRY_DELAY = 200
+
+interface Sync {
+  readonly done: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+/** The relay of a worker: the router in its primary is the broker. */
+export class WorkerRelay implements Relay, FrameSink {
+  readonly options: RelayOptions | null | undefined
+  readonly #path: string
+  #events: RelayEvents | undefined
+  #wasOpened = false
+  #isConnected = false
+  #socket: Socket | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** What waits for the router, by number. What is asked for in one turn shares one. */
+  readonly #syncs = new Map<number, Sync>()
+  #next: Sync | undefined
+  #count = 0
+
+  constructor(path: string, options: RelayOptions | null | undefined) {
+    this.#path = path
+    this.options = options
+  }
+
+  open(events: RelayEvents): void {
+    if (this.#wasOpened) throw new Error('A relay serves one hub: make another relay for another hub')
+    this.#wasOpened = true
+    this.#events = events
+    this.#connect()
+  }
+
+  async publish(channel: string, payload: Buffer): Promise<undefined> {
+    await this.#send([encodeFrame(FrameKind.message, channel, payload)])
+  }
+
+  subscribe(channels: readonly string[]): Promise<void> {
+    return this.#send(channels.map((channel) => encodeFrame(FrameKind.subscribe, channel)))
+  }
+
+  unsubscribe(channels: readonly string[]): Promise<void> {
+    return this.#send(channels.map((channel) => encodeFrame(FrameKind.unsubscribe, channel)))
+  }
+
+  close(): Promise<void> {
+    this.#events = undefined
+    clearTimeout(this.#timer)
+    this.#fail(new Error('The relay is closed'))
+    this.#socket?.destroy()
+    return Promise.resolve()
+  }
+
+  onChannel(_kind: number, channel: string, payload: Buffer): void {
+    this.#events?.message(channel, payload)
+  }
+
+  onSync(id: number): void {
+    this.#syncs.get(id)?.resolve()
+    this.#syncs.delete(id)
+  }
+
+  #connect(): void {
+    const socket = connect(this.#path)
+    const reader = new FrameReader(this)
+    this.#socket = socket
+    socket.on('connect', () => {
+      this.#change(true)
+    })
+    socket.on('data', (chunk: Buffer) => {
+      reader.push(chunk)
+    })
+    // The socket closes, whatever the reason.
+    socket.on('error', ignore)
+    socket.on('close', () => {
+      this.#lost()
+    })
+  }
+
+  #lost(): void {
+    if (this.#events === undefined) return
+    this.#fail(new Error('The connection to the primary was lost: what was published may be lost too'))
+    this.#change(false)
+    this.#timer = setTimeout(() => {
+      this.#connect()
+    }, RETRY_DELAY)
+  }
+
+  #change(isConnected: boolean): void {
+    if (isConnected === this.#isConnected) return
+    this.#isConnected = isConnected
+    this.#events?.connection({ canPublish: isConnected, canReceive: isConnected })
+  }
+
+  /** Settles when the router has done what the frames ask for. */
+  async #send(frames: readonly Buffer[]): Promise<void> {
+    if (this.#events === undefined) {
+      throw new Error('The relay is not open: give it to a hub, new Hub({ relay })')
+    }
+    if (!this.#isConnected) throw new Error('The primary cannot be reached')
+    const sync = (this.#next ??= this.#beginTurn())
+    for (const frame of frames) this.#socket!.write(frame)
+    await sync.done
+  }
+
+  /** What is written until the microtasks run leaves together, and a sync behind it. */
+  #beginTurn(): Sync {
+    const socket = this.#socket!
+    let resolve!: () => void
+    let reject!: (error: Error) => void
+    const done = new Promise<void>((...settle) => {
+      ;[resolve, reject] = settle
+    })
+    done.catch(ignore)
+    const sync: Sync = { done, resolve, reject }
+    const id = (this.#count = (this.#count + 1) >>> 0)
+    this.#syncs.set(id, sync)
+    socket.cork()
+    queueMicrotask(() => {
+      if (this.#next === sync) this.#next = undefined
+      socket.write(encodeSync(id))
+      socket.uncork()
+    })
+    return sync
+  }
+
+  #fail(error: Error): void {
+    this.#next = undefined
+    for (const { reject } of this.#syncs.values()) reject(error)
+    this.#syncs.clear()
+  }
+}

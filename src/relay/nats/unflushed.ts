@@ -1,0 +1,68 @@
+import { ignore } from '../../options/ignore.js'
+
+/** What can be flushed: it settles when the server has taken all that was given before. */
+export interface Flushable {
+  flush(): Promise<void>
+}
+
+interface Flush {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+/**
+ * What was given to a connection and has not been flushed: what is given in one turn shares one flush. NATS answers no
+ * publish, and a flush of a connection that is lost may never settle: {@link fail} settles it.
+ */
+export class Unflushed {
+  readonly #connection: Flushable
+  readonly #flushes = new Set<Flush>()
+  #next: Flush | undefined
+
+  constructor(connection: Flushable) {
+    this.#connection = connection
+  }
+
+  /** Settles when the server has taken what was given to the connection so far. */
+  add(): Promise<void> {
+    return (this.#next ??= this.#begin()).promise
+  }
+
+  /** Rejects all that has not settled. */
+  fail(error: Error): void {
+    for (const flush of this.#flushes) flush.reject(error)
+    this.#flushes.clear()
+    this.#next = undefined
+  }
+
+  #begin(): Flush {
+    let resolve!: () => void
+    let reject!: (error: Error) => void
+    const promise = new Promise<void>((...settle) => {
+      ;[resolve, reject] = settle
+    })
+    // Each caller gets the promise; that nobody waits for it is no failure of its own.
+    promise.catch(ignore)
+    const flush: Flush = { promise, resolve, reject }
+    this.#flushes.add(flush)
+    queueMicrotask(() => {
+      if (this.#next === flush) this.#next = undefined
+      if (this.#flushes.has(flush)) this.#run(flush)
+    })
+    return flush
+  }
+
+  #run(flush: Flush): void {
+    this.#connection.flush().then(
+      () => {
+        this.#flushes.delete(flush)
+        flush.resolve()
+      },
+      (error: unknown) => {
+        this.#flushes.delete(flush)
+        flush.reject(error as Error)
+      },
+    )
+  }
+}
