@@ -258,7 +258,7 @@ export function readResponse(
   if (!listHas(value('connection'), 'upgrade'))
     refuse('Invalid Connection header: the server did not name Upgrade')
   if (value('sec-websocket-accept') !== acceptKey(offered.key)) {
-    refuse('Invalid Sec-WebSocket-Accept header: it does not answer our key')
+    refuse('Invalid Sec-WebSocket-Accept header: it does not match the key')
   }
   const protocol = value('sec-websocket-protocol')
   if (protocol !== undefined && !offered.protocols.has(protocol)) {

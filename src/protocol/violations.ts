@@ -28,7 +28,7 @@ export function checkFirstByte(
       return inMessage ? undefined : broken('WS_ERR_INVALID_OPCODE', 'There is no message to continue')
     case Opcode.text:
     case Opcode.binary:
-      return inMessage ? broken('WS_ERR_INVALID_OPCODE', 'The message before it is unfinished') : undefined
+      return inMessage ? broken('WS_ERR_INVALID_OPCODE', 'The previous message is unfinished') : undefined
     case Opcode.close:
     case Opcode.ping:
     case Opcode.pong:

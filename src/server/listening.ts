@@ -58,7 +58,7 @@ export function createOwnServer(handshakeTimeout: number, rules: AcceptingRules)
 }
 
 const answerUpgradeRequired: RequestListener = (_request, response) => {
-  const body = 'Upgrade Required: this server speaks websocket only\n'
+  const body = 'Upgrade Required: this server accepts only WebSocket connections\n'
   response.writeHead(426, {
     Connection: 'close, Upgrade',
     Upgrade: 'websocket',

@@ -116,8 +116,7 @@ export class UpgradeDispatcher {
   }
 
   #refuse(request: IncomingMessage, socket: Duplex): void {
-    const refusal = refusalFor('path', 404, { body: 'Nothing here upgrades to websocket\n' })
-    // The peer may leave before it has read the answer.
+    const refusal = refusalFor('path', 404, { body: 'No WebSocket server handles this path\n' })
     socket.on('error', ignore)
     publishRefused(request, refusal)
     writeRefusal(socket, refusal, Math.max(...[...this.#owners].map(({ closeTimeout }) => closeTimeout)))

@@ -234,7 +234,7 @@ function checkOffers(extensions: readonly Extension[], deflate: PerMessageDeflat
 }
 
 function notFound(status: number): Refusal {
-  return refusalFor('path', status, { body: 'No websocket is served at this path\n' })
+  return refusalFor('path', status, { body: 'No WebSocket server handles this path\n' })
 }
 
 function shuttingDown(): Refusal {

@@ -128,7 +128,7 @@ export class WebSocketServer<
   /** The address on which the server listens. @throws Error with `noServer` */
   address(): AddressInfo | string | null {
     if (this.#server === undefined)
-      throw new Error('With noServer there is no address: ask the HTTP server for it')
+      throw new Error('With noServer there is no address: call address() on the HTTP server')
     return unixPathOf(this.#server) ?? this.#server.address()
   }
 

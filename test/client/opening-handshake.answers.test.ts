@@ -144,12 +144,12 @@ describe('the answer', () => {
     [
       'no Accept',
       { 'Sec-WebSocket-Accept': undefined },
-      'Invalid Sec-WebSocket-Accept header: it does not answer our key',
+      'Invalid Sec-WebSocket-Accept header: it does not match the key',
     ],
     [
       'another Accept',
       { 'Sec-WebSocket-Accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' },
-      'Invalid Sec-WebSocket-Accept header: it does not answer our key',
+      'Invalid Sec-WebSocket-Accept header: it does not match the key',
     ],
     [
       'another subprotocol',
@@ -240,7 +240,7 @@ describe('the answer', () => {
   })
 })
 
-/** What a client emits from now on until its attempt is over. */
+/** Collects the events of a client from now on until its attempt is over. */
 async function eventsOf(client: WebSocket): Promise<unknown[][]> {
   const events: unknown[][] = []
   client.on('error', (error) => events.push(['error', error]))

@@ -61,7 +61,7 @@ describe('readRequest', () => {
     ['upgrade in small letters', { connection: 'upgrade,keep-alive' }],
     ['space around the names', { upgrade: ' websocket ', connection: '\tupgrade ' }],
     ['a port in Host', { host: '127.0.0.1:8000' }],
-  ])('takes %s', (_name, fields) => {
+  ])('accepts %s', (_name, fields) => {
     expect(readRequest(request(fields)).key).toBe(KEY)
   })
 
@@ -308,7 +308,7 @@ describe('readResponse', () => {
   test.each<[string, Fields]>([
     ['names in any case', { upgrade: 'WebSocket', connection: 'UPGRADE' }],
     ['upgrade in a list', { connection: 'keep-alive, upgrade' }],
-  ])('takes %s', (_name, fields) => {
+  ])('accepts %s', (_name, fields) => {
     expect(read(response(fields))).toEqual({ protocol: '', extensions: [] })
   })
 
@@ -328,17 +328,17 @@ describe('readResponse', () => {
     [
       'no Accept',
       { 'sec-websocket-accept': undefined },
-      'Invalid Sec-WebSocket-Accept header: it does not answer our key',
+      'Invalid Sec-WebSocket-Accept header: it does not match the key',
     ],
     [
       'the Accept of another key',
       { 'sec-websocket-accept': acceptKey(generateKey()) },
-      'Invalid Sec-WebSocket-Accept header: it does not answer our key',
+      'Invalid Sec-WebSocket-Accept header: it does not match the key',
     ],
     [
       'the Accept in another case',
       { 'sec-websocket-accept': ACCEPT.toLowerCase() },
-      'Invalid Sec-WebSocket-Accept header: it does not answer our key',
+      'Invalid Sec-WebSocket-Accept header: it does not match the key',
     ],
     [
       'a subprotocol unasked',

@@ -43,7 +43,7 @@ describe('checkFirstByte', () => {
     [0x91, false, 'RSV2 and RSV3 must be clear (RFC 6455 section 5)'],
     [0xc1, false, 'RSV1 must be clear (RFC 6455 section 5)'],
     [0x80, false, 'There is no message to continue (RFC 6455 section 5)'],
-    [0x82, true, 'The message before it is unfinished (RFC 6455 section 5)'],
+    [0x82, true, 'The previous message is unfinished (RFC 6455 section 5)'],
     [0x09, false, 'A control frame must not be fragmented (RFC 6455 section 5)'],
     [0x8b, false, 'Opcode 11 is reserved (RFC 6455 section 5)'],
   ])('describes the violation in %i', (first, inMessage, message) => {

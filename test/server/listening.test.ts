@@ -154,7 +154,7 @@ describe('a server with its own port', () => {
     const { port } = await runningServer()
     const answer = await exchange(port, handshakeText({ Upgrade: 'h2c' }))
     expect(answer.status).toBe(426)
-    expect(answer.body).toContain('websocket')
+    expect(answer.body).toContain('WebSocket')
     expect(answer.fields.get('content-length')).toBe(String(answer.body.length))
   })
 

@@ -127,7 +127,7 @@ describe('a server with a path', () => {
     expect(socket.params).toEqual({ room: 'tea' })
     expect(client.params).toEqual({})
     const { status, body } = await refused(running.port, {}, 'GET /other HTTP/1.1')
-    expect([status, body]).toEqual([404, 'No websocket is served at this path\n'])
+    expect([status, body]).toEqual([404, 'No WebSocket server handles this path\n'])
   })
 
   test("answers with 500 and emits 'error' if the path function throws", async () => {

@@ -26,7 +26,7 @@ describe('a server', () => {
     expect(answer.fields.get('upgrade')).toBe('websocket')
     expect(answer.fields.get('connection')).toBe('close, Upgrade')
     expect(answer.fields.get('content-length')).toBe(String(answer.body.length))
-    expect(answer.body).toContain('websocket')
+    expect(answer.body).toContain('WebSocket')
     const client = await connect(`ws://127.0.0.1:${port}`)
     client.close()
   })
@@ -118,8 +118,8 @@ describe('a server', () => {
     expect(connections).not.toHaveBeenCalled()
     expect(server.clients.size).toBe(1)
     const other = await exchange(port, handshakeText({}, 'GET /other HTTP/1.1'))
-    expect([other.status, other.body]).toEqual([404, 'No websocket is served at this path\n'])
-    expect(() => server.address()).toThrow(/noServer.*ask the HTTP server/)
+    expect([other.status, other.body]).toEqual([404, 'No WebSocket server handles this path\n'])
+    expect(() => server.address()).toThrow(/noServer.*call address\(\) on the HTTP server/)
     expect(await server.shutdown()).toEqual({ closed: 1, terminated: 0 })
     const late = await exchange(port, handshakeText({}, 'GET /mine HTTP/1.1'))
     expect([late.status, late.fields.get('retry-after')]).toEqual([503, '5'])
@@ -218,13 +218,13 @@ describe('several servers on one http.Server', () => {
     }
     expect(seen).toEqual([
       '/one /one?query {}',
-      'HandshakeError: 404 Not Found: Nothing here upgrades to websocket',
+      'HandshakeError: 404 Not Found: No WebSocket server handles this path',
       '/^\\/two\\/(?<name>\\w+)$/ /two/xy {"name":"xy"}',
       '(pathname) => pathname === "/three" /three {}',
     ])
     const answer = await exchange(port, handshakeText({}, 'GET /four HTTP/1.1'))
     expect(answer.status).toBe(404)
-    expect(answer.body).toBe('Nothing here upgrades to websocket\n')
+    expect(answer.body).toBe('No WebSocket server handles this path\n')
     expect(answer.fields.get('content-length')).toBe(String(answer.body.length))
     expect(answer.fields.get('connection')).toBe('close')
   })
