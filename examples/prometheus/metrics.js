@@ -3,12 +3,12 @@ import { Counter, Gauge, Histogram } from 'prom-client'
 
 /** @typedef {import('hubwire').WebSocketServer<unknown, boolean>} AnyServer */
 
-/** The servers of this process by the names that the label `server` has. @type {Map<AnyServer, string>} */
+/** The servers of this process and their names in the label `server`. @type {Map<AnyServer, string>} */
 const servers = new Map()
 
 /**
- * Adds a server to the metrics, under a name of its own. Metrics are registered once in a process: those of a further
- * server differ by their label. The server counts; its counts are read each time Prometheus asks.
+ * Adds a server to the metrics, under its own name. Metrics are registered once per process, and each server has its own
+ * label. The counts are read from the server on each scrape.
  *
  * @param {string} name
  * @param {AnyServer} server

@@ -1,5 +1,5 @@
 // An echo with /healthz and /readyz for a load balancer. DRAIN is the time in milliseconds in which the load balancer
-// notices that the server is not ready any more. PORT and HOST set the address.
+// notices that the server is no longer ready. PORT and HOST set the address.
 import { createServer } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { WebSocketServer } from 'hubwire'

@@ -1,12 +1,12 @@
-// The backend of examples/vite: a token for whoever asks, and three services that want one. A real one gives tokens to users
-// who have logged in. PORT and HOST set the address.
+// The backend of examples/vite: it gives a token to every client, and has three services that require one. A real backend
+// gives tokens only to users who have logged in. PORT and HOST set the address.
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { answerPings, Hub, queryToken, refuse, WebSocketServer } from 'hubwire'
 
 const { HOST = '127.0.0.1', PORT = '8000' } = process.env
 
-/** Each is good for one connection, within a minute. */
+/** Each token is valid for one connection, within a minute. */
 const tokens = new Set()
 
 const http = createServer((request, response) => {

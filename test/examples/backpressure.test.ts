@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => example.program.stop())
 
-/** A client that reads nothing until it is resumed: what it does not take waits at the server. */
+/** Connects a client that reads nothing until it is resumed, so that its messages are queued at the server. */
 async function stalled(path: string, at = example): Promise<ExampleClient> {
   const client = await at.connect(path)
   client.socket.pause()
@@ -29,7 +29,7 @@ describe('the archive', () => {
   test('arrives complete at a client that reads at once and at one that starts to read after it', async () => {
     const slow = await stalled('/ws/archive')
     await expectWholeArchive(await example.connect('/ws/archive'))
-    // Without a pause of its source the server would have ended it, with more than a mebibyte waiting.
+    // Without pausing its source, the server would have terminated it, with more than 1 MiB queued.
     slow.socket.resume()
     await expectWholeArchive(slow)
   })
@@ -68,7 +68,7 @@ describe('prices', () => {
     do {
       result = await publish(publisher, ++number)
       expect(numberOf(await quick.received.next())).toBe(number)
-      // Far more than all buffers on the way hold.
+      // Far more than all buffers on the way can hold.
       expect(number).toBeLessThan(400)
     } while (result.skipped === 0)
     expect(result).toEqual({ delivered: 1, skipped: 1 })

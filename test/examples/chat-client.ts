@@ -1,10 +1,10 @@
 import { WebSocket } from 'undici'
 import { Queue } from '../support/queue.js'
 
-/** What the chat of examples/chat says: JSON with a type. */
+/** An event of examples/chat: JSON with a type. */
 export type ChatEvent = Readonly<Record<string, unknown>>
 
-/** A member of a chat room, or a client of the echo: what it gets, in order. */
+/** A member of a chat room, or a client of the echo, with the messages that it receives, in order. */
 export class ChatClient {
   readonly closed: Promise<{ code: number; reason: string }>
   readonly #socket: WebSocket
@@ -38,7 +38,7 @@ export class ChatClient {
     return client
   }
 
-  /** A string leaves as it is, bytes as binary, anything else as JSON. */
+  /** Sends a string as text, bytes as binary, anything else as JSON. */
   send(message: string | Uint8Array | object): void {
     const plain = typeof message === 'string' || message instanceof Uint8Array
     this.#socket.send(plain ? message : JSON.stringify(message))

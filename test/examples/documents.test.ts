@@ -8,7 +8,7 @@ import { DEFAULT_HANDSHAKE_TIMEOUT } from '#src/server/admission/admission.js'
 const root = new URL('../../', import.meta.url)
 const document = readFileSync(new URL('docs/production.md', root), 'utf8')
 
-/** The lines of a text without their indentation: a block that is quoted from a function begins at the margin. */
+/** The lines of a text without their indentation, because quoted blocks of functions are not indented. */
 const linesOf = (text: string): string => `\n${text.trim().replaceAll(/[^\S\n]*\n[^\S\n]*/g, '\n')}\n`
 
 const operations = readFileSync(new URL('docs/operations.md', root), 'utf8')

@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => example.program.stop())
 
-/** Logs in; the cookie as the browser would send it. */
+/** Logs in, and returns the cookie as the browser would send it. */
 async function login(name: string, to = example): Promise<string> {
   const body = new URLSearchParams({ name })
   const response = await fetch(to.http('/login'), { method: 'POST', body })
@@ -21,7 +21,7 @@ async function login(name: string, to = example): Promise<string> {
   return cookie.split(';')[0]!
 }
 
-/** A reader of the news who has been welcomed. */
+/** Connects a reader of the news, and expects the welcome. */
 async function reader(name: string, to = example): Promise<ExampleClient> {
   const client = await to.connect('/ws/news', { headers: { cookie: await login(name, to) } })
   expect(await client.received.next()).toBe(`Welcome, ${name}`)
@@ -98,7 +98,7 @@ describe('on SIGTERM', () => {
   })
 })
 
-/** A login whose header has been read, and whose body is yet to come. */
+/** Begins a login: the server has read the header, and waits for the body. */
 async function halfALogin(to: Example): Promise<Socket> {
   const socket = connect(to.port, '127.0.0.1')
   const fields = [

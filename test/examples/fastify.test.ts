@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => example.program.stop())
 
-/** A member of a room, of whom it knows how many it has. */
+/** Connects a member of a room, and expects the number of its members. */
 async function member(room: string, size: number, of = example): Promise<ExampleClient> {
   const client = await of.connect(`/ws/rooms/${room}`)
   expect(await client.received.next()).toBe(`${size} in ${room}`)
@@ -55,7 +55,7 @@ describe('over WebSocket', () => {
     const headers = { 'content-type': 'text/plain' }
     const posted = await fetch(example.http('/rooms/talk'), { method: 'POST', headers, body: 'from HTTP' })
     expect(await posted.json()).toEqual({ delivered: 2, skipped: 0 })
-    // The first that each of them hears: Ada not herself, Eve nothing of the other room.
+    // The first message of each: Ada does not receive her own, and Eve nothing from the other room.
     expect(await ada.received.next()).toBe('from HTTP')
     expect(await bob.received.next()).toBe('from HTTP')
     await fetch(example.http('/rooms/other'), { method: 'POST', headers, body: 'for Eve' })

@@ -9,10 +9,10 @@ beforeAll(async () => {
 })
 afterAll(() => example.program.stop())
 
-/** What the proxy says in front of which the client is. */
+/** The header that a proxy in front of the server would add. */
 const proxied = (address: string): { 'X-Forwarded-For': string } => ({ 'X-Forwarded-For': address })
 
-/** A client that has got an answer. */
+/** Connects a client, and waits for its first echo. */
 async function client(headers: Record<string, string> = {}, of = example): Promise<ExampleClient> {
   const opened = await of.connect('/', { headers })
   opened.socket.send('hello')

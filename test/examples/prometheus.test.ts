@@ -65,7 +65,7 @@ async function echo({ peer }: Connected, ...messages: string[]): Promise<void> {
   }
 }
 
-/** Closes, and waits until the server has seen the end. */
+/** Closes, and waits until the server has logged the close. */
 async function close({ peer, socket }: Connected, code: number): Promise<void> {
   const closed = once(socket, 'close')
   const payload = Buffer.of(code >> 8, code & 0xff)

@@ -15,7 +15,7 @@ test('reports ready until SIGTERM and alive while it drains, then exits (N14)', 
   const stopped = example.expectToStop(client)
   await example.program.line(/^Draining$/)
   expect([await status(example, '/healthz'), await status(example, '/readyz')]).toEqual([200, 503])
-  // Who comes before the load balancer has noticed is still served.
+  // A client that connects before the load balancer has noticed is still served.
   const late = await example.connect('/ws')
   late.socket.send('hello')
   expect(await late.received.next()).toBe('hello')

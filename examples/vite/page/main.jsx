@@ -1,10 +1,10 @@
-// Three services on one function: `open` connects to each, with a fresh token, and comes back by itself. React reads the
-// state of a connection with useSyncExternalStore, since `status` stays the same object until it changes.
+// Three services with one function: `open` connects to each with a fresh token, and reconnects automatically. React reads
+// the state of a connection with useSyncExternalStore, because `status` stays the same object until it changes.
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ReconnectingWebSocket, webSocketUrl } from 'hubwire/browser'
 
-// The environment variable, else the host of the page (which Vite forwards to the backend), else this.
+// The environment variable, otherwise the host of the page (which Vite forwards to the backend), otherwise this URL.
 const base = webSocketUrl(import.meta.env.VITE_WS_URL, 'ws://127.0.0.1:8000')
 
 async function freshToken(signal) {
@@ -51,7 +51,7 @@ function Service({ name, socket }) {
 
   function submit(event) {
     event.preventDefault()
-    if (text !== '' && socket.send(text) !== 'dropped') setText('') // what was not sent stays in the field
+    if (text !== '' && socket.send(text) !== 'dropped') setText('') // a message that was not sent stays in the field
   }
 
   return (
