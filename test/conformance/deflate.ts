@@ -1,72 +1,40 @@
 import { constants, createDeflateRaw, createInflateRaw, deflateRawSync, inflateRawSync } from 'node:zlib'
-import type { DeflateRaw, InflateRaw } from 'node:zlib'
+import { FLUSH_TAIL, ZlibStream } from '../support/zlib-peer.js'
 import type { DeflateAgreement } from './negotiation.js'
 
-/** What a sync flush ends with: left out on the wire (RFC 7692 section 7.2.1). */
-const tail = Buffer.of(0x00, 0x00, 0xff, 0xff)
-
-/** One zlib stream for the life of a connection, with its window kept from message to message. */
-class ContextTakeover {
-  readonly #stream: DeflateRaw | InflateRaw
-  #parts: Buffer[] = []
-
-  constructor(stream: DeflateRaw | InflateRaw) {
-    this.#stream = stream
-    stream.on('data', (part: Buffer) => {
-      this.#parts.push(part)
-    })
-  }
-
-  run(bytes: Buffer): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      this.#stream.once('error', reject)
-      this.#stream.write(bytes)
-      this.#stream.flush(constants.Z_SYNC_FLUSH, () => {
-        this.#stream.off('error', reject)
-        const whole = Buffer.concat(this.#parts)
-        this.#parts = []
-        resolve(whole)
-      })
-    })
-  }
-
-  close(): void {
-    this.#stream.close()
-  }
-}
-
 /**
- * The harness's end of permessage-deflate. It inflates with exactly the window and the context that were agreed, so
- * that a peer which exceeds them is found out.
+ * The harness's end of permessage-deflate. It inflates with exactly the window and context that were agreed, so
+ * that it detects a peer that exceeds them.
  */
 export class MessageDeflate {
   readonly #agreement: DeflateAgreement
-  readonly #deflate: ContextTakeover | undefined
-  readonly #inflate: ContextTakeover | undefined
+  readonly #deflate: ZlibStream | undefined
+  readonly #inflate: ZlibStream | undefined
 
   constructor(agreement: DeflateAgreement) {
     const { ours, peers } = agreement
     this.#agreement = agreement
     if (!ours.noContextTakeover) {
-      this.#deflate = new ContextTakeover(createDeflateRaw({ windowBits: ours.maxWindowBits }))
+      this.#deflate = new ZlibStream(createDeflateRaw({ windowBits: ours.maxWindowBits }))
     }
     if (!peers.noContextTakeover) {
-      this.#inflate = new ContextTakeover(createInflateRaw({ windowBits: peers.maxWindowBits }))
+      this.#inflate = new ZlibStream(createInflateRaw({ windowBits: peers.maxWindowBits }))
     }
   }
 
   async deflate(message: Buffer): Promise<Buffer> {
     const windowBits = this.#agreement.ours.maxWindowBits
-    const whole = await (this.#deflate?.run(message) ??
+    const whole = await (this.#deflate?.flush(message) ??
       deflateRawSync(message, { windowBits, finishFlush: constants.Z_SYNC_FLUSH }))
-    return whole.subarray(0, whole.length - tail.length)
+    return whole.subarray(0, whole.length - FLUSH_TAIL.length)
   }
 
   async inflate(payload: Buffer): Promise<Buffer> {
     const windowBits = this.#agreement.peers.maxWindowBits
-    const whole = Buffer.concat([payload, tail])
+    const whole = Buffer.concat([payload, FLUSH_TAIL])
     return (
-      this.#inflate?.run(whole) ?? inflateRawSync(whole, { windowBits, finishFlush: constants.Z_SYNC_FLUSH })
+      this.#inflate?.flush(whole) ??
+      inflateRawSync(whole, { windowBits, finishFlush: constants.Z_SYNC_FLUSH })
     )
   }
 

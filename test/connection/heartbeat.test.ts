@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Heartbeat, type Pulse } from '#src/connection/heartbeat.js'
-import { closeOf } from '../support/close-of.js'
-import { clientFrame } from '../support/paused-client.js'
+import { closeOf, SILENT_PEER } from '../support/close-of.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 
@@ -201,16 +201,7 @@ describe('a real peer', () => {
       fin: true,
       payload: expect.objectContaining({ length: 4 }) as Buffer,
     })
-    expect(await closed).toMatchObject({
-      code: 1006,
-      reason: '',
-      wasClean: false,
-      initiator: 'local',
-      cause: expect.objectContaining({
-        code: 'WS_ERR_SILENT_PEER',
-        message: 'The peer is gone: it was silent, and did not answer a Ping in time',
-      }) as Error,
-    })
+    expect(await closed).toMatchObject(SILENT_PEER)
     expect(socket.latency).toBeUndefined()
     expect(await peer.next()).toBeUndefined()
   })
@@ -271,7 +262,7 @@ describe('a real peer', () => {
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.pause()
     // More than is read ahead of a paused reader: reading stops.
-    peer.write(clientFrame('binary', Buffer.alloc(200_000)))
+    peer.write(clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(200_000) }))
     const [other, { socket: witness }] = await Promise.all([openAsClient(port), next()])
     // Another one that is as silent: when it is gone, the time is over.
     expect((await closeOf(witness)).code).toBe(1006)

@@ -1,5 +1,5 @@
-// Runs in a network namespace of its own: a server with a heartbeat and two clients, one of which the firewall cuts
-// off, both ways and without a word. Says what came of it, one line of JSON each.
+// Runs in a separate network namespace: a server with a heartbeat and two clients, one of which the firewall cuts
+// off silently, both ways. Prints the events as lines of JSON.
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, WebSocketServer } from 'hubwire'
@@ -24,7 +24,7 @@ async function open() {
 
 const witness = await open()
 const { client, socket, request } = await open()
-// It lives: it answers.
+// The connection works: the client answers.
 for (let beats = 0; beats < 2; beats++) await once(socket, 'pong')
 
 const clientPort = String(request.socket.remotePort)
@@ -36,7 +36,7 @@ let beats = 0
 witness.socket.on('pong', () => beats++)
 /** @param {string} name @param {import('hubwire').WebSocket} end */
 async function sayClose(name, end) {
-  // Not once() of node:events, which rejects with the 'error' that comes before.
+  // Not once() of node:events, which rejects with a preceding 'error'.
   await new Promise((resolve) => {
     end.once('close', (code, _reason, { wasClean, initiator, cause }) => {
       const bytes = request.socket.bytesWritten - before

@@ -3,25 +3,25 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { connect, type WebSocket } from 'hubwire'
 import { expect, onTestFinished, test } from 'vitest'
-import { closeOf } from '../support/close-of.js'
+import { closeOf, SILENT_PEER } from '../support/close-of.js'
 import { Program } from '../support/program.js'
 import { DENIED } from '../support/requirements-reporter.js'
 import { runningServer } from '../support/running-server.js'
 import { startForwarder } from '../support/stopped-forwarder.js'
 
-/** How a process gets a network of its own, of which it may change the rules: as root, as anybody, by sudo. */
+/** Ways to start a process with its own network and firewall rules: as root, as any user, with sudo. */
 const WAYS: readonly [string, ...string[]][] = [
   ['unshare', '--net'],
   ['unshare', '--user', '--map-root-user', '--net'],
   ['sudo', '-n', 'unshare', '--net'],
 ]
 
-/** Brings up the loopback and shows that there is a firewall, by a rule that concerns nobody. */
+/** Brings up the loopback interface, and checks that there is a firewall with a rule without effect. */
 const PROBE = 'ip link set lo up && iptables -A INPUT -p tcp --dport 9 -j DROP'
 
 let found: readonly [string, ...string[]] | false | undefined
 
-/** Why nothing can be run in a network namespace with a firewall, if so. */
+/** Why no process can run in a network namespace with a firewall, or `undefined`. */
 function noNetworkNamespace(): string | undefined {
   found ??=
     WAYS.find(
@@ -31,7 +31,7 @@ function noNetworkNamespace(): string | undefined {
   return found === false ? `${DENIED} a network namespace with ip and iptables` : undefined
 }
 
-/** Runs a script of this repository in a network of its own, until the test ends. */
+/** Runs a script of this repository in a separate network, until the test ends. */
 function inNetworkNamespace(script: URL, ...args: string[]): Program {
   const reason = noNetworkNamespace()
   if (found === undefined || found === false) throw new Error(reason)
@@ -46,19 +46,9 @@ function inNetworkNamespace(script: URL, ...args: string[]): Program {
 const heartbeat = { interval: 200, timeout: 200 }
 /** A Ping of the heartbeat has 4 random bytes. */
 const PING = 2 + 4
-const SILENT = {
-  code: 1006,
-  reason: '',
-  wasClean: false,
-  initiator: 'local',
-  cause: expect.objectContaining({
-    code: 'WS_ERR_SILENT_PEER',
-    message: 'The peer is gone: it was silent, and did not answer a Ping in time',
-  }) as Error,
-}
 
 /**
- * A connection beside the one that dies, which answers: since both are looked at by the same timer, its Pongs are the time
+ * A connection that answers, beside the one that dies. One timer checks both, so its Pongs measure the time
  * that the other had. There are at most three within one interval and one timeout of the same length.
  */
 async function witness(url: string): Promise<{ readonly socket: WebSocket; beats: number }> {
@@ -78,26 +68,32 @@ async function pongs(
   }
 }
 
-test('pings a stopped process once more, then closes its connection with 1006 and no other', async () => {
-  const { server, url, next } = await runningServer({ heartbeat })
-  const other = await witness(url)
-  await next()
+/** Starts a client in a process of its own, which ends with the test. */
+function startPeer(url: string): Program {
   const script = fileURLToPath(new URL('peer-process.js', import.meta.url))
   const peer = new Program(process.execPath, [script, url])
   onTestFinished(async () => {
     await peer.stop('SIGKILL')
   })
+  return peer
+}
+
+test('pings a stopped process once more, then closes its connection with 1006 and no other', async () => {
+  const { server, url, next } = await runningServer({ heartbeat })
+  const other = await witness(url)
+  await next()
+  const peer = startPeer(url)
   const { socket, request } = await next()
   await pongs(socket, 2)
   const closed = closeOf(socket)
   void peer.stop('SIGSTOP')
   const [written, beats] = [request.socket.bytesWritten, other.beats]
-  expect(await closed).toMatchObject(SILENT)
+  expect(await closed).toMatchObject(SILENT_PEER)
   expect(request.socket.bytesWritten - written).toBe(PING)
   expect(other.beats - beats).toBeLessThanOrEqual(3)
   expect(other.socket.readyState).toBe(1)
   expect(server.stats()).toMatchObject({ connections: 1, terminated: { WS_ERR_SILENT_PEER: 1 } })
-  // When it goes on, it finds that its connection has ended.
+  // When the process continues, it finds that its connection has ended.
   void peer.stop('SIGCONT')
   expect(await peer.exit).toEqual({ code: 0, signal: null })
   expect(peer.lines.at(-1)).toBe('close 1006')
@@ -108,11 +104,7 @@ test('keeps the connection of a process that stops and continues in time', async
   const { url, next } = await runningServer({ heartbeat: { interval: 100, timeout: 20_000 } })
   const other = await witness(url)
   await next()
-  const script = fileURLToPath(new URL('peer-process.js', import.meta.url))
-  const peer = new Program(process.execPath, [script, url])
-  onTestFinished(async () => {
-    await peer.stop('SIGKILL')
-  })
+  const peer = startPeer(url)
   const { socket } = await next()
   await pongs(socket, 1)
   void peer.stop('SIGSTOP')
@@ -138,10 +130,10 @@ test('closes a connection at both ends when a forwarder stops forwarding it', as
   const ends = [socket, client].map(closeOf)
   forwarder.cut()
   const [written, beats] = [request.socket.bytesWritten, other.beats]
-  expect(await ends[0]).toMatchObject(SILENT)
+  expect(await ends[0]).toMatchObject(SILENT_PEER)
   expect(request.socket.bytesWritten - written).toBe(PING)
   expect(other.beats - beats).toBeLessThanOrEqual(3)
-  expect(await ends[1]).toMatchObject(SILENT)
+  expect(await ends[1]).toMatchObject(SILENT_PEER)
   expect(other.socket.readyState).toBe(1)
 })
 

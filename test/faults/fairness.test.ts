@@ -75,7 +75,7 @@ describe.each(Object.entries(floods))(
       }
       flood.isOver = true
       await counting
-      // One share of a round, which runs behind our own turn, and one of a fresh chunk before the next.
+      // One share of a round, which runs after our own turn, and one of a new chunk before the next.
       expect(most).toBeLessThanOrEqual(2 * aShare)
       peer.destroy()
     })
@@ -105,7 +105,7 @@ describe.each(Object.entries(floods))(
         const answer = new Promise((resolve) => bystander.once('message', resolve))
         bystander.send('bystander')
         await answer
-        // A round of the others' shares in front of it, one behind it, and what is read while the answer comes.
+        // A round of the others' shares before it, one after it, and what is read while the answer arrives.
         expect(handled - before).toBeLessThanOrEqual(peers.length * aShare * 3)
       }
       for (const peer of peers) peer.destroy()

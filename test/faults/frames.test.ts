@@ -8,15 +8,14 @@ import { collectGarbage } from '../support/garbage-collection.js'
 import { inbox, take } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { openPair } from '../support/open-pair.js'
-import { clientFrame } from '../support/paused-client.js'
-import { FrameReader, opcode } from '../support/raw-frame.js'
+import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 import { runs } from '../support/runs.js'
 
 const MEBI = 1024 * 1024
 
-/** A header as a client sends it, with the bytes of its length as they are given. */
+/** A header as a client sends it, with the given bytes of the length. */
 function header(first: number, length: number[]): Buffer {
   return Buffer.from([first, 0x80 | length[0]!, ...length.slice(1), 0, 0, 0, 0])
 }
@@ -49,8 +48,8 @@ describe('refuses a length as soon as the header arrives (CVE-2020-27813, CVE-20
     const { port, next } = await runningServer({ maxPayload: 100 })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = closeOf(socket)
-    peer.write(clientFrame('binary', Buffer.alloc(60), false))
-    peer.write(clientFrame('continuation', Buffer.alloc(40), false))
+    peer.write(clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(60), fin: false }))
+    peer.write(clientFrame({ opcode: opcode.continuation, payload: Buffer.alloc(40), fin: false }))
     peer.write(header(0x00, [1]))
     expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1009)
     peer.destroy()
@@ -73,7 +72,7 @@ test('sends no byte of memory outside the message (CVE-2016-10518, CVE-2026-4573
     fc.nat({ max: 2 ** 31 }),
     fc.string(),
     fc.uint8Array({ max: poison - 1 }).map((bytes) => {
-      // A view in the middle of memory that is not to be seen.
+      // A view in the middle of memory that must not be sent.
       const memory = new Uint8Array(bytes.length + 64).fill(poison)
       memory.set(bytes, 32)
       return memory.subarray(32, 32 + bytes.length)
@@ -116,7 +115,7 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
   test('holds no more memory than the payload of 131,000 fragments of 1 byte, each in its own chunk', async () => {
     const { socket, serverEnd } = await memoryPair()
     const count = 131_000
-    // As a socket does it, each byte comes in a read buffer of 64 KiB.
+    // As from a socket, each byte arrives in a read buffer of 64 KiB.
     const chunk = (frame: Buffer): Buffer => {
       const memory = Buffer.allocUnsafeSlow(64 * 1024)
       frame.copy(memory)
@@ -127,7 +126,11 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
     let most = 0
     const message = once(socket, 'message')
     for (let sent = 0; sent < count; sent++) {
-      const frame = clientFrame(sent === 0 ? 'binary' : 'continuation', 'x', sent === count - 1)
+      const frame = clientFrame({
+        opcode: opcode[sent === 0 ? 'binary' : 'continuation'],
+        payload: 'x',
+        fin: sent === count - 1,
+      })
       serverEnd.push(sent % 100 === 0 ? chunk(frame) : frame)
       if (sent % 10_000 !== 9999) continue
       await collectGarbage()
@@ -135,7 +138,7 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
     }
     const [data] = (await message) as [Buffer]
     expect(data.length).toBe(count)
-    // A tenth of the read buffers that it came in.
+    // A tenth of the read buffers in which it arrived.
     expect(most - before).toBeLessThan(8 * MEBI)
   })
 
@@ -143,7 +146,7 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = closeOf(socket)
-    peer.write(clientFrame('text', '', false))
+    peer.write(clientFrame({ opcode: opcode.text, payload: '', fin: false }))
     const empty = Buffer.concat(Array<Buffer>(1000).fill(Buffer.from([0x00, 0x80, 0, 0, 0, 0])))
     for (let sent = 0; sent < 1000 && !peer.ended; sent++) {
       peer.write(empty)
@@ -159,7 +162,7 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
     const { socket, clientEnd } = await memoryPair({ server: { maxPayload: limit } })
     const payload = Buffer.from(Array.from({ length: limit }, (_, index) => index % 251))
     const message = once(socket, 'message')
-    for (const byte of clientFrame('binary', payload)) {
+    for (const byte of clientFrame({ opcode: opcode.binary, payload })) {
       clientEnd.write(Buffer.of(byte))
       if (clientEnd.writableNeedDrain) await once(clientEnd, 'drain')
     }
@@ -171,19 +174,21 @@ describe('a flood of tiny fragments (CVE-2026-48779, CVE-2026-12151)', () => {
 test('closes with 1008 after one Pong for a peer that floods Pings and does not read', async () => {
   const { socket, clientEnd, serverEnd } = await memoryPair({ server: { maxBufferedAmount: 100_000 } })
   serverEnd.stall()
-  // More than half of the limit, and than the high-water mark of any Node.
+  // More than half of the limit, and more than the high-water mark of any version of Node.js.
   while (socket.bufferedAmount < 70_000) socket.send(Buffer.alloc(10_000))
   await settled()
   serverEnd.batches.length = 0
   const pings = vi.fn()
   socket.on('ping', pings)
-  const flood = Buffer.concat(Array<Buffer>(200).fill(clientFrame('ping', 'x'.repeat(125))))
+  const flood = Buffer.concat(
+    Array<Buffer>(200).fill(clientFrame({ opcode: opcode.ping, payload: 'x'.repeat(125) })),
+  )
   for (let written = 0; written < 200 && socket.readyState === WebSocket.OPEN; written++) {
     clientEnd.write(flood)
     await settled()
   }
   expect(socket.readyState).toBe(WebSocket.CLOSING)
-  // The burst, and what the rate admits meanwhile.
+  // The burst, and what the rate allows meanwhile.
   expect(pings.mock.calls.length).toBeLessThan(2000)
   serverEnd.release()
   await settled()
@@ -230,7 +235,7 @@ describe('declines a window that zlib does not support, without a RangeError (CV
           continue
         }
         expect(opened.response.fields.has('sec-websocket-extensions')).toBe(false)
-        opened.peer.write(clientFrame('text', 'x'.repeat(100)))
+        opened.peer.write(clientFrame({ opcode: opcode.text, payload: 'x'.repeat(100) }))
         expect((await opened.peer.next())?.payload.length).toBe(100)
         opened.peer.destroy()
       }
@@ -261,20 +266,31 @@ describe('closes only the connection that sends invalid input, with the code of 
     ['a reserved opcode', Buffer.from([0x83, 0x80, 0, 0, 0, 0]), 1002],
     ['a reserved control opcode', Buffer.from([0x8b, 0x80, 0, 0, 0, 0]), 1002],
     ['RSV1 without an extension', Buffer.from([0xc1, 0x80, 0, 0, 0, 0]), 1002],
-    ['a continuation of nothing', clientFrame('continuation', 'x'), 1002],
+    ['a continuation of nothing', clientFrame({ opcode: opcode.continuation, payload: 'x' }), 1002],
     [
       'a message within a message',
-      Buffer.concat([clientFrame('text', 'a', false), clientFrame('text', 'b')]),
+      Buffer.concat([
+        clientFrame({ opcode: opcode.text, payload: 'a', fin: false }),
+        clientFrame({ opcode: opcode.text, payload: 'b' }),
+      ]),
       1002,
     ],
-    ['a fragmented control frame', clientFrame('ping', 'x', false), 1002],
-    ['an oversized control frame', clientFrame('ping', Buffer.alloc(126)), 1002],
-    ['a Close of one byte', clientFrame('close', 'x'), 1002],
-    ['a Close with 1005', clientFrame('close', Buffer.of(0x03, 0xed)), 1002],
-    ['a Close with 999', clientFrame('close', Buffer.of(0x03, 0xe7)), 1002],
-    ['a Close whose reason is not UTF-8', clientFrame('close', Buffer.of(0x03, 0xe8, 0xff)), 1007],
-    ['text that is not UTF-8', clientFrame('text', Buffer.of(0xc0, 0x80)), 1007],
-    ['text that ends within a character', clientFrame('text', Buffer.of(0xe2, 0x82)), 1007],
+    ['a fragmented control frame', clientFrame({ opcode: opcode.ping, payload: 'x', fin: false }), 1002],
+    ['an oversized control frame', clientFrame({ opcode: opcode.ping, payload: Buffer.alloc(126) }), 1002],
+    ['a Close of one byte', clientFrame({ opcode: opcode.close, payload: 'x' }), 1002],
+    ['a Close with 1005', clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xed) }), 1002],
+    ['a Close with 999', clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe7) }), 1002],
+    [
+      'a Close whose reason is not UTF-8',
+      clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe8, 0xff) }),
+      1007,
+    ],
+    ['text that is not UTF-8', clientFrame({ opcode: opcode.text, payload: Buffer.of(0xc0, 0x80) }), 1007],
+    [
+      'text that ends within a character',
+      clientFrame({ opcode: opcode.text, payload: Buffer.of(0xe2, 0x82) }),
+      1007,
+    ],
   ]
   test.each(inputs)('%s', async (_name, bytes, code) => {
     const { running, client, socket } = await openPair()
@@ -303,10 +319,10 @@ describe('closes only the connection that sends invalid input, with the code of 
   test('refuses text at its first invalid byte, within an unfinished frame', async () => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port)
-    const frame = clientFrame(
-      'text',
-      Buffer.concat([Buffer.from('good '), Buffer.of(0xff), Buffer.alloc(100, 'x')]),
-    )
+    const frame = clientFrame({
+      opcode: opcode.text,
+      payload: Buffer.concat([Buffer.from('good '), Buffer.of(0xff), Buffer.alloc(100, 'x')]),
+    })
     peer.write(frame.subarray(0, 12))
     expect((await peer.next())?.payload.readUInt16BE(0)).toBe(1007)
     peer.destroy()
@@ -339,7 +355,10 @@ test('serves a slow client that sends one byte at a time', async () => {
   })
   const { peer } = await openAsClient(port)
   await peer.writeInPieces(
-    Buffer.concat([clientFrame('text', 'slowly'), clientFrame('text', 'but surely')]),
+    Buffer.concat([
+      clientFrame({ opcode: opcode.text, payload: 'slowly' }),
+      clientFrame({ opcode: opcode.text, payload: 'but surely' }),
+    ]),
     1,
   )
   expect((await peer.next())?.payload.toString()).toBe('slowly')

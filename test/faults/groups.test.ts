@@ -19,7 +19,7 @@ async function members(count: number): Promise<{ hub: Hub; all: Membership[] }> 
   const all: Membership[] = []
   for (let index = 0; index < count; index++) {
     const [client, { socket }] = await Promise.all([connect(url), next()])
-    // What a client has no consumer for waits, and the Close frame behind it.
+    // Without a consumer, a client's messages wait, and the Close frame waits after them.
     client.on('message', () => {})
     hub.group('all').add(socket)
     all.push({ client, socket })
@@ -34,7 +34,7 @@ test('lets members leave or close while a broadcast runs (uWebSockets)', async (
   const rest = inbox(all[7]!.client)
   for (const [index, { client, socket }] of all.entries()) {
     socket.on('message', (data) => {
-      // Every member does something else to the group within its message, which it then passes on.
+      // Every member changes the group in a different way within its message, which it then forwards.
       if (index % 4 === 0) group.delete(socket)
       else if (index % 4 === 1) socket.close(4000)
       else if (index % 4 === 2) socket.terminate()

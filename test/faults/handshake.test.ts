@@ -16,7 +16,7 @@ import { settled } from '../support/event-loop.js'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { inbox, take } from '../support/inbox.js'
-import { clientFrame } from '../support/paused-client.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { Queue } from '../support/queue.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
@@ -24,7 +24,7 @@ import { thrownBy, webError } from '../support/web-error.js'
 import { acceptance, scriptedServer } from '../support/scripted-server.js'
 import { uncaught } from '../support/uncaught.js'
 
-/** An echo through the server shows that it goes on. */
+/** An echo shows that the server continues to serve. */
 async function goesOn(port: number): Promise<void> {
   const client = await connect(`ws://127.0.0.1:${port}`)
   const closed = closeOf(client)
@@ -71,7 +71,7 @@ describe('refuses a 64 KiB extensions header before parsing it (CVE-2020-7662, C
   test('leaves it to node:http if its own limit is lower', async () => {
     const { port } = await runningServer()
     const text = handshakeText({ 'Sec-WebSocket-Extensions': 'a'.repeat(65_536) })
-    // It may end the connection before the client has sent all, and then the answer is lost.
+    // The server may end the connection before the client has sent everything, and then the answer is lost.
     const answer = await exchange(port, text).catch((error: unknown) => error)
     expect(answer).toMatchObject(answer instanceof Error ? { code: 'ECONNRESET' } : { status: 431 })
     await goesOn(port)
@@ -183,7 +183,7 @@ test('refuses a page of another site by default (cross-site hijacking, CVE-2025-
 })
 
 describe('survives a client that leaves during the handshake (crossws 0.4.17, engine.io 6.6.11)', () => {
-  /** Each place where the handshake waits, and how a test lets it go on. */
+  /** Each point at which the handshake waits, and how a test lets it continue. */
   const awaits: [string, (arrive: (goOn: (value: never) => void) => void) => WebSocketServerOptions][] = [
     [
       'origins',
@@ -263,7 +263,7 @@ describe('survives a client that leaves during the handshake (crossws 0.4.17, en
       raw.on('error', () => {})
       raw.write(handshakeText({ Origin: 'https://other.example' }))
       const goOn = await arrivals.next()
-      // Before the check has ended, and just as it ends.
+      // Before the check ends, and just when it ends.
       if (before) {
         go(raw)
         await settled()
@@ -309,7 +309,7 @@ describe('survives a client that leaves during the handshake (crossws 0.4.17, en
         })
       },
     })
-    const frame = clientFrame('binary', Buffer.alloc(10_000, 'x'))
+    const frame = clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(10_000, 'x') })
     const raw = connectSocket(port, '127.0.0.1')
     raw.write(handshakeText())
     for (let sent = 0; sent < 2000; sent++) raw.write(frame)
@@ -334,7 +334,7 @@ test('closes only the connection that sends an invalid frame before the applicat
   const errors = uncaught()
   const { port, server } = await runningServer()
   const raw = connectSocket(port, '127.0.0.1')
-  // The frame comes together with the handshake, and nobody listens to anything.
+  // The frame arrives together with the handshake, before any listener is added.
   raw.write(Buffer.concat([Buffer.from(handshakeText()), Buffer.from([0xff, 0xff, 0xff, 0xff])]))
   raw.resume()
   await once(raw, 'close')

@@ -32,7 +32,7 @@ function activeResources(): Resources {
   return counts
 }
 
-/** What is there beyond what was there before, when all that has ended has had its turns to go. */
+/** What exists in addition to what existed before, after enough turns for everything to be released. */
 async function newResources(before: Resources): Promise<[name: string, count: number][]> {
   for (let round = 0; round < 5; round++) await settled()
   return [...activeResources()]

@@ -7,8 +7,8 @@ import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { collectGarbage } from '../support/garbage-collection.js'
 import { handshakeText, readHead } from '../support/http-exchange.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
-import { clientFrame as rawClientFrame, opcode } from '../support/raw-frame.js'
+import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { runningServer } from '../support/running-server.js'
 
@@ -21,7 +21,7 @@ function bomb(length: number): Buffer {
     0,
     -4,
   )
-  return rawClientFrame({ opcode: opcode.binary, payload, rsv: 4 })
+  return clientFrame({ opcode: opcode.binary, payload, rsv: 4 })
 }
 
 async function openRaw(port: number): Promise<RawPeer> {
@@ -33,7 +33,7 @@ async function openRaw(port: number): Promise<RawPeer> {
   return new RawPeer(socket, 'client', rest)
 }
 
-/** The bytes of the process beyond those at the start, and the most that they came to while it ran. */
+/** The increase of the process's memory since the start, and its maximum during the run. */
 async function growth(run: (sample: () => void) => Promise<void>): Promise<{ most: number; after: number }> {
   await collectGarbage()
   const before = process.memoryUsage.rss()
@@ -83,14 +83,14 @@ describe('compression bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
         }),
       )
     }
-    // The first round makes what a process keeps: heap, pools, threads.
+    // The first round allocates what a process keeps: heap, pools, threads.
     await round(() => {})
     const { most, after } = await growth(async (sample) => {
       for (let count = 0; count < 3; count++) await round(sample)
     })
     await settled()
     expect(server.clients.size).toBe(0)
-    // Were they inflated to the limit and kept, a round would take 250 MiB.
+    // If they were inflated to the limit and kept, a round would take 250 MiB.
     expect(most).toBeLessThan(100 * MEBI)
     expect(after).toBeLessThan(100 * MEBI)
   })
@@ -167,7 +167,7 @@ test('keeps the memory flat for a slow member of a fast publisher, and counts wh
 
 test('holds no more memory than the size of unfinished messages, and none after their connections close', async () => {
   const { port, server } = await runningServer()
-  const part = clientFrame('binary', Buffer.alloc(100_000), false)
+  const part = clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(100_000), fin: false })
   const { after } = await growth(async () => {
     const sockets = await Promise.all(
       Array.from({ length: 100 }, async () => {

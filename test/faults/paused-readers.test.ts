@@ -10,21 +10,21 @@ const KIBI = 1024
 const MESSAGE = 64 * KIBI
 
 /**
- * What may be read of a connection that nobody reads: the mark at which Node's streams stop (64 KiB in the latest, 16 KiB
+ * What may be read from a paused connection: the mark at which Node's streams stop (64 KiB in the latest version, 16 KiB
  * before), and the reads that were under way.
  */
 const BOUND = 256 * KIBI
 
 const content = noise(MESSAGE)
 
-/** A message that tells its place in the order by its first bytes, and does not compress. */
+/** A message whose first bytes are its number, and which does not compress. */
 function numbered(index: number): Buffer {
   const bytes = Buffer.from(content)
   bytes.writeUInt32BE(index, 0)
   return bytes
 }
 
-/** Counts the messages that come, and those that are not the next in the order, or not whole. */
+/** Counts the messages that arrive, and those that are out of order or incomplete. */
 class Receipts {
   count = 0
   wrong = 0
@@ -39,13 +39,13 @@ class Receipts {
 interface Ends {
   readonly sender: Pick<WebSocket, 'send' | 'terminate'>
   readonly reader: Pick<WebSocket, 'on' | 'once' | 'pause' | 'resume' | 'isPaused' | 'readyState'>
-  /** What the sender writes to. */
+  /** The stream that the sender writes to. */
   readonly from: Socket
-  /** What the reader reads from. */
+  /** The stream that the reader reads from. */
   readonly to: Socket
 }
 
-/** Waits until the system's buffers are full, and nothing is read any more. */
+/** Waits until the system's buffers are full, and nothing more is read. */
 async function standstill({ from, to }: Ends): Promise<void> {
   let before = -1
   for (let still = 0; still < 20;) {
@@ -55,7 +55,7 @@ async function standstill({ from, to }: Ends): Promise<void> {
   }
 }
 
-/** Opens a connection of which one end may send as much as it likes without being ended for that. */
+/** Opens a connection on which one end may send without limits. */
 async function open(readerIs: 'server' | 'client', perMessageDeflate: boolean): Promise<Ends> {
   const options = { maxBufferedAmount: Infinity, perMessageDeflate }
   const running = await runningServer(options)

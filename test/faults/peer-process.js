@@ -1,5 +1,5 @@
-// A client by another library in a process of its own, so that a test can stop the process: it says what happens to
-// it, one line each, and ends with its connection.
+// A client of another library in a separate process, so that a test can stop the process. It prints what happens to
+// it, one line each, and exits with its connection.
 import { WebSocket } from 'ws'
 
 /** @param {string} line */

@@ -11,7 +11,7 @@ import { endWithTest, runningServer } from '../support/running-server.js'
 
 const COUNT = 50
 
-/** Collects the server's ends of TCP connections, by port: a server with a port of its own shows them to nobody. */
+/** Collects the server's ends of TCP connections, by port, because a server with its own port does not expose them. */
 function acceptedSockets(): (port: number) => Socket[] {
   const sockets: { socket: Socket; port: number | undefined }[] = []
   const note = (message: unknown): void => {
@@ -25,7 +25,7 @@ function acceptedSockets(): (port: number) => Socket[] {
   return (port) => sockets.filter((one) => one.port === port).map(({ socket }) => socket)
 }
 
-/** A client that never ends its side, so that what ends the connection is the server. */
+/** A client that never ends its side, so that only the server ends the connection. */
 async function openSlow(port: number, begin: string): Promise<{ socket: Socket; answer: Promise<string> }> {
   const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true })
   onTestFinished(() => {
@@ -107,7 +107,7 @@ describe(`${COUNT} clients that send no more than`, () => {
     const slow = await Promise.all(Array.from({ length: COUNT }, () => openSlow(port, whole)))
     for (const { answer } of slow) expect(await answer).toMatch(/^HTTP\/1\.1 503 /)
     expect(aborted.map((signal) => signal.aborted)).toEqual(Array.from({ length: COUNT }, () => true))
-    // The last of them may still be on its way out.
+    // The last of them may still be closing.
     while ((await connectionsOf(http)) > 0) await settled()
     expect(server.stats()).toMatchObject({ connections: 0, refused: { handshakeTimeout: COUNT } })
   })

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { connect } from 'hubwire'
 import { expect, onTestFinished, test } from 'vitest'
 import { closeOf } from '../support/close-of.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
+import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
 
 test('does not treat a peer as silent that reads slowly and answers what it has read', async () => {
@@ -24,7 +25,7 @@ test('does not treat a peer as silent that reads slowly and answers what it has 
     const before = read
     const outcome = await Promise.race([once(clock, 'ping'), ended])
     expect(outcome).not.toMatchObject({ code: 1006 })
-    // It did read meanwhile.
+    // The peer has read something meanwhile.
     expect(read).toBeGreaterThan(before)
   }
 })
@@ -36,10 +37,10 @@ test('does not treat a peer as silent while this end pauses reading from it', as
   const [raw, { socket }] = await Promise.all([pausedClient(port), next()])
   raw.on('error', () => {})
   socket.on('message', () => {
-    // An answer to each question, as long as it is not too much; above 8 MiB we stop to read the questions.
+    // An answer to each question. Above 8 MiB of queued answers, the questions are no longer read.
     if (socket.bufferedAmount < 10 * 1024 * 1024) socket.send(Buffer.alloc(1024 * 1024))
   })
-  const question = clientFrame('text', 'more')
+  const question = clientFrame({ opcode: opcode.text, payload: 'more' })
   const timer = setInterval(() => {
     if (raw.writableLength === 0) raw.write(question)
     if (raw.read(64 * 1024) === null) raw.read()

@@ -2,15 +2,11 @@ import { constants, deflateRawSync } from 'node:zlib'
 import { Decoder, MessageInflater, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { FRAME_COST, INFLATE_COST } from '#src/protocol/decoder.js'
-import { clientFrame, type FrameParts } from '../support/raw-frame.js'
+import { clientFrame, clientFrames, opcode } from '../support/raw-frame.js'
 import { RecordingSink } from '../support/recording-sink.js'
 
 const { binary, continuation, ping, text } = Opcode
 const COMPRESSED = 4
-
-function fromClient(...frames: readonly FrameParts[]): Buffer {
-  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
-}
 
 function reading(allowance: number, inflater?: MessageInflater): { decoder: Decoder; sink: RecordingSink } {
   const sink = new RecordingSink()
@@ -26,7 +22,7 @@ function compressed(message: string | Buffer): Buffer {
 describe('a decoder with an allowance (F39)', () => {
   test('stops before the next frame once it is used up, and resumes with a new one', () => {
     const { decoder, sink } = reading(2 * FRAME_COST)
-    decoder.push(fromClient(...Array.from({ length: 5 }, () => ({ opcode: ping, payload: 'x' }))))
+    decoder.push(clientFrames(...Array.from({ length: 5 }, () => ({ opcode: ping, payload: 'x' }))))
     expect(sink.found).toHaveLength(2)
     expect(decoder.isExhausted).toBe(true)
     decoder.resume()
@@ -42,7 +38,7 @@ describe('a decoder with an allowance (F39)', () => {
 
   test('keeps what is pushed while it is stopped', () => {
     const { decoder, sink } = reading(0)
-    for (const byte of fromClient({ opcode: text, payload: 'one' }, { opcode: text, payload: 'two' })) {
+    for (const byte of clientFrames({ opcode: text, payload: 'one' }, { opcode: text, payload: 'two' })) {
       decoder.push(Buffer.of(byte))
     }
     expect(sink.found).toEqual([])
@@ -92,7 +88,7 @@ describe('a decoder with an allowance (F39)', () => {
     const { decoder, sink } = reading(10 * FRAME_COST)
     const fragments = Array.from({ length: 98 }, () => ({ opcode: continuation, fin: false }))
     decoder.push(
-      fromClient({ opcode: text, fin: false }, ...fragments, { opcode: continuation, payload: 'end' }),
+      clientFrames({ opcode: text, fin: false }, ...fragments, { opcode: continuation, payload: 'end' }),
     )
     let turns = 1
     while (decoder.isExhausted) {

@@ -2,7 +2,7 @@ import { constants, deflateRawSync } from 'node:zlib'
 import { Decoder, type DecoderOptions, MessageInflater, Opcode, type ProtocolError } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, type FrameParts } from '../support/raw-frame.js'
+import { clientFrame, clientFrames, type FrameParts, opcode } from '../support/raw-frame.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 import { noise, records } from '../support/sample-messages.js'
 import { DeflatingPeer } from '../support/zlib-peer.js'
@@ -17,10 +17,6 @@ const NO_TAKEOVER = { windowBits: 15, contextTakeover: false }
 
 function compressed(message: string | Buffer): Buffer {
   return deflateRawSync(message, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
-}
-
-function fromClient(...frames: readonly FrameParts[]): Buffer {
-  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
 }
 
 /** A message so long that it is inflated on the thread pool. */
@@ -88,7 +84,7 @@ describe('compressed messages', () => {
   test.each([[[1_000_000]], [[1]], [[100, 7]]])(
     'are read short and long, text and binary, in chunks of %j',
     async (sizes) => {
-      const bytes = fromClient(
+      const bytes = clientFrames(
         { opcode: text, payload: compressed('Hellö'), rsv: COMPRESSED },
         { opcode: text, payload: 'plain' },
         { opcode: binary, payload: compressed(records(3)), rsv: COMPRESSED },
@@ -123,7 +119,7 @@ describe('compressed messages', () => {
         { opcode: text, payload: 'plain', fin: false },
         { opcode: continuation },
       ]
-      expect(await decoded(inChunks(fromClient(...frames), sizes))).toEqual([
+      expect(await decoded(inChunks(clientFrames(...frames), sizes))).toEqual([
         { ping: Buffer.from('one') },
         { pong: Buffer.from('two') },
         { text: records(10).toString() },
@@ -242,7 +238,7 @@ describe('violations', () => {
       ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009],
     ],
   ])('%s', async (_name, frames, error) => {
-    const bytes = fromClient(
+    const bytes = clientFrames(
       { opcode: ping },
       ...frames,
       { opcode: text, payload: 'behind' },
@@ -272,7 +268,7 @@ describe('violations', () => {
 describe('while a message is inflated in the thread pool', () => {
   test('reads nothing after it, and everything in order once it is inflated', async () => {
     const found = await decoded([
-      fromClient({ opcode: ping, payload: '1' }, LONG_FRAME, { opcode: ping, payload: '2' }, LONG_FRAME, {
+      clientFrames({ opcode: ping, payload: '1' }, LONG_FRAME, { opcode: ping, payload: '2' }, LONG_FRAME, {
         opcode: close,
       }),
     ])
@@ -282,7 +278,7 @@ describe('while a message is inflated in the thread pool', () => {
   test('is held, keeps what arrives, and calls onReadingOn when it has resumed', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
-    const bytes = fromClient(
+    const bytes = clientFrames(
       { opcode: text, payload: compressed('first'), rsv: COMPRESSED },
       { opcode: text, payload: 'second' },
       { opcode: text, payload: compressed('third'), rsv: COMPRESSED },
@@ -329,7 +325,7 @@ describe('while a message is inflated in the thread pool', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
-      fromClient(
+      clientFrames(
         { opcode: text, payload: compressed('one'), rsv: COMPRESSED },
         { opcode: text, payload: 'two' },
       ),
@@ -347,7 +343,7 @@ describe('while a message is inflated in the thread pool', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
-      fromClient(
+      clientFrames(
         { opcode: text, payload: compressed('one'), rsv: COMPRESSED },
         { opcode: text, payload: 'two' },
       ),
@@ -363,7 +359,7 @@ describe('while a message is inflated in the thread pool', () => {
     const inflater = new ManualInflater(NO_TAKEOVER)
     const { decoder, sink } = reading(undefined, {}, inflater)
     decoder.push(
-      fromClient(
+      clientFrames(
         { opcode: text, payload: Buffer.alloc(9, 0xff), rsv: COMPRESSED },
         { opcode: text, payload: 'two' },
       ),
@@ -384,7 +380,9 @@ describe('while a message is inflated in the thread pool', () => {
       {},
       inflater,
     )
-    decoder.push(fromClient({ opcode: text, payload: compressed('one'), rsv: COMPRESSED }, { opcode: ping }))
+    decoder.push(
+      clientFrames({ opcode: text, payload: compressed('one'), rsv: COMPRESSED }, { opcode: ping }),
+    )
     expect(() => {
       inflater.handOver()
     }).toThrow(failure)
@@ -400,7 +398,7 @@ describe('while a message is inflated in the thread pool', () => {
     })
     expect(() => {
       decoder.push(
-        fromClient(
+        clientFrames(
           { opcode: text, payload: compressed('one'), rsv: COMPRESSED },
           { opcode: ping, payload: '2' },
         ),

@@ -1,17 +1,13 @@
 import { Decoder, Opcode } from 'hubwire/protocol'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, type FrameParts, frameBytes } from '../support/raw-frame.js'
+import { clientFrame, clientFrames, frameBytes, opcode } from '../support/raw-frame.js'
 import { RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode
 
-function fromClient(...frames: readonly FrameParts[]): Buffer {
-  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
-}
-
 describe('hold and release', () => {
-  const THREE = fromClient(
+  const THREE = clientFrames(
     { opcode: text, payload: 'one' },
     { opcode: ping, payload: 'two' },
     { opcode: text, payload: 'three' },
@@ -150,7 +146,7 @@ describe('finish', () => {
         decoder.finish()
       })
       const decoder = new Decoder(sink, { from: 'client' })
-      decoder.push(fromClient({ opcode, payload: 'one' }, { opcode, payload: 'two' }, { opcode: close }))
+      decoder.push(clientFrames({ opcode, payload: 'one' }, { opcode, payload: 'two' }, { opcode: close }))
       expect(sink.found).toHaveLength(1)
     }
   })
@@ -173,7 +169,7 @@ describe('a sink that calls the decoder', () => {
       expect(sink.found).toHaveLength(1)
     })
     const decoder = new Decoder(sink, { from: 'client' })
-    decoder.push(fromClient({ opcode: ping }, { opcode: text, payload: 'there' }))
+    decoder.push(clientFrames({ opcode: ping }, { opcode: text, payload: 'there' }))
     expect(sink.found).toEqual([{ ping: Buffer.alloc(0) }, { text: 'there' }, { text: 'pushed' }])
   })
 
@@ -183,7 +179,7 @@ describe('a sink that calls the decoder', () => {
       if ('text' in found || 'ping' in found) throw failure
     })
     const decoder = new Decoder(sink, { from: 'client' })
-    const frames = fromClient(
+    const frames = clientFrames(
       { opcode: text, payload: 'one' },
       { opcode: ping, payload: 'two' },
       { opcode: text, payload: 'thr', fin: false },
@@ -212,7 +208,7 @@ describe('a sink that calls the decoder', () => {
   })
 
   test('leaves the decoder finished if it throws at an error or a Close', () => {
-    for (const bytes of [fromClient({ opcode: close }), frameBytes({ opcode: text })]) {
+    for (const bytes of [clientFrames({ opcode: close }), frameBytes({ opcode: text })]) {
       const sink = new RecordingSink(() => {
         throw new Error('The application failed')
       })

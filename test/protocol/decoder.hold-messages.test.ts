@@ -1,15 +1,11 @@
 import { constants, deflateRawSync } from 'node:zlib'
 import { Decoder, MessageInflater, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
-import { clientFrame, type FrameParts, frameBytes } from '../support/raw-frame.js'
+import { clientFrames, type FrameParts, frameBytes, opcode } from '../support/raw-frame.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode
 const COMPRESSED = 4
-
-function fromClient(...frames: readonly FrameParts[]): Buffer {
-  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
-}
 
 /** Keeps its result until it is told to hand it over, as the thread pool does. */
 class ManualInflater extends MessageInflater {
@@ -47,7 +43,7 @@ describe('holdMessages', () => {
     decoder.holdMessages()
     expect(decoder.held).toBe(true)
     decoder.push(
-      fromClient(
+      clientFrames(
         { opcode: ping, payload: '1' },
         { opcode: pong, payload: '2' },
         { opcode: text, payload: '3' },
@@ -63,14 +59,14 @@ describe('holdMessages', () => {
   test('delivers a Close that arrives before the next message', () => {
     const { decoder, sink } = reading()
     decoder.holdMessages()
-    decoder.push(fromClient({ opcode: close }))
+    decoder.push(clientFrames({ opcode: close }))
     expect(sink.found).toEqual([{ close: [1005, ''] }])
   })
 
   test('delivers control frames that arrive byte by byte and are followed by others', () => {
     const { decoder, sink } = reading()
     decoder.holdMessages()
-    for (const byte of fromClient({ opcode: ping }, { opcode: pong }, { opcode: text, payload: 'text' })) {
+    for (const byte of clientFrames({ opcode: ping }, { opcode: pong }, { opcode: text, payload: 'text' })) {
       decoder.push(Buffer.of(byte))
     }
     expect(sink.found).toEqual([{ ping: Buffer.alloc(0) }, { pong: Buffer.alloc(0) }])
@@ -80,7 +76,7 @@ describe('holdMessages', () => {
 
   test('stops in the middle of a frame', () => {
     const { decoder, sink } = reading()
-    const bytes = fromClient({ opcode: text, payload: 'text' }, { opcode: ping })
+    const bytes = clientFrames({ opcode: text, payload: 'text' }, { opcode: ping })
     decoder.push(bytes.subarray(0, 8))
     decoder.holdMessages()
     decoder.push(bytes.subarray(8))
@@ -94,7 +90,7 @@ describe('holdMessages', () => {
       if ('ping' in found) decoder.holdMessages()
     })
     decoder.push(
-      fromClient(
+      clientFrames(
         { opcode: text, payload: 'te', fin: false },
         { opcode: ping },
         { opcode: pong },
@@ -108,7 +104,7 @@ describe('holdMessages', () => {
 
   test('holds a message that is being inflated, and everything after it (F18)', () => {
     const { decoder, sink, inflater } = reading()
-    decoder.push(fromClient(compressedText('one'), { opcode: ping }, { opcode: text, payload: 'two' }))
+    decoder.push(clientFrames(compressedText('one'), { opcode: ping }, { opcode: text, payload: 'two' }))
     decoder.holdMessages()
     inflater.handOver()
     expect(sink.found).toEqual([])
@@ -118,7 +114,7 @@ describe('holdMessages', () => {
 
   test('reports at once that a message cannot be inflated', () => {
     const { decoder, sink, inflater } = reading()
-    decoder.push(fromClient({ opcode: binary, payload: Buffer.alloc(9, 0xff), rsv: COMPRESSED }))
+    decoder.push(clientFrames({ opcode: binary, payload: Buffer.alloc(9, 0xff), rsv: COMPRESSED }))
     decoder.holdMessages()
     inflater.handOver()
     expect(sink.found).toEqual([{ error: ['WS_ERR_INVALID_DEFLATE_DATA', 1007] }])
@@ -127,11 +123,11 @@ describe('holdMessages', () => {
   test('delivers in order what the sink pushes while it receives an inflated message', () => {
     const { decoder, sink, inflater } = reading((found) => {
       if (!('text' in found) || found.text !== 'one') return
-      decoder.push(fromClient({ opcode: ping }))
+      decoder.push(clientFrames({ opcode: ping }))
       decoder.release()
       expect(sink.found).toHaveLength(1)
     })
-    decoder.push(fromClient(compressedText('one'), { opcode: text, payload: 'two' }))
+    decoder.push(clientFrames(compressedText('one'), { opcode: text, payload: 'two' }))
     inflater.handOver()
     expect(sink.found).toEqual([{ text: 'one' }, { text: 'two' }, { ping: Buffer.alloc(0) }])
   })
@@ -142,7 +138,7 @@ describe('discard (F2)', () => {
     const { decoder, sink } = reading()
     decoder.hold()
     decoder.push(
-      fromClient(
+      clientFrames(
         { opcode: text, payload: 'one' },
         { opcode: ping, payload: 'ping' },
         { opcode: binary, payload: Buffer.alloc(200), fin: false },
@@ -160,7 +156,7 @@ describe('discard (F2)', () => {
   })
 
   test('counts the same in chunks of any size', () => {
-    const bytes = fromClient(
+    const bytes = clientFrames(
       { opcode: text, payload: 'one' },
       { opcode: binary, payload: Buffer.alloc(1000) },
       { opcode: text, payload: 'three' },
@@ -178,7 +174,7 @@ describe('discard (F2)', () => {
   test('counts a message whose frame is being read', () => {
     for (const fin of [true, false]) {
       const { decoder } = reading()
-      const bytes = fromClient({ opcode: text, payload: 'text', fin }, { opcode: ping })
+      const bytes = clientFrames({ opcode: text, payload: 'text', fin }, { opcode: ping })
       decoder.push(bytes.subarray(0, 8))
       decoder.hold()
       decoder.push(bytes.subarray(8))
@@ -189,7 +185,7 @@ describe('discard (F2)', () => {
   test('counts a message that is being inflated, or that has been inflated and not delivered', () => {
     for (const isInflated of [false, true]) {
       const { decoder, sink, inflater } = reading()
-      decoder.push(fromClient(compressedText('one'), { opcode: text, payload: 'two' }))
+      decoder.push(clientFrames(compressedText('one'), { opcode: text, payload: 'two' }))
       decoder.holdMessages()
       if (isInflated) inflater.handOver()
       expect(decoder.discard()).toBe(2)
@@ -211,12 +207,12 @@ describe('discard (F2)', () => {
   test('counts nothing after a Close', () => {
     const { decoder } = reading()
     decoder.hold()
-    decoder.push(fromClient({ opcode: text }, { opcode: close }, { opcode: text }))
+    decoder.push(clientFrames({ opcode: text }, { opcode: close }, { opcode: text }))
     expect(decoder.discard()).toBe(1)
   })
 
   test('does not count a frame whose header is incomplete', () => {
-    const bytes = fromClient({ opcode: binary, payload: Buffer.alloc(300) })
+    const bytes = clientFrames({ opcode: binary, payload: Buffer.alloc(300) })
     for (const length of [1, 2, 3, 7]) {
       const { decoder } = reading()
       decoder.hold()

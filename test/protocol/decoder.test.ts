@@ -1,24 +1,12 @@
 import { constants } from 'node:buffer'
-import { Decoder, type DecoderOptions, encodeFrame, Opcode } from 'hubwire/protocol'
+import { Decoder, encodeFrame, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, type FrameParts, frameBytes } from '../support/raw-frame.js'
-import { type Found, RecordingSink } from '../support/recording-sink.js'
+import { clientFrame, clientFrames, type FrameParts, frameBytes, opcode } from '../support/raw-frame.js'
+import { decoded, type Found, RecordingSink } from '../support/recording-sink.js'
 import { noise } from '../support/sample-messages.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode
-
-/** What a decoder finds in these chunks. */
-function decoded(chunks: readonly Buffer[], options: Partial<DecoderOptions> = {}): Found[] {
-  const sink = new RecordingSink()
-  const decoder = new Decoder(sink, { from: 'client', ...options })
-  for (const chunk of chunks) decoder.push(chunk)
-  return sink.found
-}
-
-function fromClient(...frames: readonly FrameParts[]): Buffer {
-  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
-}
 
 function fromServer(...frames: readonly FrameParts[]): Buffer {
   return Buffer.concat(frames.map((parts) => frameBytes(parts)))
@@ -70,7 +58,9 @@ EXPECTED.found.push(...EVENTS)
 
 describe('reads a conversation', () => {
   test.each([1, 2, 3, 5, 7, 16, 100, 1000, 65_536, 1_000_000])('in chunks of %d bytes', (size) => {
-    expect(transcriptOf(inChunks(fromClient(...CONVERSATION), [size]), 'client')).toEqual(EXPECTED.transcript)
+    expect(transcriptOf(inChunks(clientFrames(...CONVERSATION), [size]), 'client')).toEqual(
+      EXPECTED.transcript,
+    )
     expect(transcriptOf(inChunks(fromServer(...CONVERSATION), [size]), 'server')).toEqual(EXPECTED.transcript)
   })
 
@@ -82,7 +72,7 @@ describe('reads a conversation', () => {
   })
 
   test('ignores empty chunks', () => {
-    const chunks = inChunks(fromClient(...CONVERSATION), [9]).flatMap((chunk) => [Buffer.alloc(0), chunk])
+    const chunks = inChunks(clientFrames(...CONVERSATION), [9]).flatMap((chunk) => [Buffer.alloc(0), chunk])
     expect(transcriptOf(chunks, 'client')).toEqual(EXPECTED.transcript)
   })
 
@@ -90,7 +80,7 @@ describe('reads a conversation', () => {
     for (const length of [125, 126, 127, 65_535, 65_536, 65_537]) {
       for (const sizes of [[1_000_000], [11], [3, 4000]]) {
         const payload = noise(length)
-        const found = decoded(inChunks(fromClient({ opcode: binary, payload }), sizes))
+        const found = decoded(inChunks(clientFrames({ opcode: binary, payload }), sizes))
         expect(found).toHaveLength(1)
         expect(payload.equals((found[0] as { binary: Buffer }).binary)).toBe(true)
       }
@@ -100,7 +90,7 @@ describe('reads a conversation', () => {
 
 describe('text', () => {
   test('keeps a leading U+FEFF', () => {
-    const bytes = fromClient({ opcode: text, payload: '\ufefftext' })
+    const bytes = clientFrames({ opcode: text, payload: '\ufefftext' })
     expect(decoded([Buffer.from(bytes)])).toEqual([{ text: '\ufefftext' }])
     expect(decoded(inChunks(bytes, [4]))).toEqual([{ text: '\ufefftext' }])
   })
@@ -112,12 +102,12 @@ describe('text', () => {
       payload: Buffer.of(byte),
       fin: index === bytes.length - 1,
     }))
-    expect(decoded([fromClient(...frames)])).toEqual([{ text: 'a€\u{1f600}z' }])
-    expect(decoded(inChunks(fromClient(...frames), [1]))).toEqual([{ text: 'a€\u{1f600}z' }])
+    expect(decoded([clientFrames(...frames)])).toEqual([{ text: 'a€\u{1f600}z' }])
+    expect(decoded(inChunks(clientFrames(...frames), [1]))).toEqual([{ text: 'a€\u{1f600}z' }])
   })
 
   test("is delivered as a Buffer with textType: 'buffer'", () => {
-    const bytes = fromClient({ opcode: text, payload: 'é' }, { opcode: binary, payload: 'b' })
+    const bytes = clientFrames({ opcode: text, payload: 'é' }, { opcode: binary, payload: 'b' })
     const expected = [{ text: Buffer.from('é') }, { binary: Buffer.from('b') }]
     expect(decoded([Buffer.from(bytes)], { textType: 'buffer' })).toEqual(expected)
     expect(decoded(inChunks(bytes, [5]), { textType: 'buffer' })).toEqual(expected)
@@ -137,7 +127,9 @@ describe('text', () => {
         { opcode: text, payload: 'ascii' },
       ]
       const expected = [{ text: 'a\ufffdé' }, { text: 'b\ufffdc' }, { text: '\ufffd' }, { text: 'ascii' }]
-      expect(decoded(inChunks(fromClient(...frames), sizes), { skipUTF8Validation: true })).toEqual(expected)
+      expect(decoded(inChunks(clientFrames(...frames), sizes), { skipUTF8Validation: true })).toEqual(
+        expected,
+      )
       expect(
         decoded(inChunks(fromServer(...frames), sizes), { from: 'server', skipUTF8Validation: true }),
       ).toEqual(expected)
@@ -152,35 +144,35 @@ describe('a Close frame', () => {
     ['with a code and a reason', [0x13, 0x87, 0xc3, 0xa9], [4999, 'é']],
     ['with the longest reason', [0x03, 0xe8, ...Array<number>(123).fill(0x61)], [1000, 'a'.repeat(123)]],
   ])('%s', (_name, payload, expected) => {
-    const bytes = fromClient({ opcode: close, payload: Buffer.from(payload) })
+    const bytes = clientFrames({ opcode: close, payload: Buffer.from(payload) })
     expect(decoded([Buffer.from(bytes)])).toEqual([{ close: expected }])
     expect(decoded(inChunks(bytes, [1]))).toEqual([{ close: expected }])
   })
 
   test('is the last frame that is read, in its chunk and in later ones', () => {
-    const behind = fromClient({ opcode: text, payload: 'late' }, { opcode: ping }, { opcode: close })
-    const bytes = Buffer.concat([fromClient({ opcode: close }), behind, noise(100)])
+    const behind = clientFrames({ opcode: text, payload: 'late' }, { opcode: ping }, { opcode: close })
+    const bytes = Buffer.concat([clientFrames({ opcode: close }), behind, noise(100)])
     expect(decoded([bytes, clientFrame({ opcode: text, payload: 'later' }), noise(100)])).toEqual([
       { close: [1005, ''] },
     ])
   })
 
   test('ends an unfinished message', () => {
-    const bytes = fromClient({ opcode: text, payload: 'lost', fin: false }, { opcode: close })
+    const bytes = clientFrames({ opcode: text, payload: 'lost', fin: false }, { opcode: close })
     expect(decoded([bytes])).toEqual([{ close: [1005, ''] }])
   })
 })
 
 describe('memory', () => {
   test('leaves a payload unchanged when more is read', () => {
-    const found = decoded(inChunks(fromClient(...CONVERSATION), [20_000]))
+    const found = decoded(inChunks(clientFrames(...CONVERSATION), [20_000]))
     expect(found).toHaveLength(EVENTS.length)
     expect(noise(70_000).equals((found[9] as { binary: Buffer }).binary)).toBe(true)
   })
 
   test('does not keep a read buffer alive through what it delivers', () => {
     const chunk = Buffer.alloc(65_536)
-    const frames = fromClient(
+    const frames = clientFrames(
       { opcode: binary, payload: 'message' },
       { opcode: ping, payload: 'ping' },
       { opcode: pong, payload: 'pong' },

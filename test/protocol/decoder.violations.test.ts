@@ -1,21 +1,10 @@
 import { Decoder, type DecoderOptions, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, type FrameParts, frameBytes } from '../support/raw-frame.js'
-import { type Found, RecordingSink } from '../support/recording-sink.js'
+import { clientFrame, clientFrames, type FrameParts, frameBytes, opcode } from '../support/raw-frame.js'
+import { decoded, RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode
-
-function decoded(chunks: readonly Buffer[], options: Partial<DecoderOptions> = {}): Found[] {
-  const sink = new RecordingSink()
-  const decoder = new Decoder(sink, { from: 'client', ...options })
-  for (const chunk of chunks) decoder.push(chunk)
-  return sink.found
-}
-
-function fromClient(...frames: readonly FrameParts[]): Buffer {
-  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
-}
 
 const PAYLOAD_LENGTH = ['WS_ERR_INVALID_PAYLOAD_LENGTH', 1002]
 const OPCODE = ['WS_ERR_INVALID_OPCODE', 1002]
@@ -31,60 +20,68 @@ const TOO_BIG = ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009]
 const begun: FrameParts = { opcode: text, payload: 'begun', fin: false }
 
 const VIOLATIONS: readonly [name: string, bytes: Buffer, error: readonly unknown[]][] = [
-  ['RSV1 without an extension', fromClient({ opcode: text, payload: 'x', rsv: 4 }), RSV_1],
-  ['RSV2', fromClient({ opcode: text, payload: 'x', rsv: 2 }), RSV_2_3],
-  ['RSV3', fromClient({ opcode: binary, rsv: 1 }), RSV_2_3],
-  ['RSV1 in a Ping', fromClient({ opcode: ping, rsv: 4 }), RSV_1],
-  ['a reserved data opcode', fromClient({ opcode: 3, payload: 'x' }), OPCODE],
-  ['another reserved data opcode', fromClient({ opcode: 7, fin: false }), OPCODE],
-  ['a reserved control opcode', fromClient({ opcode: 11 }), OPCODE],
-  ['another reserved control opcode', fromClient({ opcode: 15, payload: 'x' }), OPCODE],
-  ['a continuation of nothing', fromClient({ opcode: continuation, payload: 'x' }), OPCODE],
-  ['an unfinished continuation of nothing', fromClient({ opcode: continuation, fin: false }), OPCODE],
-  ['a message within a message', fromClient(begun, { opcode: text, payload: 'x' }), OPCODE],
-  ['an unfinished message within a message', fromClient(begun, { opcode: binary, fin: false }), OPCODE],
-  ['a fragmented Ping', fromClient({ opcode: ping, fin: false }), FIN],
-  ['a fragmented Pong', fromClient({ opcode: pong, fin: false }), FIN],
-  ['a fragmented Close', fromClient({ opcode: close, fin: false }), FIN],
+  ['RSV1 without an extension', clientFrames({ opcode: text, payload: 'x', rsv: 4 }), RSV_1],
+  ['RSV2', clientFrames({ opcode: text, payload: 'x', rsv: 2 }), RSV_2_3],
+  ['RSV3', clientFrames({ opcode: binary, rsv: 1 }), RSV_2_3],
+  ['RSV1 in a Ping', clientFrames({ opcode: ping, rsv: 4 }), RSV_1],
+  ['a reserved data opcode', clientFrames({ opcode: 3, payload: 'x' }), OPCODE],
+  ['another reserved data opcode', clientFrames({ opcode: 7, fin: false }), OPCODE],
+  ['a reserved control opcode', clientFrames({ opcode: 11 }), OPCODE],
+  ['another reserved control opcode', clientFrames({ opcode: 15, payload: 'x' }), OPCODE],
+  ['a continuation of nothing', clientFrames({ opcode: continuation, payload: 'x' }), OPCODE],
+  ['an unfinished continuation of nothing', clientFrames({ opcode: continuation, fin: false }), OPCODE],
+  ['a message within a message', clientFrames(begun, { opcode: text, payload: 'x' }), OPCODE],
+  ['an unfinished message within a message', clientFrames(begun, { opcode: binary, fin: false }), OPCODE],
+  ['a fragmented Ping', clientFrames({ opcode: ping, fin: false }), FIN],
+  ['a fragmented Pong', clientFrames({ opcode: pong, fin: false }), FIN],
+  ['a fragmented Close', clientFrames({ opcode: close, fin: false }), FIN],
   ['no mask', frameBytes({ opcode: text, payload: 'x' }), ['WS_ERR_EXPECTED_MASK', 1002]],
   ['no mask in a Ping', frameBytes({ opcode: ping }), ['WS_ERR_EXPECTED_MASK', 1002]],
-  ['a Ping of 126 bytes', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), CONTROL_LENGTH],
-  ['a Pong of 70,000 bytes', fromClient({ opcode: pong, payload: 'x'.repeat(70_000) }), CONTROL_LENGTH],
-  ['a Ping of few bytes in 16 bits', fromClient({ opcode: ping, payload: 'x', form: 16 }), CONTROL_LENGTH],
-  ['a Close of 126 bytes', fromClient({ opcode: close, payload: Buffer.alloc(126, 3) }), CONTROL_LENGTH],
-  ['a Close of one byte', fromClient({ opcode: close, payload: Buffer.of(3) }), CONTROL_LENGTH],
-  ['0 bytes in 16 bits', fromClient({ opcode: text, form: 16 }), PAYLOAD_LENGTH],
-  ['125 bytes in 16 bits', fromClient({ opcode: text, payload: 'x'.repeat(125), form: 16 }), PAYLOAD_LENGTH],
-  ['0 bytes in 64 bits', fromClient({ opcode: text, form: 64 }), PAYLOAD_LENGTH],
-  ['125 bytes in 64 bits', fromClient({ opcode: text, payload: 'x'.repeat(125), form: 64 }), PAYLOAD_LENGTH],
-  ['65,535 bytes in 64 bits', fromClient({ opcode: text, length: 65_535n, form: 64 }), PAYLOAD_LENGTH],
-  ['2^63 bytes', fromClient({ opcode: text, length: 2n ** 63n }), PAYLOAD_LENGTH],
-  ['2^64 - 1 bytes', fromClient({ opcode: text, length: 2n ** 64n - 1n }), PAYLOAD_LENGTH],
-  ['2^63 - 1 bytes', fromClient({ opcode: text, length: 2n ** 63n - 1n }), TOO_BIG],
-  ['2^62 bytes', fromClient({ opcode: text, length: 2n ** 62n }), TOO_BIG],
-  ['2^53 bytes', fromClient({ opcode: binary, length: 2n ** 53n }), TOO_BIG],
-  ['2^53 + 1 bytes', fromClient({ opcode: binary, length: 2n ** 53n + 1n }), TOO_BIG],
-  ['2^32 bytes', fromClient({ opcode: binary, length: 2n ** 32n }), TOO_BIG],
-  ['2^31 bytes', fromClient({ opcode: binary, length: 2n ** 31n }), TOO_BIG],
-  ['text that is none', fromClient({ opcode: text, payload: Buffer.of(0x61, 0xff) }), UTF8],
-  ['text that is unfinished', fromClient({ opcode: text, payload: Buffer.of(0x61, 0xe2, 0x82) }), UTF8],
+  ['a Ping of 126 bytes', clientFrames({ opcode: ping, payload: 'x'.repeat(126) }), CONTROL_LENGTH],
+  ['a Pong of 70,000 bytes', clientFrames({ opcode: pong, payload: 'x'.repeat(70_000) }), CONTROL_LENGTH],
+  ['a Ping of few bytes in 16 bits', clientFrames({ opcode: ping, payload: 'x', form: 16 }), CONTROL_LENGTH],
+  ['a Close of 126 bytes', clientFrames({ opcode: close, payload: Buffer.alloc(126, 3) }), CONTROL_LENGTH],
+  ['a Close of one byte', clientFrames({ opcode: close, payload: Buffer.of(3) }), CONTROL_LENGTH],
+  ['0 bytes in 16 bits', clientFrames({ opcode: text, form: 16 }), PAYLOAD_LENGTH],
+  [
+    '125 bytes in 16 bits',
+    clientFrames({ opcode: text, payload: 'x'.repeat(125), form: 16 }),
+    PAYLOAD_LENGTH,
+  ],
+  ['0 bytes in 64 bits', clientFrames({ opcode: text, form: 64 }), PAYLOAD_LENGTH],
+  [
+    '125 bytes in 64 bits',
+    clientFrames({ opcode: text, payload: 'x'.repeat(125), form: 64 }),
+    PAYLOAD_LENGTH,
+  ],
+  ['65,535 bytes in 64 bits', clientFrames({ opcode: text, length: 65_535n, form: 64 }), PAYLOAD_LENGTH],
+  ['2^63 bytes', clientFrames({ opcode: text, length: 2n ** 63n }), PAYLOAD_LENGTH],
+  ['2^64 - 1 bytes', clientFrames({ opcode: text, length: 2n ** 64n - 1n }), PAYLOAD_LENGTH],
+  ['2^63 - 1 bytes', clientFrames({ opcode: text, length: 2n ** 63n - 1n }), TOO_BIG],
+  ['2^62 bytes', clientFrames({ opcode: text, length: 2n ** 62n }), TOO_BIG],
+  ['2^53 bytes', clientFrames({ opcode: binary, length: 2n ** 53n }), TOO_BIG],
+  ['2^53 + 1 bytes', clientFrames({ opcode: binary, length: 2n ** 53n + 1n }), TOO_BIG],
+  ['2^32 bytes', clientFrames({ opcode: binary, length: 2n ** 32n }), TOO_BIG],
+  ['2^31 bytes', clientFrames({ opcode: binary, length: 2n ** 31n }), TOO_BIG],
+  ['text that is none', clientFrames({ opcode: text, payload: Buffer.of(0x61, 0xff) }), UTF8],
+  ['text that is unfinished', clientFrames({ opcode: text, payload: Buffer.of(0x61, 0xe2, 0x82) }), UTF8],
   [
     'text that is unfinished with its last fragment',
-    fromClient(begun, { opcode: continuation, payload: Buffer.of(0xe2, 0x82) }),
+    clientFrames(begun, { opcode: continuation, payload: Buffer.of(0xe2, 0x82) }),
     UTF8,
   ],
   [
     'an empty end of unfinished text',
-    fromClient({ ...begun, payload: Buffer.of(0xc3) }, { opcode: 0 }),
+    clientFrames({ ...begun, payload: Buffer.of(0xc3) }, { opcode: 0 }),
     UTF8,
   ],
   [
     'a character cut by ASCII',
-    fromClient({ ...begun, payload: Buffer.of(0xc3) }, { ...begun, opcode: 0 }),
+    clientFrames({ ...begun, payload: Buffer.of(0xc3) }, { ...begun, opcode: 0 }),
     UTF8,
   ],
-  ['a reason that is no text', fromClient({ opcode: close, payload: Buffer.of(3, 0xe8, 0xff) }), UTF8],
-  ['a reason that is unfinished', fromClient({ opcode: close, payload: Buffer.of(3, 0xe8, 0xc3) }), UTF8],
+  ['a reason that is no text', clientFrames({ opcode: close, payload: Buffer.of(3, 0xe8, 0xff) }), UTF8],
+  ['a reason that is unfinished', clientFrames({ opcode: close, payload: Buffer.of(3, 0xe8, 0xc3) }), UTF8],
 ]
 
 describe('violations', () => {
@@ -97,8 +94,8 @@ describe('violations', () => {
   test.each(VIOLATIONS)(
     '%s: delivers what comes before it and reads nothing after it',
     (_name, bytes, error) => {
-      const before = fromClient({ opcode: text, payload: 'before' }, { opcode: ping, payload: 'too' })
-      const behind = fromClient({ opcode: text, payload: 'behind' }, { opcode: ping }, { opcode: close })
+      const before = clientFrames({ opcode: text, payload: 'before' }, { opcode: ping, payload: 'too' })
+      const behind = clientFrames({ opcode: text, payload: 'behind' }, { opcode: ping }, { opcode: close })
       const expected = [{ text: 'before' }, { ping: Buffer.from('too') }, { error }]
       const all = Buffer.concat([before, bytes, behind])
       expect(decoded([Buffer.from(all), Buffer.from(behind)])).toEqual(expected)
@@ -149,23 +146,23 @@ describe('violations are reported as early as possible:', () => {
   }
 
   test.each<[string, Buffer, number]>([
-    ['a reserved opcode with the second byte', fromClient({ opcode: 3, payload: 'payload' }), 2],
+    ['a reserved opcode with the second byte', clientFrames({ opcode: 3, payload: 'payload' }), 2],
     ['no mask with the second byte', frameBytes({ opcode: text, payload: 'payload' }), 2],
-    ['a long Ping with the second byte', fromClient({ opcode: ping, payload: 'x'.repeat(126) }), 2],
-    ['a length in too many bytes with the length', fromClient({ opcode: text, form: 16 }), 4],
-    ['2^63 bytes with the length', fromClient({ opcode: text, length: 2n ** 63n }), 10],
-    ['2^62 bytes with the length', fromClient({ opcode: text, length: 2n ** 62n }), 10],
-    ['2 MiB with the length', fromClient({ opcode: text, length: 2n ** 21n }), 10],
+    ['a long Ping with the second byte', clientFrames({ opcode: ping, payload: 'x'.repeat(126) }), 2],
+    ['a length in too many bytes with the length', clientFrames({ opcode: text, form: 16 }), 4],
+    ['2^63 bytes with the length', clientFrames({ opcode: text, length: 2n ** 63n }), 10],
+    ['2^62 bytes with the length', clientFrames({ opcode: text, length: 2n ** 62n }), 10],
+    ['2 MiB with the length', clientFrames({ opcode: text, length: 2n ** 21n }), 10],
   ])('%s', (_name, bytes, count) => {
     expect(bytesUntilError(bytes)).toBe(count)
   })
 
   test('a message or a sum of fragments above the limit, at the length', () => {
     const limit = { maxPayload: 100 }
-    expect(bytesUntilError(fromClient({ opcode: text, payload: 'x'.repeat(101) }), limit)).toBe(2)
+    expect(bytesUntilError(clientFrames({ opcode: text, payload: 'x'.repeat(101) }), limit)).toBe(2)
     const fragments = [
-      fromClient({ opcode: text, payload: 'x'.repeat(60), fin: false }),
-      fromClient({ opcode: continuation, payload: 'x'.repeat(41) }),
+      clientFrames({ opcode: text, payload: 'x'.repeat(60), fin: false }),
+      clientFrames({ opcode: continuation, payload: 'x'.repeat(41) }),
     ]
     expect(bytesUntilError(Buffer.concat(fragments), limit)).toBe(fragments[0]!.length + 2)
   })
@@ -173,9 +170,9 @@ describe('violations are reported as early as possible:', () => {
   // Autobahn 6.4: fail fast, before the frame or the message is whole.
   test('invalid text at its first invalid byte, within a frame and within a message', () => {
     const bad = Buffer.concat([Buffer.from('κόσμε'), Buffer.of(0xf4, 0x90), Buffer.from('edited')])
-    const inOneFrame = fromClient({ opcode: text, payload: bad })
+    const inOneFrame = clientFrames({ opcode: text, payload: bad })
     expect(bytesUntilError(inOneFrame)).toBe(6 + 12)
-    const inFragments = fromClient(
+    const inFragments = clientFrames(
       { opcode: text, payload: bad.subarray(0, 11), fin: false },
       { opcode: continuation, payload: bad.subarray(11), fin: false },
     )
@@ -185,7 +182,7 @@ describe('violations are reported as early as possible:', () => {
   test('invalid text in a chunk of a long frame, at that chunk', () => {
     const payload = Buffer.alloc(1000, 'a')
     payload[300] = 0xc0
-    const bytes = fromClient({ opcode: text, payload })
+    const bytes = clientFrames({ opcode: text, payload })
     const sink = new RecordingSink()
     const decoder = new Decoder(sink, { from: 'client' })
     const [first, second, third] = inChunks(bytes, [200]) as [Buffer, Buffer, Buffer]
@@ -204,7 +201,7 @@ describe('limits', () => {
     (maxPayload) => {
       for (const sizes of [[1_000_000], [50]]) {
         const message = (length: number): Buffer =>
-          fromClient({ opcode: binary, payload: Buffer.alloc(length) })
+          clientFrames({ opcode: binary, payload: Buffer.alloc(length) })
         expect(decoded(inChunks(message(maxPayload), sizes), { maxPayload })).toHaveLength(1)
         expect(decoded(inChunks(message(maxPayload), sizes), { maxPayload })[0]).toHaveProperty('binary')
         expect(decoded(inChunks(message(maxPayload + 1), sizes), { maxPayload })).toEqual([
@@ -216,7 +213,7 @@ describe('limits', () => {
 
   test('applies maxPayload to the sum of the fragments', () => {
     const fragments = (...lengths: number[]): Buffer =>
-      fromClient(
+      clientFrames(
         ...lengths.map((length, index) => ({
           opcode: index === 0 ? text : continuation,
           payload: 'x'.repeat(length),
@@ -233,7 +230,7 @@ describe('limits', () => {
   })
 
   test('does not apply maxPayload to control frames', () => {
-    const bytes = fromClient(
+    const bytes = clientFrames(
       { opcode: ping, payload: 'x'.repeat(125) },
       { opcode: pong, payload: 'x'.repeat(125) },
     )
@@ -245,7 +242,7 @@ describe('limits', () => {
     (maxFragments) => {
       for (const payload of ['', 'x']) {
         const fragments = (count: number): Buffer =>
-          fromClient(
+          clientFrames(
             ...Array.from({ length: count }, (_, index) => ({
               opcode: index === 0 ? text : continuation,
               payload,
@@ -265,7 +262,7 @@ describe('limits', () => {
   )
 
   test('does not count control frames as fragments', () => {
-    const bytes = fromClient(
+    const bytes = clientFrames(
       begun,
       { opcode: ping },
       { opcode: pong },

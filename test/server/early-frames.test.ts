@@ -10,14 +10,8 @@ import { makeCertificate } from '../support/certificate.js'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { handshakeText, readAnswer, readHead } from '../support/http-exchange.js'
-import { clientFrame } from '../support/paused-client.js'
 import { Queue } from '../support/queue.js'
-import {
-  clientFrame as rawClientFrame,
-  FrameReader,
-  opcode,
-  type ReceivedFrame,
-} from '../support/raw-frame.js'
+import { clientFrame, FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
 import { endWithTest } from '../support/running-server.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 import { uncaught } from '../support/uncaught.js'
@@ -60,19 +54,21 @@ class Watched {
   }
 }
 
-const CLOSE = rawClientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe8) })
+const CLOSE = clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe8) })
 
 function compressed(text: string): Buffer {
   const payload = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
-  return rawClientFrame({ opcode: opcode.text, payload, rsv: 4 })
+  return clientFrame({ opcode: opcode.text, payload, rsv: 4 })
 }
 
 /** Frames that a client sends before it is accepted, and the messages that they contain. */
 const early = [
-  ...Array.from({ length: 300 }, (_, index) => clientFrame('text', `early ${index}`)),
-  clientFrame('text', 'in ', false),
-  clientFrame('ping', 'are you there?'),
-  clientFrame('continuation', 'two parts'),
+  ...Array.from({ length: 300 }, (_, index) =>
+    clientFrame({ opcode: opcode.text, payload: `early ${index}` }),
+  ),
+  clientFrame({ opcode: opcode.text, payload: 'in ', fin: false }),
+  clientFrame({ opcode: opcode.ping, payload: 'are you there?' }),
+  clientFrame({ opcode: opcode.continuation, payload: 'two parts' }),
   compressed('compressed'),
 ]
 const arriving = [
@@ -146,7 +142,10 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
   test("are held and delivered after 'connection', completely and in order", async () => {
     const watched = new Watched()
     // The first frames arrive with the request, the second of them only in part.
-    const first = Buffer.concat([clientFrame('text', 'at once'), clientFrame('text', 'in two chunks')])
+    const first = Buffer.concat([
+      clientFrame({ opcode: opcode.text, payload: 'at once' }),
+      clientFrame({ opcode: opcode.text, payload: 'in two chunks' }),
+    ])
     const socket = open(await start(watched), first.subarray(0, -5))
     const admit = await watched.check()
     socket.write(first.subarray(-5))
@@ -154,7 +153,7 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
     await settled()
     expect(watched.events).toEqual([])
     admit('ada')
-    socket.write(clientFrame('text', 'late'))
+    socket.write(clientFrame({ opcode: opcode.text, payload: 'late' }))
     socket.write(CLOSE)
     const frames = await framesOf(socket)
     await watched.closed()
@@ -168,7 +167,7 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
     const watched = new Watched()
     const socket = open(await start(watched))
     const admit = await watched.check()
-    socket.end(Buffer.concat([clientFrame('text', 'and goodbye'), CLOSE]))
+    socket.end(Buffer.concat([clientFrame({ opcode: opcode.text, payload: 'and goodbye' }), CLOSE]))
     await settled()
     admit('ada')
     socket.resume()
@@ -180,11 +179,11 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
     const watched = new Watched()
     const socket = open(await start(watched))
     const decide = await watched.check()
-    socket.write(clientFrame('text', 'let me in'))
+    socket.write(clientFrame({ opcode: opcode.text, payload: 'let me in' }))
     await settled()
     decide(refuse.close(4401, 'who?'))
     const frames = framesOf(socket)
-    socket.write(rawClientFrame({ opcode: opcode.close, payload: Buffer.of(0x11, 0x31) }))
+    socket.write(clientFrame({ opcode: opcode.close, payload: Buffer.of(0x11, 0x31) }))
     expect(await frames).toMatchObject([
       { opcode: opcode.close, payload: Buffer.concat([Buffer.of(0x11, 0x31), Buffer.from('who?')]) },
     ])
@@ -208,7 +207,9 @@ describe.each(places)('frames that arrive over %s while authenticate runs', (_pl
     const connect = await start(watched)
     const socket = open(connect)
     const admit = await watched.check()
-    socket.write(Buffer.concat([clientFrame('text', 'good'), Buffer.alloc(20, 0xff)]))
+    socket.write(
+      Buffer.concat([clientFrame({ opcode: opcode.text, payload: 'good' }), Buffer.alloc(20, 0xff)]),
+    )
     await settled()
     admit('ada')
     const frames = await framesOf(socket)

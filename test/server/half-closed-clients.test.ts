@@ -6,8 +6,7 @@ import { type Closed, closeOf } from '../support/close-of.js'
 import { handshakeText, readAnswer, readHead } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { inbox } from '../support/inbox.js'
-import { clientFrame } from '../support/paused-client.js'
-import { FrameReader, opcode } from '../support/raw-frame.js'
+import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
 import { endWithTest } from '../support/running-server.js'
 
 type Options = WebSocketServerOptions<string>
@@ -99,7 +98,13 @@ describe.each(starts)('with %s, a client that sends FIN after its upgrade reques
     onTestFinished(() => {
       raw.destroy()
     })
-    raw.end(Buffer.concat([Buffer.from(handshakeText()), clientFrame('text', 'early'), clientFrame('close')]))
+    raw.end(
+      Buffer.concat([
+        Buffer.from(handshakeText()),
+        clientFrame({ opcode: opcode.text, payload: 'early' }),
+        clientFrame({ opcode: opcode.close }),
+      ]),
+    )
     const [socket] = (await connection) as [WebSocket<string>]
     const closed = closeOf(socket)
     expect(await inbox(socket).next()).toBe('early')

@@ -3,8 +3,7 @@ import { connect as connectSocket, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { settled, until } from '../support/event-loop.js'
 import { handshakeText, readHead } from '../support/http-exchange.js'
-import { FrameReader, opcode } from '../support/raw-frame.js'
-import { clientFrame } from '../support/paused-client.js'
+import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
 
 /** A process with 4,096 file descriptors can hold both ends of this many, with room to spare. */
@@ -12,7 +11,7 @@ const CONNECTIONS = 1000
 const SECOND = 1000
 /** A Ping of the heartbeat has 4 random bytes. */
 const PING = 2 + 4
-const PONG = clientFrame('pong', Buffer.alloc(4)).length
+const PONG = clientFrame({ opcode: opcode.pong, payload: Buffer.alloc(4) }).length
 
 /** A client that only answers Pings, and counts what it receives. */
 class IdleClient {
@@ -28,7 +27,7 @@ class IdleClient {
         if (frame.opcode !== opcode.ping) this.frames.others++
         else {
           this.frames.pings++
-          if (this.answers) socket.write(clientFrame('pong', frame.payload))
+          if (this.answers) socket.write(clientFrame({ opcode: opcode.pong, payload: frame.payload }))
         }
       }
     })

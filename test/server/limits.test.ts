@@ -7,8 +7,8 @@ import { settled, turn } from '../support/event-loop.js'
 import { handshakeText, readAnswer } from '../support/http-exchange.js'
 import { inbox } from '../support/inbox.js'
 import { openPair } from '../support/open-pair.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
-import { FrameReader, opcode } from '../support/raw-frame.js'
+import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 
@@ -34,9 +34,9 @@ describe('by default', () => {
   })
 
   test('maxPayload is 1 MiB', async () => {
-    const whole = clientFrame('binary', Buffer.alloc(MEBI))
+    const whole = clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(MEBI) })
     // The header of a message that is too long is enough.
-    const header = clientFrame('binary', Buffer.alloc(MEBI + 1)).subarray(0, 14)
+    const header = clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(MEBI + 1) }).subarray(0, 14)
     const { heard, closed } = await afterSending(whole, header)
     expect((await closed).cause).toMatchObject({ code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', closeCode: 1009 })
     expect(heard).toEqual([MEBI])
@@ -45,23 +45,23 @@ describe('by default', () => {
   test('maxPayload counts the fragments of a message together', async () => {
     const half = Buffer.alloc(MEBI / 2)
     const { heard, closed } = await afterSending(
-      clientFrame('binary', half, false),
-      clientFrame('continuation', half),
-      clientFrame('binary', half, false),
-      clientFrame('continuation', half, false),
-      clientFrame('continuation', 'x'),
+      clientFrame({ opcode: opcode.binary, payload: half, fin: false }),
+      clientFrame({ opcode: opcode.continuation, payload: half }),
+      clientFrame({ opcode: opcode.binary, payload: half, fin: false }),
+      clientFrame({ opcode: opcode.continuation, payload: half, fin: false }),
+      clientFrame({ opcode: opcode.continuation, payload: 'x' }),
     )
     expect((await closed).cause).toMatchObject({ closeCode: 1009 })
     expect(heard).toEqual([MEBI])
   })
 
   test('maxFragments is 131,072', async () => {
-    const empty = clientFrame('continuation', '', false)
+    const empty = clientFrame({ opcode: opcode.continuation, payload: '', fin: false })
     const fragments = (count: number): Buffer =>
       Buffer.concat([
-        clientFrame('binary', '', false),
+        clientFrame({ opcode: opcode.binary, payload: '', fin: false }),
         Buffer.alloc((count - 2) * empty.length, empty),
-        clientFrame('continuation', 'x'),
+        clientFrame({ opcode: opcode.continuation, payload: 'x' }),
       ])
     const { heard, closed } = await afterSending(fragments(131_072), fragments(131_073))
     expect((await closed).cause).toMatchObject({ closeCode: 1008 })
@@ -155,7 +155,7 @@ describe("slowPolicy 'skip' never skips control frames", () => {
     }
     expect(socket.readyState).toBe(1)
     const pinged = once(socket, 'ping')
-    raw.write(clientFrame('ping', 'theirs'))
+    raw.write(clientFrame({ opcode: opcode.ping, payload: 'theirs' }))
     await pinged
     socket.ping('ours')
     const skipped = missed
@@ -172,7 +172,7 @@ describe("slowPolicy 'skip' never skips control frames", () => {
     socket.close(4000, 'done')
     await once(raw, 'data')
     while (!frames.some(([code]) => code === opcode.close)) await settled()
-    raw.write(clientFrame('close', Buffer.of(0x0f, 0xa0)))
+    raw.write(clientFrame({ opcode: opcode.close, payload: Buffer.of(0x0f, 0xa0) }))
     expect(await closeOf(socket)).toMatchObject({ code: 4000, wasClean: true })
     const controls = frames.filter(([code]) => code !== opcode.binary)
     expect(controls.map(([code]) => code).toSorted((one, other) => one - other)).toEqual([
@@ -208,8 +208,8 @@ test('closes only the connection that exceeds a limit', async () => {
   const { running, client, socket } = await openPair()
   const received = inbox(socket)
   for (const bytes of [
-    clientFrame('binary', Buffer.alloc(MEBI + 1)).subarray(0, 14),
-    Buffer.concat(Array.from({ length: 3000 }, () => clientFrame('ping'))),
+    clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(MEBI + 1) }).subarray(0, 14),
+    Buffer.concat(Array.from({ length: 3000 }, () => clientFrame({ opcode: opcode.ping }))),
     Buffer.alloc(10, 0xff),
   ]) {
     const [{ peer }, { socket: other }] = await Promise.all([openAsClient(running.port), running.next()])

@@ -38,6 +38,9 @@ function answer(incoming: IncomingMessage, response: ServerResponse): void {
   })
 }
 
+/** What {@link answer} reports for a request without its Upgrade header. */
+const plain = (method: string, url: string, body: string): unknown[] => [method, url, null, true, true, body]
+
 const certificate = makeCertificate()
 
 /** Starts an HTTP server with a WebSocket server, and returns a function that sends requests over one connection. */
@@ -91,38 +94,19 @@ describe.each([
 ])('a plain request with Upgrade: h2c to a shared %s.Server (F51)', (_name, isSecure) => {
   test('reaches the application without the Upgrade header', async () => {
     const { send } = await start(isSecure)
-    expect(await send('GET', '/a?b=c', [])).toEqual(['GET', '/a?b=c', null, true, true, ''])
+    expect(await send('GET', '/a?b=c', [])).toEqual(plain('GET', '/a?b=c', ''))
   })
 
   test('keeps its body, with or without Content-Length, in one chunk or several', async () => {
     const { send } = await start(isSecure)
     const length = { 'Content-Length': '11' }
-    expect(await send('POST', '/', ['hello world'], length)).toEqual([
-      'POST',
-      '/',
-      null,
-      true,
-      true,
-      'hello world',
-    ])
-    expect(await send('POST', '/', ['hello ', 'world'], length)).toEqual([
-      'POST',
-      '/',
-      null,
-      true,
-      true,
-      'hello world',
-    ])
-    expect(await send('PUT', '/x', ['hello ', 'chunked ', 'world'])).toEqual([
-      'PUT',
-      '/x',
-      null,
-      true,
-      true,
-      'hello chunked world',
-    ])
+    expect(await send('POST', '/', ['hello world'], length)).toEqual(plain('POST', '/', 'hello world'))
+    expect(await send('POST', '/', ['hello ', 'world'], length)).toEqual(plain('POST', '/', 'hello world'))
+    expect(await send('PUT', '/x', ['hello ', 'chunked ', 'world'])).toEqual(
+      plain('PUT', '/x', 'hello chunked world'),
+    )
     const large = 'x'.repeat(1_000_000)
-    expect(await send('POST', '/', [large, large])).toEqual(['POST', '/', null, true, true, large + large])
+    expect(await send('POST', '/', [large, large])).toEqual(plain('POST', '/', large + large))
   })
 
   test('keeps its connection for further requests, without leaking listeners', async () => {

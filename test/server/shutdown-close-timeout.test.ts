@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'hubwire'
 import { expect, test } from 'vitest'
-import { FrameReader, opcode } from '../support/raw-frame.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
+import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
+import { pausedClient } from '../support/paused-client.js'
 import { runningServer } from '../support/running-server.js'
 
 test('waits in a shutdown for its own timeout instead of closeTimeout', async () => {
@@ -20,7 +20,7 @@ test('waits in a shutdown for its own timeout instead of closeTimeout', async ()
   raw.on('data', (chunk: Buffer) => {
     for (const frame of reader.push(chunk)) {
       if (frame.opcode === opcode.binary) messages++
-      else raw.write(clientFrame('close', Buffer.of(0x03, 0xe9)))
+      else raw.write(clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe9) }))
     }
   })
   raw.resume()

@@ -16,8 +16,8 @@ import { closeOf } from '../support/close-of.js'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { inbox } from '../support/inbox.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
-import { FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
+import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { refused } from '../support/refused.js'
 import { runningServer } from '../support/running-server.js'
@@ -198,7 +198,7 @@ describe('a peer that does not complete the closing handshake', () => {
     const { server, port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.pause()
-    peer.write(clientFrame('text', 'never heard'))
+    peer.write(clientFrame({ opcode: opcode.text, payload: 'never heard' }))
     const closed = closeOf(socket)
     expect(await server.shutdown({ timeout: 50 })).toEqual({ closed: 0, terminated: 1 })
     expect(await closed).toMatchObject({

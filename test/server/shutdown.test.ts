@@ -8,9 +8,9 @@ import { settled, until } from '../support/event-loop.js'
 import { handshakeText, readAnswer } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { openPair } from '../support/open-pair.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
+import { pausedClient } from '../support/paused-client.js'
 import { Queue } from '../support/queue.js'
-import { opcode } from '../support/raw-frame.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
@@ -185,7 +185,7 @@ describe('the options of shutdown() (F11)', () => {
     const [witness] = await Promise.all([connect(clock.url), clock.next()])
     await once(witness, 'ping')
     expect(socket.readyState).toBe(WebSocket.CLOSING)
-    peer.write(clientFrame('close', Buffer.of(0x03, 0xe9)))
+    peer.write(clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe9) }))
     expect(await shutdown).toEqual({ closed: 1, terminated: 0 })
   })
 

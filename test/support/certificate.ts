@@ -35,7 +35,7 @@ function utcTime(date: Date): Buffer {
   return der(UTC_TIME, Buffer.from(`${digits}Z`))
 }
 
-/** Signs itself, for localhost and 127.0.0.1, for an hour before and after now: no file to renew, no program to install. */
+/** Creates a self-signed certificate for localhost and 127.0.0.1, valid from an hour ago for two hours. */
 export function makeCertificate(): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, COMMON_NAME, der(UTF8_STRING, Buffer.from('localhost')))))

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { Program } from './program.js'
 
-/** The demo, as `npm start` runs it: built, in a process of its own. */
+/** The demo as `npm start` runs it: built, in a separate process. */
 export class ChatDemo {
   readonly program: Program
   readonly host: string

@@ -1,6 +1,6 @@
 /**
- * Cuts bytes into chunks of these sizes, taken in turn and over again. Each chunk is memory of its own and starts at
- * another offset in it, as a chunk from a socket or a TLS record may.
+ * Splits bytes into chunks of these sizes, repeated in a cycle. Each chunk has its own memory and starts at
+ * a different offset in it, as a chunk from a socket or a TLS record may.
  */
 export function inChunks(bytes: Uint8Array, sizes: readonly number[]): Buffer[] {
   const chunks: Buffer[] = []

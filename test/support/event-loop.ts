@@ -8,7 +8,7 @@ export function turn(): Promise<void> {
   })
 }
 
-/** Turns enough for a peer in this process to have read what was written, to have answered, and for us to have read that. */
+/** Enough turns for a peer in this process to read what was written and to answer, and for us to read the answer. */
 export async function settled(): Promise<void> {
   for (let count = 0; count < 16; count++) await turn()
 }

@@ -6,14 +6,14 @@ import { inbox, type Data } from './inbox.js'
 import { Program } from './program.js'
 import type { Queue } from './queue.js'
 
-/** A client of an example: what it gets, in order, and how it is closed. */
+/** A client of an example, with the messages that it receives, in order, and its close. */
 export interface ExampleClient {
   readonly socket: WebSocket
   readonly received: Queue<Data>
   readonly closed: Promise<Closed>
 }
 
-/** An example's server, as a reader starts it: the built package, in a process of its own, on a free port. */
+/** The server of an example, as a reader would start it: the built package, in a separate process, on a free port. */
 export class Example {
   readonly program: Program
   readonly port: number
@@ -31,7 +31,7 @@ export class Example {
     return new Example(program, Number(port))
   }
 
-  /** Starts one that ends with the test. */
+  /** Starts a server that runs until the test ends. */
   static async forTest(name: string, environment?: Readonly<Record<string, string>>): Promise<Example> {
     const example = await Example.start(name, environment)
     onTestFinished(async () => {
@@ -44,7 +44,7 @@ export class Example {
     return `http://127.0.0.1:${this.port}${path}`
   }
 
-  /** Opens a connection, or rejects with why not. */
+  /** Opens a connection, or rejects with the cause. */
   async connect(
     path: string,
     options: WebSocketOptions = {},
@@ -54,7 +54,7 @@ export class Example {
     return { socket, received: inbox(socket), closed: closeOf(socket) }
   }
 
-  /** Ends it by SIGTERM: clients are told so, and the process ends by itself. */
+  /** Stops it with SIGTERM, and expects that it closes these clients and exits. */
   async expectToStop(...clients: ExampleClient[]): Promise<void> {
     const exit = this.program.stop('SIGTERM')
     for (const { closed } of clients) {

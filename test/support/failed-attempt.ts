@@ -2,7 +2,7 @@ import { WebSocket } from 'hubwire'
 import { expect } from 'vitest'
 import { settled } from './event-loop.js'
 
-/** Waits for an attempt to connect to fail, as each must: one `'error'`, one `'close'` with 1006, the same cause in both. */
+/** Expects an attempt to connect to fail with one `'error'` and one `'close'` with 1006, and the same cause in both. */
 export async function failedAttempt(
   socket: WebSocket,
   initiator: 'local' | 'remote' = 'local',

@@ -1,7 +1,7 @@
 import type { Member } from '#src/hub/member.js'
 import type { PreparedMessage } from '#src/sending/prepared-message.js'
 
-/** A member without a connection: it keeps what it is given and answers as it is told. */
+/** A member without a connection. It records what is delivered, and returns what the test decides. */
 export class FakeMember implements Member {
   readyState = 1
   readonly delivered: string[] = []
@@ -9,7 +9,7 @@ export class FakeMember implements Member {
   #closed: (() => void)[] = []
   readonly #answer: (text: string) => boolean
 
-  /** @param answer - what happens within a delivery, and whether it is one */
+  /** @param answer - called for each delivery; returns whether the message is delivered */
   constructor(answer: (text: string) => boolean = () => true) {
     this.#answer = answer
   }
@@ -32,12 +32,12 @@ export class FakeMember implements Member {
     }
   }
 
-  /** The listeners that wait for its end. */
+  /** The listeners of its close. */
   get watchers(): number {
     return this.#closed.length
   }
 
-  /** What a socket does when it closes. */
+  /** Closes like a socket. */
   end(): void {
     this.readyState = 3
     const listeners = this.#closed

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 
 /**
- * A TCP port on 127.0.0.1 that was free a moment ago: for programs which cannot be told to choose one themselves
- * and say which.
+ * A TCP port on 127.0.0.1 that was free a moment ago, for programs that cannot choose a free port themselves
+ * and print it.
  */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

@@ -5,7 +5,7 @@ import { turn } from './event-loop.js'
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-/** Collects garbage a few times, with turns between for what is released by callbacks. */
+/** Collects garbage a few times, with turns in between for callbacks that release memory. */
 export async function collectGarbage(): Promise<void> {
   for (let round = 0; round < 4; round++) {
     await turn()

@@ -14,7 +14,7 @@ export interface HttpHead {
   readonly rest: Buffer
 }
 
-/** A whole HTTP answer, up to the end of the connection. */
+/** A complete HTTP response, up to the end of the connection. */
 export interface HttpAnswer {
   readonly status: number
   readonly line: string
@@ -50,7 +50,7 @@ export function handshakeText(
   })
 }
 
-/** Parses a head, once it is complete: once its empty line has arrived. */
+/** Parses a head if it is complete: if its empty line has arrived. */
 function parseHead(bytes: Buffer): HttpHead | undefined {
   const end = bytes.indexOf('\r\n\r\n')
   if (end < 0) return undefined
@@ -93,7 +93,7 @@ export function readHead(socket: Socket): Promise<HttpHead> {
   })
 }
 
-/** Sends a request as it stands and reads until the server has ended the connection. */
+/** Sends a request unchanged and reads until the server has ended the connection. */
 export async function exchange(
   where: number | NetConnectOpts,
   request: string | Buffer,
@@ -108,7 +108,7 @@ export async function readAnswer(socket: Socket): Promise<HttpAnswer> {
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(chunk as Buffer)
   const bytes = Buffer.concat(chunks)
-  // A connection that ends without a whole head has no answer; its bytes are kept as the line, for the failing test.
+  // If the connection ends without a complete head, the bytes become the line, which the failing test then shows.
   const head = parseHead(bytes) ?? {
     line: bytes.toString(),
     fields: new Map<string, string>(),

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** An HTTP server on a free port of the loopback, which ends with the test. */
+/** Starts an HTTP server on a free port of 127.0.0.1, until the test ends. */
 export async function startHttp(listener?: RequestListener): Promise<{ http: Server; port: number }> {
   const http = createServer(listener).listen(0, '127.0.0.1')
   await once(http, 'listening')

@@ -3,7 +3,7 @@ import { Queue } from './queue.js'
 
 export type Data = string | Buffer | ArrayBuffer | Blob
 
-/** The messages of a socket from now on, in order. */
+/** Collects the messages of a socket from now on, in order. */
 export function inbox(socket: Pick<WebSocket, 'on'>): Queue<Data> {
   const queue = new Queue<Data>()
   socket.on('message', (data) => {
@@ -12,7 +12,7 @@ export function inbox(socket: Pick<WebSocket, 'on'>): Queue<Data> {
   return queue
 }
 
-/** The next `count` of a queue. */
+/** Resolves to the next `count` items of a queue. */
 export async function take<Item>(queue: Queue<Item>, count: number): Promise<Item[]> {
   const items: Item[] = []
   while (items.length < count) items.push(await queue.next())

@@ -3,11 +3,11 @@ import { Duplex } from 'node:stream'
 type Done = (error?: Error | null) => void
 
 /**
- * One end of a connection within the process: it counts what would be calls into the operating system, and takes
+ * One end of a connection within the process. It records what would be calls into the operating system, and takes
  * nothing while it is stalled.
  */
 export class MemoryDuplex extends Duplex {
-  /** What left, one entry for each call that a socket would make: a write, or several gathered into one. */
+  /** The written bytes, one entry for each call that a socket would make: a write, or several gathered into one. */
   readonly batches: Buffer[][] = []
   #other: MemoryDuplex | undefined
   #isStalled = false
@@ -24,17 +24,17 @@ export class MemoryDuplex extends Duplex {
     return [one, other]
   }
 
-  /** All that left. */
+  /** All written bytes. */
   get bytes(): Buffer {
     return Buffer.concat(this.batches.flat())
   }
 
-  /** Takes no more, as a socket whose peer does not read. */
+  /** Takes no more bytes, like a socket whose peer does not read. */
   stall(): void {
     this.#isStalled = true
   }
 
-  /** Takes what was held back, and what follows. */
+  /** Takes the pending bytes, and those that follow. */
   release(): void {
     this.#isStalled = false
     const held = this.#held
@@ -63,7 +63,7 @@ export class MemoryDuplex extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     const other = this.#other
     this.#other = undefined
-    // The other end hears of it as of a lost connection.
+    // The other end sees a lost connection.
     if (other?.readableEnded === false) process.nextTick(() => other.destroy())
     const held = this.#held
     this.#held = undefined
@@ -78,7 +78,7 @@ export class MemoryDuplex extends Duplex {
     }
     this.batches.push(batch)
     const other = this.#other
-    // Not within the write, as no socket does: Node's streams lose what is written while they gather several writes.
+    // Not within the write, like a socket: Node's streams lose data that is written while they gather several writes.
     process.nextTick(() => {
       for (const chunk of batch) other?.push(Buffer.from(chunk))
       done()

@@ -4,17 +4,17 @@ import { WebSocket, WebSocketServer, type WebSocketOptions, type WebSocketServer
 import { onTestFinished } from 'vitest'
 import { MemoryDuplex } from './memory-duplex.js'
 
-/** The two ends of a connection within the process, and what each stands on. */
+/** The two ends of a connection within the process, and their streams. */
 export interface MemoryPair {
   readonly client: WebSocket
   readonly socket: WebSocket<undefined>
-  /** What the client writes to. */
+  /** The stream that the client writes to. */
   readonly clientEnd: MemoryDuplex
-  /** What the server writes to. */
+  /** The stream that the server writes to. */
   readonly serverEnd: MemoryDuplex
 }
 
-/** Opens a connection over memory, of which each write can be seen and held back. */
+/** Opens a connection over memory, whose writes can be inspected and stalled. */
 export async function memoryPair(
   options: { server?: WebSocketServerOptions; client?: WebSocketOptions } = {},
 ): Promise<MemoryPair> {

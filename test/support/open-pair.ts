@@ -11,7 +11,7 @@ export interface OpenPair {
   readonly request: IncomingMessage
 }
 
-/** Starts a server and connects to it. Both end with the test. */
+/** Starts a server and connects to it. Both are closed after the test. */
 export async function openPair(
   options: { server?: WebSocketServerOptions<undefined, boolean>; client?: WebSocketOptions } = {},
 ): Promise<OpenPair> {

@@ -2,11 +2,11 @@ import { Duplex } from 'node:stream'
 
 type Done = (error?: Error | null) => void
 
-/** A socket of which a test decides when the operating system takes what was written, and whether it does so at once. */
+/** A socket for which the test decides when a write is taken by the operating system, and whether at once. */
 export class PartialSink extends Duplex {
-  /** Whether a write is taken at once, as by a socket whose peer reads. */
+  /** Whether a write is taken at once, like by a socket whose peer reads. */
   isOpen: boolean
-  /** What was taken, one entry for each write. */
+  /** The bytes that were taken, one entry for each write. */
   readonly taken: Buffer[] = []
   /** Whether FIN was sent. */
   hasEnded = false
@@ -21,7 +21,7 @@ export class PartialSink extends Duplex {
     return Buffer.concat(this.taken)
   }
 
-  /** Takes the write that waits. */
+  /** Takes the pending write. */
   release(): void {
     const held = this.#held
     this.#held = undefined
@@ -46,7 +46,7 @@ export class PartialSink extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    // As a net.Socket does: a write that was pending is called back without an error.
+    // Like a net.Socket, it calls back for a pending write without an error.
     const held = this.#held
     this.#held = undefined
     if (held !== undefined) process.nextTick(held.done)

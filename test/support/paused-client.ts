@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { handshakeText, readHead } from './http-exchange.js'
-import { frameBytes, opcode } from './raw-frame.js'
 
-/** Opens a connection and reads no more of it: a peer that is there and takes nothing, until its socket is resumed. */
+/** Opens a connection whose peer reads nothing after the handshake, until its socket is resumed. */
 export async function pausedClient(
   port: number,
   fields: Readonly<Record<string, string>> = {},
@@ -16,9 +14,4 @@ export async function pausedClient(
   if (!line.startsWith('HTTP/1.1 101 ')) throw new Error(`the server refused the handshake: ${line}`)
   if (rest.length > 0) socket.unshift(rest)
   return socket
-}
-
-/** A frame as a client sends it. */
-export function clientFrame(code: keyof typeof opcode, payload: string | Buffer = '', fin = true): Buffer {
-  return frameBytes({ opcode: opcode[code], payload, fin, key: randomBytes(4) })
 }

@@ -6,9 +6,9 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null
 }
 
-/** A program that runs beside the test: its lines as they come, on either output, and its end. */
+/** A program that runs beside the test, with the lines of its outputs and its exit. */
 export class Program {
-  /** The lines so far of both its outputs, as they came. */
+  /** The lines of both outputs so far, in order. */
   readonly lines: string[] = []
   readonly exit: Promise<Exit>
 
@@ -26,9 +26,9 @@ export class Program {
         resolve({ code, signal })
       })
     })
-    // A program that cannot be started says nothing and ends; whoever waits for a line is told why.
+    // A program that cannot be started exits without output. A pending line() rejects with the reason.
     child.on('error', (error) => this.lines.push(error.message))
-    // One that ends before it has read its input says why on its outputs.
+    // A program that exits before it has read its input gives the reason on its outputs.
     child.stdin.on('error', () => {})
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on('line', (line) => {
@@ -42,12 +42,12 @@ export class Program {
     return this.#child.pid
   }
 
-  /** Gives it its whole standard input. */
+  /** Writes and ends its standard input. */
   input(text: string): void {
     this.#child.stdin.end(text)
   }
 
-  /** The first line, said or yet to be said, that matches. Rejects when the program ends without one. */
+  /** Resolves to the first line that matches, written already or later. Rejects when the program exits without one. */
   line(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       let next = 0
@@ -70,12 +70,12 @@ export class Program {
     })
   }
 
-  /** Stops it, for example, or lets it go on; see {@link stop} for its end. */
+  /** Sends a signal, for example to pause or continue it; see {@link stop} to end it. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
   }
 
-  /** Asks it to end, and waits for that. */
+  /** Asks it to exit, and waits until it has. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     if (!this.#ended) this.#child.kill(signal)
     return this.exit

@@ -1,4 +1,4 @@
-/** What was pushed, in order, for whoever asks: an item that is there at once, or the next one that comes. */
+/** An asynchronous queue: `next()` resolves to the next item that was pushed or will be pushed. */
 export class Queue<Item> {
   readonly #items: Item[] = []
   readonly #waiting: ((item: Item) => void)[] = []

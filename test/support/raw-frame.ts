@@ -1,7 +1,7 @@
-/** Opcodes by the names of RFC 6455 section 5.2. The reserved ones are written as numbers where they are used. */
+/** Opcodes by the names of RFC 6455 section 5.2. Tests write reserved ones as numbers. */
 export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
-/** A frame to be sent: any combination of fields, legal or not. */
+/** A frame to be sent: any combination of fields, valid or not. */
 export interface RawFrame {
   readonly opcode: number
   readonly payload: Buffer
@@ -10,10 +10,10 @@ export interface RawFrame {
   readonly rsv: number
 }
 
-/** A frame that was received, with what the sender was free to get wrong. */
+/** A frame that was received, with the properties that the sender may have got wrong. */
 export interface ReceivedFrame extends RawFrame {
   readonly masked: boolean
-  /** The length stands in the shortest form that can hold it. */
+  /** Whether the length has the shortest possible form. */
   readonly minimalLength: boolean
 }
 
@@ -34,9 +34,9 @@ export interface FrameParts {
   readonly rsv?: number
   /** The masking key; `undefined` leaves the frame unmasked. */
   readonly key?: readonly number[] | Uint8Array | undefined
-  /** The length that the header states, where it is not the payload's. */
+  /** The length in the header, if it is not the payload's. */
   readonly length?: bigint
-  /** The bits of the length's form, where it is not the shortest. */
+  /** The size of the length field in bits, if it is not the shortest possible. */
   readonly form?: 7 | 16 | 64
 }
 
@@ -64,6 +64,11 @@ export function frameBytes(parts: FrameParts): Buffer {
 /** Encodes a frame as a client sends it: masked, with the key of RFC 6455 section 5.7 unless another is given. */
 export function clientFrame(parts: FrameParts): Buffer {
   return frameBytes({ key: EXAMPLE_KEY, ...parts })
+}
+
+/** The frames of a client, one after the other. */
+export function clientFrames(...frames: readonly FrameParts[]): Buffer {
+  return Buffer.concat(frames.map((parts) => clientFrame(parts)))
 }
 
 interface Header {
@@ -100,8 +105,8 @@ function readHeader(bytes: Buffer): Header | undefined {
 }
 
 /**
- * Cuts a stream of bytes into frames. It shares no line with the library, so that a mistake there cannot
- * cancel itself out here, and it judges nothing: whatever was sent is handed on as it was sent.
+ * Splits a stream of bytes into frames. It shares no code with the library, so that a mistake there cannot
+ * cancel itself out here. It validates nothing: frames are returned as they were sent.
  */
 export class FrameReader {
   #chunks: Buffer[] = []
@@ -113,7 +118,7 @@ export class FrameReader {
     this.#chunks.push(chunk)
     this.#held += chunk.length
     const frames: ReceivedFrame[] = []
-    // Joined only when something can be completed, so that a large frame in many chunks is copied once.
+    // Joined only when a frame can be completed, so that a large frame in many chunks is copied once.
     while (this.#held >= this.#needed) {
       const bytes = this.#chunks.length === 1 ? (this.#chunks[0] ?? chunk) : Buffer.concat(this.#chunks)
       const frame = this.#take(bytes)

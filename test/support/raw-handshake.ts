@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { acceptFor, handshakeText, headText, type HttpHead, readHead } from './http-exchange.js'
+import { acceptFor, handshakeText, type HttpHead, readHead } from './http-exchange.js'
 import { RawPeer } from './raw-peer.js'
+import { acceptance } from './scripted-server.js'
 
-/** Opens a connection in the client's role. Rejects unless the server switches protocols with the right accept. */
+/** Opens a connection in the client's role. Rejects unless the server switches protocols with the right accept value. */
 export async function openAsClient(
   port: number,
   fields: Readonly<Record<string, string>> = {},
@@ -33,12 +34,6 @@ export async function answerAsServer(
   fieldsFor: (request: HttpHead) => Readonly<Record<string, string>> = () => ({}),
 ): Promise<{ peer: RawPeer; request: HttpHead }> {
   const request = await readHead(socket)
-  const response = headText('HTTP/1.1 101 Switching Protocols', {
-    Upgrade: 'websocket',
-    Connection: 'Upgrade',
-    'Sec-WebSocket-Accept': acceptFor(request.fields.get('sec-websocket-key') ?? ''),
-    ...fieldsFor(request),
-  })
-  socket.write(response)
+  socket.write(acceptance(request, fieldsFor(request)))
   return { peer: new RawPeer(socket, 'server', request.rest), request }
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { turn } from './event-loop.js'
 import { frameBytes, FrameReader, type RawFrame, type ReceivedFrame } from './raw-frame.js'
 
-/** One end of an open websocket connection which sends what it is told to, legal or not, and reports what it gets. */
+/** One end of an open WebSocket connection that sends any bytes, valid or not, and reports the frames that it receives. */
 export class RawPeer {
   readonly #socket: Socket
   readonly #masks: boolean
@@ -13,7 +13,7 @@ export class RawPeer {
   #ended = false
 
   /**
-   * @param socket - connected, with the opening handshake behind it
+   * @param socket - connected, after the opening handshake
    * @param role - a client masks its frames, a server does not
    * @param head - bytes that arrived together with the handshake
    */
@@ -28,13 +28,13 @@ export class RawPeer {
       this.#ended = true
       this.#waiting?.(undefined)
     }
-    // A reset is an end like any other: what it means is for the reader of the record to say.
+    // A reset ends the connection like a FIN. The test decides what it means.
     socket.on('error', end).on('end', end).on('close', end)
     this.#accept(head)
     socket.resume()
   }
 
-  /** The peer has ended its direction of the connection, in order or by a reset. */
+  /** Whether the peer has ended its direction of the connection, by FIN or reset. */
   get ended(): boolean {
     return this.#ended
   }
@@ -47,7 +47,7 @@ export class RawPeer {
     if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(bytes)
   }
 
-  /** Writes pieces of `size` bytes such that each arrives as a chunk of its own. */
+  /** Writes pieces of `size` bytes, each of which arrives as a separate chunk. */
   async writeInPieces(bytes: Buffer, size: number): Promise<void> {
     for (let start = 0; start < bytes.length && !this.#ended; start += size) {
       this.write(bytes.subarray(start, start + size))
@@ -55,7 +55,7 @@ export class RawPeer {
     }
   }
 
-  /** The next frame, or undefined once the peer has ended the connection and every frame has been taken. */
+  /** Resolves to the next frame, or to undefined once the peer has ended the connection and all frames have been taken. */
   next(): Promise<ReceivedFrame | undefined> {
     const frame = this.#frames.shift()
     if (frame !== undefined || this.#ended) return Promise.resolve(frame)

@@ -1,4 +1,4 @@
-import type { DecoderSink, ProtocolError } from 'hubwire/protocol'
+import { Decoder, type DecoderOptions, type DecoderSink, type ProtocolError } from 'hubwire/protocol'
 
 /** One call of a sink. */
 export type Found =
@@ -9,7 +9,7 @@ export type Found =
   | { readonly close: readonly [code: number, reason: string] }
   | { readonly error: readonly [code: string, closeCode: number] }
 
-/** Keeps what a decoder finds, in order. */
+/** Records what a decoder finds, in order. */
 export class RecordingSink implements DecoderSink {
   readonly found: Found[] = []
   readonly errors: ProtocolError[] = []
@@ -22,7 +22,7 @@ export class RecordingSink implements DecoderSink {
     this.#react = react
   }
 
-  /** What was found as strings, which compare quickly however long. */
+  /** What was found, as strings: they compare quickly, however long they are. */
   get transcript(): string[] {
     return this.found.map(describe)
   }
@@ -63,4 +63,12 @@ export function describe(found: Found): string {
   const [kind, value] = Object.entries(found)[0] as [string, string | Buffer | readonly [unknown, unknown]]
   if (Buffer.isBuffer(value)) return `${kind} of bytes ${value.toString('hex')}`
   return typeof value === 'string' ? `${kind} ${value}` : `${kind} ${value.join(' ')}`
+}
+
+/** What a decoder finds in these chunks. */
+export function decoded(chunks: readonly Buffer[], options: Partial<DecoderOptions> = {}): Found[] {
+  const sink = new RecordingSink()
+  const decoder = new Decoder(sink, { from: 'client', ...options })
+  for (const chunk of chunks) decoder.push(chunk)
+  return sink.found
 }

@@ -2,7 +2,7 @@ import type { NetConnectOpts } from 'node:net'
 import { expect } from 'vitest'
 import { exchange, handshakeText, type HttpAnswer } from './http-exchange.js'
 
-/** Checks that an answer is complete: a length that is the body's, and the end of the connection announced. */
+/** Expects a complete response: with the length of its body and `Connection: close`. */
 export function expectComplete(answer: HttpAnswer): HttpAnswer {
   expect(answer.line).toMatch(/^HTTP\/1\.1 \d{3} [A-Za-z -]+$/)
   expect(answer.fields.get('connection')).toMatch(/^close/)
@@ -12,7 +12,7 @@ export function expectComplete(answer: HttpAnswer): HttpAnswer {
   return answer
 }
 
-/** Sends a handshake that is to be refused; the answer is a complete one. */
+/** Sends a handshake that the server refuses, and expects a complete response. */
 export async function refused(
   where: number | NetConnectOpts,
   fields: Readonly<Record<string, string | undefined>> = {},

@@ -2,7 +2,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import zlib from 'node:zlib'
 import { onTestFinished } from 'vitest'
 
-/** Puts another function in the place of one of zlib's, for all who import it, until the test ends: a fault that cannot be had otherwise. */
+/** Replaces a function of zlib for all importers until the test ends, to simulate a fault that cannot be provoked otherwise. */
 export function replaceInZlib(
   name: 'deflateRaw' | 'deflateRawSync' | 'inflateRaw',
   replacement: unknown,

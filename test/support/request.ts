@@ -1,12 +1,12 @@
 import { IncomingMessage, type IncomingHttpHeaders } from 'node:http'
 import { Socket } from 'node:net'
 
-/** A request as `http.Server` hands it on, without a connection. */
+/** A request as `http.Server` emits it, without a connection. */
 export function requestWith(parts: {
   readonly url?: string
   readonly headers?: IncomingHttpHeaders
   readonly remoteAddress?: string
-  /** The connection came over TLS. */
+  /** Whether the connection uses TLS. */
   readonly encrypted?: boolean
 }): IncomingMessage {
   const socket = new Socket()

@@ -15,7 +15,7 @@ export default class RequirementsReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
-    // With `-t` the others are meant not to run.
+    // With `-t` the other tests are not expected to run.
     if (this.#vitest?.config.testNamePattern !== undefined) return
 
     const byReason = new Map<string, string[]>()

@@ -10,7 +10,7 @@ export interface Accepted<User> {
   readonly request: IncomingMessage
 }
 
-/** A server that lasts as long as the test. */
+/** A server that runs until the test ends. */
 export interface RunningServer<User> {
   readonly server: WebSocketServer<User>
   readonly port: number
@@ -20,14 +20,14 @@ export interface RunningServer<User> {
   next(): Promise<Accepted<User>>
 }
 
-/** Ends a server together with the test, whatever state both are in. */
+/** Ends a server when the test ends, whatever its state. */
 export function endWithTest<User>(server: WebSocketServer<User>): void {
   onTestFinished(async () => {
     await server.shutdown({ timeout: 0 })
   })
 }
 
-/** Starts a server on a free port of the loopback. */
+/** Starts a server on a free port of 127.0.0.1. */
 export function runningServer(): Promise<RunningServer<undefined>>
 export function runningServer<User = undefined>(
   options: WebSocketServerOptions<User, boolean>,

@@ -9,7 +9,7 @@ export function noise(length: number, seed = 1): Buffer {
   return bytes
 }
 
-/** JSON that compresses well, and better with what came before it. */
+/** JSON that compresses well, and better with context takeover. */
 export function records(count: number, seed = 1): Buffer {
   const list = Array.from({ length: count }, (_, index) => ({
     id: seed * 1000 + index,

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { acceptFor, type HttpHead, readHead } from './http-exchange.js'
+import { acceptFor, headText, type HttpHead, readHead } from './http-exchange.js'
 
-/** A TCP server that reads a request's header and then does what it is told, legal or not. It ends with the test. */
+/** Starts a TCP server that reads the header of a request and then does what the test says, valid or not. */
 export async function scriptedServer(
   answer: (request: HttpHead, socket: Socket) => unknown,
 ): Promise<{ port: number; url: string; requests: HttpHead[] }> {
@@ -11,7 +11,7 @@ export async function scriptedServer(
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
-    // A client that has had enough resets the connection.
+    // A client that gives up resets the connection.
     socket.on('error', () => {})
     readHead(socket).then(
       (request) => {
@@ -36,14 +36,10 @@ export function acceptance(
   fields: Readonly<Record<string, string | undefined>> = {},
   line = 'HTTP/1.1 101 Switching Protocols',
 ): string {
-  const all: Record<string, string | undefined> = {
+  return headText(line, {
     Upgrade: 'websocket',
     Connection: 'Upgrade',
     'Sec-WebSocket-Accept': acceptFor(request.fields.get('sec-websocket-key') ?? ''),
     ...fields,
-  }
-  const lines = Object.entries(all).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}: ${value}\r\n`],
-  )
-  return `${line}\r\n${lines.join('')}\r\n`
+  })
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** The two ends of one TCP connection. They end with the test. */
+/** Opens a TCP connection and returns both ends, which are destroyed after the test. */
 export async function socketPair(
   options: { allowHalfOpen?: boolean } = {},
 ): Promise<{ here: Socket; there: Socket }> {

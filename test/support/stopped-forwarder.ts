@@ -2,18 +2,18 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** What stands between a client and a server, as a router does, and can stop to pass anything on. */
+/** A forwarder between a client and a server, like a router, that can stop forwarding. */
 export interface Forwarder {
   readonly port: number
   /**
-   * Passes nothing on any more, either way, and closes nothing: to each end the other has vanished.
+   * Stops forwarding both ways without closing anything: for each end the other has vanished.
    *
-   * @param connection - the connection that is cut, counted from 0; all without it. Later ones are passed on
+   * @param connection - the connection to cut, counted from 0; all by default. Later ones are still forwarded
    */
   cut(connection?: number): void
 }
 
-/** Starts one in front of a port of the loopback. It ends with the test. */
+/** Starts a forwarder in front of a port of 127.0.0.1, until the test ends. */
 export async function startForwarder(port: number): Promise<Forwarder> {
   const sockets: Socket[] = []
   const server = createServer((near) => {
@@ -38,7 +38,7 @@ export async function startForwarder(port: number): Promise<Forwarder> {
       const start = 2 * (connection ?? 0)
       for (const socket of sockets.slice(start, connection === undefined ? undefined : start + 2)) {
         socket.unpipe()
-        // Read and thrown away: what is sent is taken, and reaches nobody; the end of one is not told to the other.
+        // Read and discarded: sent data is accepted and lost, and the end of one side is not forwarded to the other.
         socket.removeAllListeners('end').resume()
       }
     },

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest'
 
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const
 
-/** Collects, for the rest of the test, what would end a process. */
+/** Collects, for the rest of the test, the errors that would end a process. */
 export function uncaught(): unknown[] {
   const errors: unknown[] = []
   const collect = (error: unknown): void => {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 
-/** What a call throws. */
+/** Returns what a call throws. */
 export function thrownBy(call: () => unknown): unknown {
   try {
     call()

@@ -1,20 +1,17 @@
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib'
 import { onTestFinished } from 'vitest'
 
-/** What a sync flush ends with and a message leaves out (RFC 7692 section 7.2.1). */
+/** The end of a sync flush, which a message leaves out (RFC 7692 section 7.2.1). */
 export const FLUSH_TAIL: Buffer = Buffer.of(0x00, 0x00, 0xff, 0xff)
 
-/** One end of permessage-deflate with context takeover as others make it: a zlib stream for the whole connection. */
-class ZlibStream {
+/** One direction of permessage-deflate with context takeover as other libraries do it: a zlib stream per connection. */
+export class ZlibStream {
   readonly #stream: DeflateRaw | InflateRaw
   readonly #parts: Buffer[] = []
 
   constructor(stream: DeflateRaw | InflateRaw) {
     this.#stream = stream
     stream.on('data', (part: Buffer) => this.#parts.push(part))
-    onTestFinished(() => {
-      stream.close()
-    })
   }
 
   flush(bytes: Buffer): Promise<Buffer> {
@@ -27,6 +24,17 @@ class ZlibStream {
       })
     })
   }
+
+  close(): void {
+    this.#stream.close()
+  }
+}
+
+function endWithTest(stream: ZlibStream): ZlibStream {
+  onTestFinished(() => {
+    stream.close()
+  })
+  return stream
 }
 
 /** A peer that compresses. */
@@ -34,7 +42,7 @@ export class DeflatingPeer {
   readonly #stream: ZlibStream
 
   constructor(windowBits: number) {
-    this.#stream = new ZlibStream(createDeflateRaw({ windowBits }))
+    this.#stream = endWithTest(new ZlibStream(createDeflateRaw({ windowBits })))
   }
 
   async compress(message: Buffer): Promise<Buffer> {
@@ -43,12 +51,12 @@ export class DeflatingPeer {
   }
 }
 
-/** A peer that decompresses, with no larger a window than it said. */
+/** A peer that decompresses with exactly the window that it announced. */
 export class InflatingPeer {
   readonly #stream: ZlibStream
 
   constructor(windowBits: number) {
-    this.#stream = new ZlibStream(createInflateRaw({ windowBits }))
+    this.#stream = endWithTest(new ZlibStream(createInflateRaw({ windowBits })))
   }
 
   decompress(message: Buffer): Promise<Buffer> {

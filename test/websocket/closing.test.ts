@@ -8,8 +8,8 @@ import { handshakeText } from '../support/http-exchange.js'
 import { inbox } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { openPair, type OpenPair } from '../support/open-pair.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
-import { opcode } from '../support/raw-frame.js'
+import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { openAsClient } from '../support/raw-handshake.js'
 import { RawPeer } from '../support/raw-peer.js'
 import { runningServer } from '../support/running-server.js'
@@ -211,7 +211,12 @@ describe('a connection whose peer', () => {
     const { socket, clientEnd } = await memoryPair()
     const messages = vi.fn()
     socket.on('message', messages)
-    clientEnd.write(Buffer.concat([clientFrame('close', Buffer.of(0x03, 0xe8)), clientFrame('text', 'late')]))
+    clientEnd.write(
+      Buffer.concat([
+        clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe8) }),
+        clientFrame({ opcode: opcode.text, payload: 'late' }),
+      ]),
+    )
     await closeOf(socket)
     expect(messages).not.toHaveBeenCalled()
   })
@@ -238,7 +243,7 @@ describe('a connection whose peer', () => {
     raw.write(handshakeText())
     const { socket } = await next()
     raw.resume()
-    raw.write(clientFrame('close', Buffer.of(0x03, 0xe8)))
+    raw.write(clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe8) }))
     await once(raw, 'end')
     expect(await closeOf(socket)).toMatchObject({ code: 1000, wasClean: true, initiator: 'remote' })
     raw.destroy()
@@ -290,7 +295,7 @@ describe('a connection whose peer', () => {
     const { socket, clientEnd } = await memoryPair()
     const messages = vi.fn()
     socket.on('message', messages)
-    clientEnd.write(clientFrame('text', 'cut off').subarray(0, -1))
+    clientEnd.write(clientFrame({ opcode: opcode.text, payload: 'cut off' }).subarray(0, -1))
     clientEnd.end()
     expect((await closeOf(socket)).code).toBe(1006)
     expect(messages).not.toHaveBeenCalled()
@@ -302,7 +307,7 @@ describe('a connection whose peer', () => {
       socket.on('message', (data) => socket.send(`heard ${data as string}`))
     })
     const { peer } = await openAsClient(port)
-    peer.write(clientFrame('text', 'x'))
+    peer.write(clientFrame({ opcode: opcode.text, payload: 'x' }))
     peer.end()
     expect((await peer.next())?.payload.toString()).toBe('heard x')
     expect(await peer.next()).toBeUndefined()
@@ -316,7 +321,13 @@ describe('a connection whose peer', () => {
     socket.on('error', (error) => events.push(error))
     const closed = closeOf(socket)
     const wrong = peer.encode({ opcode: 3, payload: Buffer.from('x'), fin: true, rsv: 0 })
-    peer.write(Buffer.concat([clientFrame('text', 'before'), wrong, clientFrame('text', 'behind')]))
+    peer.write(
+      Buffer.concat([
+        clientFrame({ opcode: opcode.text, payload: 'before' }),
+        wrong,
+        clientFrame({ opcode: opcode.text, payload: 'behind' }),
+      ]),
+    )
     const frame = await peer.next()
     expect(frame?.opcode).toBe(opcode.close)
     expect(frame?.payload.readUInt16BE(0)).toBe(1002)
@@ -346,7 +357,7 @@ test('fails the connection of a client whose server violates the protocol', asyn
     socket.write(acceptance(request))
     const peer = new RawPeer(socket, 'server', request.rest)
     // A masked frame, which only clients may send.
-    peer.write(clientFrame('text', 'masked'))
+    peer.write(clientFrame({ opcode: opcode.text, payload: 'masked' }))
   })
   const client = await connect(url)
   expect((await closeOf(client)).cause).toMatchObject({ code: 'WS_ERR_UNEXPECTED_MASK' })

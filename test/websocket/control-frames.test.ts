@@ -3,8 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { settled } from '../support/event-loop.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { openPair } from '../support/open-pair.js'
-import { clientFrame } from '../support/paused-client.js'
-import { FrameReader, opcode } from '../support/raw-frame.js'
+import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
 
 test.each([
   ['nothing', undefined, Buffer.alloc(0)],
@@ -84,7 +83,7 @@ describe('autoPong', () => {
     await settled()
     const waiting = socket.bufferedAmount
     for (let count = 0; count < 20_000; count++) {
-      clientEnd.write(clientFrame('ping', String(count)))
+      clientEnd.write(clientFrame({ opcode: opcode.ping, payload: String(count) }))
       if (count % 1000 === 0) await settled()
     }
     await settled()
@@ -121,7 +120,7 @@ describe('autoPong', () => {
     socket.close(1000)
     await settled()
     clientEnd.release()
-    clientEnd.write(clientFrame('ping', 'late'))
+    clientEnd.write(clientFrame({ opcode: opcode.ping, payload: 'late' }))
     await once(socket, 'close')
     const frames = new FrameReader().push(serverEnd.bytes)
     expect(frames.map((frame) => frame.opcode)).toEqual([opcode.close])
@@ -132,7 +131,7 @@ describe('autoPong', () => {
     serverEnd.stall()
     while (socket.send(Buffer.alloc(4000)));
     await settled()
-    clientEnd.write(clientFrame('ping', 'waiting'))
+    clientEnd.write(clientFrame({ opcode: opcode.ping, payload: 'waiting' }))
     await settled()
     socket.close(1000)
     serverEnd.release()

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { openPair } from '../support/open-pair.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
+import { pausedClient } from '../support/paused-client.js'
 import { openAsClient } from '../support/raw-handshake.js'
-import { opcode } from '../support/raw-frame.js'
+import { clientFrame, opcode } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
 import { acceptance, scriptedServer } from '../support/scripted-server.js'
 import { connect } from 'hubwire'
@@ -93,7 +93,7 @@ describe('the heartbeat', () => {
     expect((await peer.next())?.opcode).toBe(opcode.ping)
     socket.pause()
     // More than is read ahead for a paused reader, so reading stops before the Pong.
-    peer.write(clientFrame('binary', Buffer.alloc(200_000)))
+    peer.write(clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(200_000) }))
     const { socket: clock } = await openPair({ server: { heartbeat: { interval: 20, timeout: 1000 } } })
     for (let beats = 0; beats < 8; beats++) await once(clock, 'pong')
     expect(closed).not.toHaveBeenCalled()

@@ -6,8 +6,8 @@ import { settled, turn } from '../support/event-loop.js'
 import { inbox, take } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { openPair } from '../support/open-pair.js'
-import { clientFrame, pausedClient } from '../support/paused-client.js'
-import { FrameReader } from '../support/raw-frame.js'
+import { pausedClient } from '../support/paused-client.js'
+import { clientFrame, FrameReader, opcode } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
 
 const KIBI = 1024
@@ -151,7 +151,7 @@ describe('a peer that sends and does not read', () => {
     serverEnd.stall()
     const count = 1000
     const frames = Array.from({ length: count }, (_, index) =>
-      clientFrame('text', `${index} `.padEnd(KIBI, 'x')),
+      clientFrame({ opcode: opcode.text, payload: `${index} `.padEnd(KIBI, 'x') }),
     )
     for (const frame of frames) {
       clientEnd.write(frame)

@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../../support/close-of.js'
 import { exchange, handshakeText, readHead } from '../../support/http-exchange.js'
 import { inbox, take } from '../../support/inbox.js'
-import { clientFrame } from '../../support/paused-client.js'
+import { clientFrame, opcode } from '../../support/raw-frame.js'
 import { openPair } from '../../support/open-pair.js'
 import { Queue } from '../../support/queue.js'
 import { openAsClient } from '../../support/raw-handshake.js'
@@ -157,10 +157,10 @@ describe('while authenticate runs', () => {
   test("keeps what the client sends, and delivers it after 'connection'", async () => {
     const { port, checks, next } = await waitingServer()
     const raw = handshake(port)
-    raw.write(clientFrame('text', 'early'))
+    raw.write(clientFrame({ opcode: opcode.text, payload: 'early' }))
     const { finish, signal } = await checks.next()
-    raw.write(clientFrame('text', 'and more'))
-    raw.write(clientFrame('ping', 'there?'))
+    raw.write(clientFrame({ opcode: opcode.text, payload: 'and more' }))
+    raw.write(clientFrame({ opcode: opcode.ping, payload: 'there?' }))
     await openAsClientDenied(port, checks)
     finish('ada')
     const { socket } = await next()
@@ -182,7 +182,7 @@ describe('while authenticate runs', () => {
     const { port, checks, next } = await waitingServer()
     const raw = handshake(port)
     const { finish } = await checks.next()
-    const frame = clientFrame('binary', Buffer.alloc(1000, 'x'))
+    const frame = clientFrame({ opcode: opcode.binary, payload: Buffer.alloc(1000, 'x') })
     let written = 0
     // The client has to wait once the buffers of the kernel and the server are full.
     while (raw.writableLength < 1_000_000) {
@@ -298,7 +298,7 @@ describe('while authenticate runs', () => {
       })
     })
     const raw = handshake(port)
-    raw.write(clientFrame('text', 'early'))
+    raw.write(clientFrame({ opcode: opcode.text, payload: 'early' }))
     const { finish } = await checks.next()
     await openAsClientDenied(port, checks)
     finish('ada')

@@ -1,14 +1,66 @@
-import { anonymous, connect, type VerifyCallback, type VerifyClient } from 'hubwire'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import {
+  anonymous,
+  connect,
+  type VerifyCallback,
+  type VerifyClient,
+  type WebSocket,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from 'hubwire'
 import { WebSocketServer as WsServer } from '#src/ws/websocket-server.js'
 import { describe, expect, test } from 'vitest'
 import { settled } from '../../support/event-loop.js'
+import { startHttp } from '../../support/http-server.js'
 import { openAsClient } from '../../support/raw-handshake.js'
 import { refused } from '../../support/refused.js'
 import { endWithTest, runningServer } from '../../support/running-server.js'
-import { type AnyOptions, type Placed, threePlaces } from '../../support/three-places.js'
 import { uncaught } from '../../support/uncaught.js'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+
+/** A server in one of its three places, and the sockets that it has accepted. */
+interface Placed {
+  readonly server: WebSocketServer<unknown>
+  readonly port: number
+  readonly accepted: WebSocket[]
+}
+
+/** Options in any place, with functions of any type: JavaScript has no others. */
+type AnyOptions = Readonly<Record<string, unknown>>
+
+type Start = (options: AnyOptions) => Promise<Placed>
+
+async function overHttp(options: AnyOptions, isShared: boolean): Promise<Placed> {
+  const { http, port } = await startHttp()
+  const where = isShared ? { server: http } : { noServer: true }
+  const server = new WebSocketServer<unknown>({ ...options, ...where })
+  endWithTest(server)
+  const accepted: WebSocket[] = []
+  server.on('connection', (socket) => accepted.push(socket))
+  if (!isShared) {
+    http.on('upgrade', (request, socket, head) => {
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        server.emit('connection', webSocket, request)
+      })
+    })
+  }
+  return { server, port, accepted }
+}
+
+/** Where a server may be: on a port of its own, on an `http.Server` that it shares, or fed by the application. */
+const threePlaces: readonly [name: string, start: Start][] = [
+  [
+    'port',
+    async (options) => {
+      const { server, port } = await runningServer<unknown>(options as WebSocketServerOptions<unknown>)
+      const accepted: WebSocket[] = []
+      server.on('connection', (socket) => accepted.push(socket))
+      return { server, port, accepted }
+    },
+  ],
+  ['server', (options) => overHttp(options, true)],
+  ['noServer', (options) => overHttp(options, false)],
+]
 
 /** A function that returns this answer, and one that resolves to it. */
 const ways: readonly [name: string, answering: (answer: unknown) => () => unknown][] = [
