@@ -120,7 +120,7 @@ describe('an aborted attempt', () => {
   })
 })
 
-/** A server that reads a request and says nothing. */
+/** A server that reads a request and does not answer. */
 async function silentServer(): Promise<{ url: string; requested: Promise<void>; ended: Promise<void> }> {
   let wasAsked: () => void = () => {}
   let hasEnded: () => void = () => {}

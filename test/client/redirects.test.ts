@@ -112,7 +112,7 @@ describe('a client certificate (F15)', () => {
   const theirs = makeCertificate()
   const mine = makeCertificate()
 
-  /** A server that asks for a certificate and redirects, and the certificates that it was shown. */
+  /** A server that requests a certificate and redirects, and the certificates that clients presented. */
   async function askingServer(location: string): Promise<{ url: string; shown: (string | undefined)[] }> {
     const shown: (string | undefined)[] = []
     const server = createSecureServer({
@@ -274,7 +274,7 @@ test('refuses a redirect from wss: to ws:, and follows one from ws: to wss:', as
   })
   expect(plain.requests.length).toBe(0)
   const up = await redirecting(`wss://127.0.0.1:${port}/`)
-  // It was followed: the answer is that of the server behind TLS.
+  // The redirect was followed: the answer is that of the TLS server.
   await expect(connect(up.url, options)).rejects.toThrow('Refused a redirect from wss:')
 })
 

@@ -9,13 +9,13 @@ export interface ReceivedEvent {
   readonly payload: Buffer
 }
 
-/** One connection of one case: sends frames, gathers what comes back, and notes how the connection ended. */
+/** One connection of one case: sends frames, collects the answers, and records how the connection ended. */
 export class Conversation {
   readonly events: ReceivedEvent[] = []
-  /** What the peer did that no endpoint may do, and what differed from what was expected of it. */
+  /** Violations by the peer, and differences from the expected behaviour. */
   readonly faults: string[] = []
   closeSent = false
-  /** We sent a Close frame before one had come. */
+  /** We sent a Close frame before one had arrived. */
   closedByUs = false
   /** The peer did not drop the connection when it should have, so we did. */
   droppedByUs = false
@@ -29,7 +29,7 @@ export class Conversation {
   #message: { kind: 'text' | 'binary'; compressed: boolean; parts: Buffer[] } | undefined
   #over = false
 
-  /** @param patience - milliseconds that a wait takes at most: it decides a case only when the peer does not move */
+  /** @param patience - the longest wait in milliseconds, which decides a case only if the peer does not react */
   constructor(peer: RawPeer, role: 'client' | 'server', patience: number, deflate?: MessageDeflate) {
     this.#peer = peer
     this.role = role
@@ -38,7 +38,7 @@ export class Conversation {
     void this.#read()
   }
 
-  /** Nothing more comes from the peer. */
+  /** The peer has ended its side. */
   get over(): boolean {
     return this.#over
   }
@@ -49,7 +49,7 @@ export class Conversation {
   }
 
   encode(frame: RawFrame): Buffer {
-    // With a reserved bit set it is not a Close frame, it is an error.
+    // With a reserved bit it is not a valid Close frame but an error.
     if (frame.opcode === opcode.close && frame.rsv === 0) this.#closing()
     return this.#peer.encode(frame)
   }
@@ -80,7 +80,7 @@ export class Conversation {
     this.send(...frames)
   }
 
-  /** True once the condition holds, false once it can no longer come true or patience is at its end. */
+  /** Resolves to true once the condition holds, and to false once it can no longer hold or the wait has timed out. */
   waitFor(condition: () => boolean, patience = this.#patience): Promise<boolean> {
     return new Promise((resolve) => {
       const finish = (held: boolean): void => {
@@ -93,7 +93,7 @@ export class Conversation {
         else if (this.#over) finish(false)
       }
       const timer = setTimeout(() => {
-        // A busy event loop comes to its timers before it reads what has long arrived.
+        // A busy event loop runs its timers before it reads what has already arrived.
         void settled().then(() => {
           finish(condition())
         })

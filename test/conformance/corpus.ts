@@ -1,4 +1,4 @@
-/** What one case sends and gets back, message by message. */
+/** The messages that one case sends and receives. */
 export interface Exchange {
   readonly binary: boolean
   readonly count: number

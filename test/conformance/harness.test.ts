@@ -11,7 +11,7 @@ import { runAgainstClient, runAgainstServer } from './run-case.js'
 import { subject as ws } from './subjects/ws.js'
 import type { ConformanceCase } from './vocabulary.js'
 
-// A harness that finds nothing wrong is worth something only if it finds what is wrong. Here are servers that are.
+// Checks that the harness detects errors, with servers that have them.
 
 const all = sections.flatMap((section) => section.cases)
 
@@ -39,18 +39,18 @@ function sayClose(peer: RawPeer, code: number): void {
   say(peer, { opcode: opcode.close, payload: Buffer.of(code >> 8, code & 0xff) })
 }
 
-/** Echoes messages, answers Close and ends the connection: right as long as nothing is illegal. */
+/** Echoes messages, answers Close frames and ends the connection: correct as long as all input is valid. */
 const echo: Habit = ({ opcode: code, payload }, peer) => {
   say(peer, { opcode: code, payload })
   if (code === opcode.close) peer.end()
 }
 
-/** Does `habit` with frames of this opcode, and echoes the others. */
+/** Handles frames of this opcode with `habit`, and echoes the others. */
 function echoBut(code: number, habit: Habit): Habit {
   return (frame, peer) => (frame.opcode === code ? habit(frame, peer) : echo(frame, peer))
 }
 
-/** Patience for peers that are known not to move. */
+/** A short timeout for peers that are known not to react. */
 const SHORT_PATIENCE = 200
 
 async function verdictOn(id: string, habit: Habit, extensions?: string): Promise<Outcome> {
@@ -209,7 +209,7 @@ describe('the verdict on the closing handshake', () => {
 describe('the verdict on compression', () => {
   const agreed = 'permessage-deflate; server_no_context_takeover'
 
-  /** Compresses its answers, each with the window of those before it although it agreed to forget it. */
+  /** Compresses its answers with context takeover, although it agreed not to. */
   function deflating(keepsContext: boolean): Habit {
     const plain = { maxWindowBits: 15 }
     const codec = new MessageDeflate({

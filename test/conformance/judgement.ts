@@ -2,7 +2,7 @@ import type { Conversation } from './conversation.js'
 import { sameEvents } from './script.js'
 import type { Expectation } from './vocabulary.js'
 
-/** The words in which Autobahn's reports put it, for the messages and for the closing. */
+/** The verdicts of Autobahn's reports, for the messages and for the closing handshake. */
 export type Behavior =
   | 'OK'
   | 'NON-STRICT'
@@ -16,7 +16,7 @@ export type Behavior =
 export interface Outcome {
   readonly behavior: Behavior
   readonly behaviorClose: Behavior
-  /** What was seen on the wire, for whoever reads of a case that is not OK. */
+  /** What was seen on the wire, to explain a case that is not OK. */
   readonly detail: string
 }
 
@@ -52,7 +52,7 @@ function judgeClose(conversation: Conversation, expectation: Expectation): Behav
   return conversation.droppedByUs ? 'FAILED BY CLIENT' : 'OK'
 }
 
-/** Holds what happened on one connection against what was expected. */
+/** Compares what happened on one connection with what was expected. */
 export function judge(conversation: Conversation, expectation: Expectation): Outcome {
   const detail = describe(conversation)
   if (expectation.informational === true) {

@@ -1,5 +1,5 @@
 /**
- * What one end asks of the other end's compressor (RFC 7692 section 7.1): a client by `server_...` parameters in an
+ * What one end requests from the other end's compressor (RFC 7692 section 7.1): a client by `server_...` parameters in an
  * offer, a server by `client_...` parameters in its response.
  */
 export interface DeflateRequest {
@@ -7,7 +7,7 @@ export interface DeflateRequest {
   readonly maxWindowBits?: number
 }
 
-/** What was agreed, seen by the harness: how we compress and how the peer does. */
+/** The negotiated parameters as seen by the harness: those of our compressor and of the peer's. */
 export interface DeflateAgreement {
   readonly ours: Required<DeflateRequest>
   readonly peers: Required<DeflateRequest>

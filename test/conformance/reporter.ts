@@ -55,7 +55,7 @@ function footer(): string {
   ].join('\n')
 }
 
-/** Prints, after a run with conformance cases in it, how each direction did by Autobahn's words. */
+/** Prints the verdicts of each direction, in Autobahn's terms, after a run with conformance cases. */
 export default class ConformanceReporter implements Reporter {
   #vitest: Vitest | undefined
 

@@ -39,7 +39,7 @@ async function sendPieces(
   }
 }
 
-/** How long a peer that does not fail fast is waited for: only such a peer makes the case last as long. */
+/** How long to wait for a peer that does not fail fast. Only such a peer makes the case take this long. */
 const FAIL_FAST_PATIENCE = 1_000
 
 function cutBytes(bytes: Buffer, payloadLength: number, cuts: readonly number[]): Buffer[] {
@@ -135,7 +135,7 @@ export async function finish(conversation: Conversation, expectation: Expectatio
   if (!conversation.closeSent) await conversation.waitFor(() => conversation.left || answered())
   if (!conversation.closeSent) {
     const going = conversation.left || answered()
-    // 1001: our patience is at its end, and the peer should have closed or answered.
+    // 1001: the wait has timed out, and the peer should have closed or answered.
     sendClose(conversation, going ? 1000 : 1001)
   }
   await conversation.waitFor(() => conversation.left)

@@ -26,7 +26,7 @@ function isWanted({ id, heavy }: ConformanceCase): boolean {
   return (heavy !== true || fullRun) && (only === undefined || `${id}.`.startsWith(`${only}.`))
 }
 
-/** Above what a case waits for itself, so that a case ends with a verdict and not by this. */
+/** Longer than the waits of a case, so that a case ends with a verdict and not by this timeout. */
 const timeout = fullRun ? 900_000 : 120_000
 
 /** Declares a test for each case of the list. */

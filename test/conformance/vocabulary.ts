@@ -2,7 +2,7 @@ import { opcode, type RawFrame } from '../support/raw-frame.js'
 import type { Exchange } from './corpus.js'
 import type { DeflateRequest } from './negotiation.js'
 
-/** Bytes as a table writes them: text, bytes, or a pattern repeated up to a length, which is laid out only when sent. */
+/** Bytes as written in a table: text, bytes, or a pattern repeated up to a length, which is expanded only when sent. */
 export type Payload = string | Buffer | { readonly pattern: Payload; readonly length: number }
 
 export function bytesOf(payload: Payload): Buffer {
@@ -18,7 +18,7 @@ export function hex(bytes: string): Buffer {
   return Buffer.from(bytes.replaceAll(' ', ''), 'hex')
 }
 
-// What is sent
+// Steps
 
 export interface FrameStep {
   readonly kind: 'frame'
@@ -86,7 +86,7 @@ export function inFragments(size: number, message: FrameStep): FrameStep[] {
   }))
 }
 
-/** Frames laid end to end and written in pieces of `size` bytes, each of which arrives alone. */
+/** Frames concatenated and written in pieces of `size` bytes, each of which arrives separately. */
 export function inPiecesOf(size: number, ...frames: FrameStep[]): Step {
   return { kind: 'pieces', size, frames }
 }
@@ -95,19 +95,19 @@ export function bytewise(...frames: FrameStep[]): Step {
   return inPiecesOf(1, ...frames)
 }
 
-/** Each frame arrives alone. */
+/** Each frame arrives separately. */
 export function framewise(...frames: FrameStep[]): Step {
   return { kind: 'pieces', size: 'frame', frames }
 }
 
-/** Nothing further is sent before this has come. */
+/** Nothing more is sent before this has arrived. */
 export function awaiting(event: ExpectedEvent): Step {
   return { kind: 'await', event }
 }
 
 /**
- * Three frames of which the second makes the message wrong: the first is to be accepted, and the connection has to
- * fail before the third is sent.
+ * Three frames of which the second makes the message invalid: the peer must accept the first, and must fail the
+ * connection before the third is sent.
  */
 export function failFast(accepted: FrameStep, wrong: FrameStep, withheld: FrameStep): Step {
   return {
@@ -135,7 +135,7 @@ export function roundTrips(exchange: Exchange, fragmentSize = 0): Step {
   }
 }
 
-// What is to come back
+// Expected answers
 
 export type ExpectedEvent =
   | { readonly kind: 'text' | 'binary' | 'pong'; readonly payload: Payload }
@@ -157,20 +157,20 @@ export function pongOf(payload: Payload): ExpectedEvent {
 export interface Expectation {
   /** Exactly these, in this order, over the whole life of the connection. */
   readonly events: readonly ExpectedEvent[]
-  /** Tolerated in their stead, as NON-STRICT. */
+  /** Tolerated instead, as NON-STRICT. */
   readonly tolerated?: readonly ExpectedEvent[]
   /** Who begins the closing handshake. */
   readonly closedBy: 'us' | 'peer'
-  /** The status codes that the peer's Close frame may bear. */
+  /** The status codes that the peer's Close frame may have. */
   readonly codes: readonly number[]
-  /** A Close frame from the peer is required: to drop the connection is not enough. */
+  /** A Close frame from the peer is required: dropping the connection is not enough. */
   readonly clean: boolean
   /** With this verdict on its closing, the case as a whole has failed. */
   readonly fatal?: 'WRONG CODE' | 'FAILED'
   readonly informational?: boolean
 }
 
-/** The events come, then we close and the peer answers. */
+/** The events arrive, then we close and the peer answers. */
 export function answered(...events: ExpectedEvent[]): Expectation {
   return {
     events,
@@ -191,7 +191,7 @@ export function failure(code: number, ...events: ExpectedEvent[]): Expectation {
   }
 }
 
-/** Nothing but the end of the closing handshake that the steps began. */
+/** Only the end of the closing handshake that the steps began. */
 export function closed(...codes: number[]): Expectation {
   return {
     events: [],
@@ -213,9 +213,9 @@ export interface ConformanceCase {
   readonly about: string
   readonly steps: readonly Step[]
   readonly expect: Expectation
-  /** Permessage-deflate is to be negotiated with one of these, the first that the peer can take. */
+  /** Negotiates permessage-deflate with the first of these that the peer accepts. */
   readonly deflate?: readonly DeflateRequest[]
-  /** Left to the full run. */
+  /** Part of the full run only. */
   readonly heavy?: boolean
 }
 

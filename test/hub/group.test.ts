@@ -212,7 +212,7 @@ describe('close()', () => {
     expect(group.size).toBe(0)
   })
 
-  test('takes an optional code, and throws for one that may not be sent', async () => {
+  test('accepts an optional code, and throws for one that may not be sent', async () => {
     const { client, socket } = await memoryPair()
     const group = new Hub().group('g').add(socket)
     expect(() => {

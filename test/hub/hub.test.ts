@@ -14,12 +14,12 @@ describe('groups of a hub', () => {
     expect(new Hub().group('room').has(member)).toBe(false)
     expect(other.delete(member)).toBe(true)
     expect(one.size).toBe(0)
-    // A handle that was there while the group was not.
+    // A handle that existed while the group did not.
     other.add(member)
     expect([...one]).toEqual([member])
   })
 
-  test('takes names literally', () => {
+  test('uses names literally', () => {
     const hub = new Hub()
     const names = ['', '__proto__', 'constructor', 'a b', 'ü', '🙂', 'a\0b']
     const members = names.map((name) => {
@@ -121,7 +121,7 @@ describe('groups of a hub', () => {
     }
     expect(hub.stats()).toMatchObject({ groups: 0, members: 0 })
     await collectGarbage()
-    // Names, sets and handles of so many would be 20 MB.
+    // The names, sets and handles of this many groups would take 20 MB.
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000)
   })
 

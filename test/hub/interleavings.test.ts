@@ -8,7 +8,7 @@ import { FrameReader } from '../support/raw-frame.js'
 import { runningServer } from '../support/running-server.js'
 import { runs } from '../support/runs.js'
 
-/** A peer over a real socket which reads only when it is told to. */
+/** A peer over a TCP socket that reads only when the test tells it to. */
 class SlowPeer {
   readonly received: string[] = []
   readonly #socket: Socket
@@ -36,7 +36,7 @@ const COUNT = 4
 const step = fc.record({
   what: fc.constantFrom('broadcast', 'broadcast', 'send', 'send', 'turn', 'read', 'stop', 'fragment'),
   who: fc.nat(COUNT - 1),
-  // Some fill the system's buffers, so that what follows waits in the process.
+  // Some fill the system's buffers, so that later messages wait in the process.
   length: fc.oneof(
     { weight: 10, arbitrary: fc.nat(500) },
     { weight: 2, arbitrary: fc.constantFrom(2048, 16_384, 16_385) },
@@ -66,7 +66,7 @@ test('delivers to slow readers all of their own messages and none of another con
         hub.broadcast('all', text('all'), { except: sockets[who] })
         for (const [other, list] of expected.entries()) if (other !== who) list.push(text('all'))
       } else {
-        // A raw peer sees fragments one by one.
+        // A raw peer receives each fragment separately.
         const parts = what === 'send' ? [text(`for ${who}`)] : [text('first'), text('second')]
         for (const [part, data] of parts.entries()) {
           sockets[who]!.send(data, { fin: part === parts.length - 1 })

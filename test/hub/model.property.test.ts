@@ -7,7 +7,7 @@ import type { MemoryDuplex } from '../support/memory-duplex.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { runs } from '../support/runs.js'
 
-/** Connections that send in every way there is: plain and masked, with each kind of window. */
+/** Connections that send in all possible ways: plain and masked, with each kind of window. */
 const KINDS = [
   { deflate: false, role: 'server' },
   { deflate: false, role: 'server' },
@@ -25,7 +25,7 @@ const KINDS = [
   },
 ] as const
 
-/** Short, around the lengths at which the way of sending changes, and long enough for the thread pool. */
+/** Lengths: short, around the limits at which the way of sending changes, and long enough for the thread pool. */
 const length = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 0, max: 200 }) },
   { weight: 3, arbitrary: fc.constantFrom(125, 126, 1024, 2047, 2049, 16_384, 16_385) },
@@ -71,7 +71,7 @@ interface Step {
   fin: boolean
 }
 
-/** What a member's peer is to get, said as simply as can be. */
+/** A naive model of what a member's peer receives. */
 class NaiveMember {
   readonly groups = new Set<number>()
   readonly expected: string[] = []
@@ -130,7 +130,7 @@ class Subject {
   close(): void {
     this.model.isOpen = false
     this.member.close(1000)
-    // Who is stalled would never answer.
+    // A stalled member would never answer.
     this.end.release()
   }
 }
@@ -139,7 +139,7 @@ function described(text: string, binary: boolean): string {
   return `${binary ? 'bytes' : 'text'} ${text}`
 }
 
-/** Text of which each message is another, and that says whose it is. */
+/** Text that is different for each message, and that names its sender. */
 function textOf(mark: string, count: number): string {
   return `${mark} ${'lorem ipsum '.repeat(Math.ceil(count / 12)).slice(0, count)}`
 }
@@ -155,7 +155,7 @@ class Run {
   }
 
   async take(step: Step): Promise<void> {
-    // A tick is nobody's.
+    // A tick does not belong to a member.
     const subject = this.subjects[step.who ?? 0]!
     const { member, model, end } = subject
     switch (step.do) {
@@ -200,7 +200,7 @@ class Run {
     }
   }
 
-  /** Closes all, behind what was sent to each, and compares what arrived. */
+  /** Closes all members after what was sent to them, and compares what arrived. */
   async finish(): Promise<void> {
     for (const subject of this.subjects) {
       if (subject.model.isOpen) this.#send({ length: 3, binary: false, compress: true, fin: true }, subject)
@@ -208,9 +208,9 @@ class Run {
     }
     await this.#tick()
     for (const { received, model, member } of this.subjects) {
-      // As one string: the lists are long, and the difference of two lists takes long to find.
+      // As one string, because comparing two long lists takes long.
       expect(received.join('\n') === model.expected.join('\n') || [received, model.expected]).toBe(true)
-      // As WHATWG has it, what could not be sent before the end counts on.
+      // As in WHATWG's standard, what was not sent before the close still counts.
       if (!model.holdsBack) expect(member.bufferedAmount).toBe(0)
     }
     expect(this.hub.stats()).toEqual({ groups: 0, members: 0, ...this.counts })
@@ -251,7 +251,7 @@ class Run {
     model.send(text, binary, fin)
   }
 
-  /** Until whoever is closing is closed, and so has left. */
+  /** Waits until all closing members have closed, and so have left. */
   async #tick(): Promise<void> {
     await settled()
     for (const { model, closed } of this.subjects) {

@@ -21,12 +21,12 @@ function groupOf(...pairs: MemoryPair[]) {
   return group
 }
 
-/** The Buffers that were written, of each member. */
+/** The Buffers that were written, for each member. */
 function written(pairs: MemoryPair[]): Buffer[][] {
   return pairs.map(({ serverEnd }) => serverEnd.batches.flat())
 }
 
-/** How many different Buffer objects these are, whatever stands in them. */
+/** The number of different Buffer objects, whatever their contents. */
 function distinct(buffers: Buffer[]): number {
   return new Set(buffers).size
 }
@@ -107,7 +107,7 @@ describe('encodes once', () => {
     expect(pairs.map(({ serverEnd }) => serverEnd.batches.length)).toEqual(Array(5).fill(1))
     const ofLong = written(pairs).map((buffers) => buffers.find(({ length }) => length > 100_000))
     expect(ofLong.every((buffer) => buffer !== undefined && buffer === ofLong[0])).toBe(true)
-    // The short ones before and behind it are shared like it.
+    // The short messages before and after it are shared too.
     expect(distinct(written(pairs).flat())).toBe(3)
   })
 
@@ -175,7 +175,7 @@ describe('compresses once', () => {
     group.broadcast(long, { compress: false })
     await settled()
     const rsv = pairs.map((pair) => frames(pair).map((frame) => frame.rsv))
-    // The last two have another threshold.
+    // The last two have a different threshold.
     expect(rsv).toEqual([
       [0, 0],
       [0, 0],
@@ -192,7 +192,7 @@ describe('compresses once', () => {
     const pairs = await members(1, { threshold: 100 })
     const group = groupOf(...pairs)
     for (const length of [99, 100]) group.broadcast(Buffer.alloc(length))
-    // In bytes, not in units.
+    // In bytes, not in UTF-16 units.
     group.broadcast('ü'.repeat(50))
     group.broadcast('ü'.repeat(49))
     await settled()
@@ -217,7 +217,7 @@ describe('compresses once', () => {
     pairs[0].socket.send(long)
     await settled()
     const second = written(pairs)[0]!.reduce((sum, { length }) => sum + length, 0)
-    // The window works: the same message again is little more than a reference to the first.
+    // Context takeover works: the repeated message is little more than a reference to the first.
     expect(second).toBeLessThan(first / 4)
     for (const { serverEnd } of pairs) serverEnd.batches.length = 0
     const other = records(40, 2).toString()

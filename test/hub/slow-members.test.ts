@@ -32,7 +32,7 @@ describe('a slow member', () => {
     let sent = 0
     while (group.has(slow)) {
       const { delivered, skipped } = group.broadcast(Buffer.alloc(MESSAGE, sent))
-      // In the tick in which it is ended it is a member still.
+      // It is still a member in the tick in which it is terminated.
       expect(delivered + skipped).toBe(2)
       sent++
       expect(Buffer.alloc(MESSAGE, sent - 1).equals((await messages.next()) as Buffer)).toBe(true)
@@ -96,7 +96,7 @@ describe('a slow member', () => {
     const messages = inbox(quickPeer)
     await collectGarbage()
     const before = process.memoryUsage().arrayBuffers
-    // 128 MiB of it.
+    // 128 MiB in total.
     for (let sent = 0; sent < 4096; sent++) {
       group.broadcast(Buffer.alloc(MESSAGE))
       await messages.next()

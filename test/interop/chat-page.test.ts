@@ -20,7 +20,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
   })
 
   const contexts: BrowserContext[] = []
-  /** Uncaught errors and what the Content-Security-Policy refused: there is none of either. */
+  /** Uncaught errors and violations of the Content-Security-Policy. Both must be empty. */
   const complaints: string[] = []
   afterEach(async () => {
     await Promise.all(contexts.splice(0).map((context) => context.close()))

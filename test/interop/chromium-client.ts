@@ -2,21 +2,21 @@ import type { Browser, JSHandle, Page } from 'playwright-core'
 import type { WebSocket as StandardWebSocket } from 'undici'
 import type { Close, PeerClient, PeerConnection } from './peer.js'
 
-/** What a script in the page holds of one connection; binary messages travel between the page and us in base64. */
+/** The state of one connection in the page. Binary messages are passed between the page and the test in base64. */
 interface InPage {
   readonly socket: StandardWebSocket
   readonly opened: Promise<boolean>
   readonly closed: Promise<Close>
-  /** What came since the last call, as soon as there is anything. */
+  /** Resolves to the messages since the last call, as soon as there are any. */
   take(): Promise<Carried[]>
 }
 
 type Carried = { readonly text: string } | { readonly base64: string }
 
 /**
- * The WebSocket of Chromium, in a page of the server's own origin, since a server asks browsers for theirs.
+ * The WebSocket of Chromium, in a page of the server's own origin, because the server checks the origin.
  *
- * @param browser - asked for when the tests run
+ * @param browser - called when the tests run
  */
 export function chromiumClient(browser: () => Browser): PeerClient {
   let page: Page | undefined
@@ -78,7 +78,7 @@ function openInPage({ url, protocols }: { url: string; protocols: string[] }): I
   }
 }
 
-/** Each call into the page has its price, so messages go there and come from there as many as there are at a time. */
+/** Calls into the page are slow, so messages are passed in batches. */
 async function drive(handle: JSHandle<InPage>): Promise<PeerConnection> {
   const agreed = await handle.evaluate(({ socket }) => ({
     protocol: socket.protocol,

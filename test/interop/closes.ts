@@ -1,6 +1,6 @@
 import type { Close } from './peer.js'
 
-/** How connections ended, by the id in their URL: filed by a server, asked for by a test, in whichever order. */
+/** How connections closed, by the id in their URL: recorded by a server and queried by a test, in any order. */
 export class Closes {
   readonly #closes = new Map<string, { promise: Promise<Close>; resolve: (close: Close) => void }>()
 

@@ -11,17 +11,17 @@ import { wsServer } from './ws-server.js'
 describe.each([
   { api: 'new WebSocket(url)', hubwire: hubwireClient },
   { api: 'connect(url)', hubwire: hubwireConnect },
-])('our client by $api', ({ hubwire }) => {
+])('the hubwire client with $api', ({ hubwire }) => {
   describe.each(eachCompression)('$compression and the server', ({ deflate }) => {
     describe('ws', () => {
       runScenarios(deflate, hubwire(deflate), wsServer)
     })
 
-    describe('websockets of Python', requires('python3-websockets'), () => {
+    describe('Python websockets', requires('python3-websockets'), () => {
       runScenarios(deflate, hubwire(deflate), pythonWebsocketsServer)
     })
 
-    describe('our own behind nginx', requires('nginx'), () => {
+    describe('hubwire behind nginx', requires('nginx'), () => {
       runScenarios(deflate, hubwire(deflate), behindNginx(hubwireServer))
     })
   })

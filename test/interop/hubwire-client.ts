@@ -12,7 +12,7 @@ const abilities: ReadonlySet<Ability> = new Set<Ability>([
   'deflate',
 ])
 
-/** With `new WebSocket(url)` and its events. */
+/** Uses `new WebSocket(url)` and its events. */
 export function hubwireClient(deflate: boolean): PeerClient {
   return {
     abilities,
@@ -28,7 +28,7 @@ export function hubwireClient(deflate: boolean): PeerClient {
   }
 }
 
-/** With `await connect(url)`, which leaves no time to listen before the connection is open. */
+/** Uses `await connect(url)`, with which listeners are added only after the connection is open. */
 export function hubwireConnect(deflate: boolean): PeerClient {
   return {
     abilities,

@@ -11,7 +11,7 @@ import { undiciClient } from './undici-client.js'
 import { websocketClient } from './websocket-client.js'
 import { wsClient } from './ws-client.js'
 
-describe.each(eachCompression)('our server $compression and the client', ({ deflate }) => {
+describe.each(eachCompression)('the hubwire server $compression and the client', ({ deflate }) => {
   describe('ws', () => {
     runScenarios(deflate, wsClient(deflate), hubwireServer)
   })
@@ -38,7 +38,7 @@ describe.each(eachCompression)('our server $compression and the client', ({ defl
     )
   })
 
-  describe('websockets of Python', requires('python3-websockets'), () => {
+  describe('Python websockets', requires('python3-websockets'), () => {
     runPythonScenarios(
       deflate,
       {
@@ -50,7 +50,7 @@ describe.each(eachCompression)('our server $compression and the client', ({ defl
     )
   })
 
-  describe('autobahn of Python', requires('python3-autobahn'), () => {
+  describe('Python autobahn', requires('python3-autobahn'), () => {
     runPythonScenarios(
       deflate,
       {

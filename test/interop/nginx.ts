@@ -1,7 +1,7 @@
 import { startNginx } from '../proxies/nginx.js'
 import type { PeerServerProgram } from './run-scenarios.js'
 
-/** A server as it is seen through nginx, with the configuration that examples/nginx has for a TCP port. */
+/** A server behind nginx, with the configuration in examples/nginx for a TCP port. */
 export function behindNginx(program: PeerServerProgram): PeerServerProgram {
   return {
     abilities: program.abilities,

@@ -1,6 +1,6 @@
-/** What an interoperability scenario needs of either side, whatever library stands behind it. */
+/** What an interoperability scenario requires from both sides, whatever the library. */
 
-/** What not every library can do: a scenario that needs it is run with those that can. */
+/** Abilities that not every library has. A scenario runs only with libraries that have the abilities it needs. */
 export type Ability =
   /** sends a message in fragments of the caller's choice */
   | 'fragments'
@@ -8,9 +8,9 @@ export type Ability =
   | 'ping'
   /** sends a Close frame without a status */
   | 'bare close'
-  /** tells a Close frame without a status from none at all */
+  /** distinguishes a Close frame without a status from a missing one */
   | '1005'
-  /** tells the bytes that went over the wire */
+  /** reports the number of bytes on the wire */
   | 'bytes'
   /** inflates compressed messages */
   | 'inflate'
@@ -23,19 +23,19 @@ export interface Close {
 }
 
 export interface PeerConnection {
-  /** The subprotocol that was agreed on, or ''. */
+  /** The negotiated subprotocol, or ''. */
   readonly protocol: string
   /** The Sec-WebSocket-Extensions of the response, or ''. */
   readonly extensions: string
   readonly closed: Promise<Close>
   send(message: string | Buffer): void
-  /** One text message in these fragments, which may part a character. */
+  /** Sends one text message in these fragments, which may split a character. */
   sendFragments(fragments: readonly Buffer[]): void
   /** Resolves to the payload of the pong. */
   ping(payload: string): Promise<string>
   nextMessage(): Promise<string | Buffer>
   close(code?: number, reason?: string): void
-  /** Waits for what still goes on here when it is closed. */
+  /** Waits for pending work when it is closed. */
   settled?(): Promise<void>
 }
 
@@ -63,7 +63,7 @@ export interface PeerServer {
 /** What a server sends for `/ping`, and its text in fragments for `/fragments`. */
 export const pingPayload = 'are you there?'
 export const fragments: readonly Buffer[] = ['Grü', '', 'ße 👋'].map((text) => Buffer.from(text))
-/** The same text, parted within characters. */
+/** The same text, split within characters. */
 export const splitFragments: readonly Buffer[] = (() => {
   const whole = Buffer.concat(fragments)
   return [whole.subarray(0, 3), whole.subarray(3, 3), whole.subarray(3, whole.length - 2), whole.subarray(-2)]

@@ -5,13 +5,13 @@ import type { PeerClient } from './peer.js'
 import { startPython } from './python.js'
 import { agreement, scenariosFor, serve, urlOf, type PeerServerProgram } from './run-scenarios.js'
 
-/** A client library of Python: a script in python/ that runs the scenarios which it is given, one after the other. */
+/** A Python client library: a script in python/ that runs the given scenarios one after the other. */
 export interface PythonClient extends Pick<PeerClient, 'abilities' | 'closeAnswer'> {
   readonly requirement: Requirement
   readonly script: string
 }
 
-/** One test for each scenario of a client in Python with a server. */
+/** One test for each scenario of a Python client with a server. */
 export function runPythonScenarios(deflate: boolean, client: PythonClient, program: PeerServerProgram): void {
   const server = serve(deflate, program)
   const chosen = scenariosFor(client, program)

@@ -6,7 +6,7 @@ interface Able {
   readonly abilities: ReadonlySet<Ability>
 }
 
-/** A server before it runs: what it can do is known when the tests are collected, its address is not. */
+/** A server before it runs: its abilities are known when the tests are collected, its address is not. */
 export interface PeerServerProgram extends Able {
   start(deflate: boolean): Promise<PeerServer>
 }
@@ -24,7 +24,7 @@ export function serve(deflate: boolean, program: PeerServerProgram): () => PeerS
   }
 }
 
-/** Every scenario that the two can do. Those that they cannot do are no tests: a library has no ability by halves. */
+/** Every scenario that both sides support. The others are not declared as tests. */
 export function scenariosFor(client: Able, server: Able): Scenario[] {
   return scenarios.filter(
     (scenario) =>
@@ -33,7 +33,7 @@ export function scenariosFor(client: Able, server: Able): Scenario[] {
   )
 }
 
-/** What two sides agree on when both are asked for compression. */
+/** What both sides negotiate when compression is enabled. */
 export function agreement(deflate: boolean, client: Able, server: Able): Agreement {
   const extension = deflate && client.abilities.has('inflate') && server.abilities.has('inflate')
   return {
@@ -43,7 +43,7 @@ export function agreement(deflate: boolean, client: Able, server: Able): Agreeme
   }
 }
 
-/** The address of a scenario at a server, which files what it sees under the id. */
+/** The URL of a scenario at a server, which records what it sees under the id. */
 export function urlOf(scenario: Scenario, server: PeerServer): string {
   const url = new URL(scenario.path, server.url)
   url.searchParams.set('id', scenario.id)
@@ -70,7 +70,7 @@ export function runScenarios(deflate: boolean, client: PeerClient, program: Peer
   })
 }
 
-/** Whoever waits for a message of a connection that closes is told so. */
+/** Rejects a pending wait for a message if the connection closes. */
 function impatient(connection: PeerConnection): PeerConnection {
   const end = connection.closed.then(({ code, reason }) => {
     throw new Error(`no message: the connection was closed with ${code} ${reason}`)

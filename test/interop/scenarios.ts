@@ -7,9 +7,9 @@ import {
   type PeerConnection,
 } from './peer.js'
 
-/** One thing that two libraries must agree on. */
+/** One behaviour on which two libraries must agree. */
 export interface Scenario {
-  /** Names it for the scripts in other languages too. */
+  /** The name, also for scripts in other languages. */
   readonly id: string
   readonly title: string
   readonly path: string
@@ -19,7 +19,7 @@ export interface Scenario {
   /** What the client observes, as JSON can carry it. */
   observe(connection: PeerConnection): Promise<unknown>
   expected(agreed: Agreement): unknown
-  /** How the server sees the connection end, where that is the scenario's matter. */
+  /** How the server sees the close, if the scenario checks it. */
   readonly serverSees?: (client: Pick<PeerClient, 'closeAnswer'>) => Partial<Close>
 }
 
@@ -39,7 +39,7 @@ const pipelined = 1000
 export const bytes = (length: number): Buffer =>
   Buffer.from(Array.from({ length }, (_, at) => (at * 31) & 0xff))
 
-/** Sends it and tells the kind and size of what came back, and whether it is the same. */
+/** Sends a message, and returns the kind and size of the echo, and whether it is the same. */
 async function roundTrip(connection: PeerConnection, message: string | Buffer): Promise<unknown> {
   connection.send(message)
   return describeEcho(message, await connection.nextMessage())
@@ -64,21 +64,21 @@ async function codeAfter(connection: PeerConnection, act: () => void): Promise<n
 export const scenarios: readonly Scenario[] = [
   {
     id: 'text',
-    title: 'text of every length class comes back',
+    title: 'echoes text of every length class',
     path: '/echo',
     observe: (connection) => roundTrips(connection, texts),
     expected: () => texts.map((text) => ['text', Buffer.byteLength(text), true]),
   },
   {
     id: 'binary',
-    title: 'binary of every length class comes back',
+    title: 'echoes binary messages of every length class',
     path: '/echo',
     observe: (connection) => roundTrips(connection, lengths.map(bytes)),
     expected: () => lengths.map((length) => ['binary', length, true]),
   },
   {
     id: 'large',
-    title: 'a message of 3 MiB comes back',
+    title: 'echoes a message of 3 MiB',
     path: '/echo',
     observe: (connection) => roundTrips(connection, ['x'.repeat(largeLength), bytes(largeLength)]),
     expected: () => [
@@ -88,7 +88,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'pipelined',
-    title: 'a thousand messages at once come back in order',
+    title: 'echoes a thousand messages at once in order',
     path: '/echo',
     async observe(connection) {
       for (let number = 0; number < pipelined; number++) connection.send(String(number))
@@ -100,7 +100,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'fragments-to-server',
-    title: 'the server joins the fragments of the client',
+    title: 'joins the fragments of the client',
     path: '/echo',
     client: ['fragments'],
     observe(connection) {
@@ -111,7 +111,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'fragments-to-client',
-    title: 'the client joins the fragments of the server',
+    title: 'joins the fragments of the server',
     path: '/fragments',
     observe(connection) {
       connection.send('please')
@@ -121,7 +121,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'ping-to-server',
-    title: 'the server answers the ping of the client',
+    title: 'answers a Ping of the client',
     path: '/echo',
     client: ['ping'],
     observe: (connection) => connection.ping('are you there?'),
@@ -129,14 +129,14 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'ping-to-client',
-    title: 'the client answers the ping of the server',
+    title: 'answers a Ping of the server',
     path: '/ping',
     observe: (connection) => connection.nextMessage(),
     expected: () => 'pong: are you there?',
   },
   {
     id: 'close-by-client',
-    title: 'the client closes with a code and a reason',
+    title: 'closes at the client with a code and a reason',
     path: '/echo',
     observe: (connection) => codeAfter(connection, () => connection.close(4001, 'Grüße')),
     expected: () => 4001,
@@ -144,7 +144,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'bare-close-by-client',
-    title: 'the client closes without a status',
+    title: 'closes at the client without a status',
     path: '/echo',
     client: ['bare close', '1005'],
     observe: (connection) => codeAfter(connection, () => connection.close()),
@@ -153,7 +153,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'close-by-server',
-    title: 'the server closes with a code and a reason',
+    title: 'closes at the server with a code and a reason',
     path: `/close?code=4002&reason=${encodeURIComponent('Grüße')}`,
     observe: (connection) => connection.closed,
     expected: () => ({ code: 4002, reason: 'Grüße' }),
@@ -161,7 +161,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'bare-close-by-server',
-    title: 'the server closes without a status',
+    title: 'closes at the server without a status',
     path: '/close',
     client: ['1005'],
     server: ['bare close'],
@@ -171,7 +171,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'subprotocol',
-    title: 'they agree on a subprotocol',
+    title: 'negotiates a subprotocol',
     path: '/echo',
     protocols: ['unknown', 'superchat'],
     observe: (connection) => Promise.resolve(connection.protocol),
@@ -179,14 +179,14 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'extension',
-    title: 'they agree on permessage-deflate, if both can and want it',
+    title: 'negotiates permessage-deflate if both ends support and enable it',
     path: '/echo',
     observe: (connection) => Promise.resolve(connection.extensions.includes('permessage-deflate')),
     expected: (agreed) => agreed.extension,
   },
   {
     id: 'bytes',
-    title: 'what is compressed is short on the wire, and the rest is not',
+    title: 'compresses in the negotiated directions only',
     path: '/bytes',
     server: ['bytes'],
     async observe(connection) {

@@ -3,7 +3,7 @@ import { ping, WebSocket } from 'undici'
 import { Queue } from '../support/queue.js'
 import type { Close, PeerClient } from './peer.js'
 
-/** The WebSocket of undici, which is also that of Node itself: it offers compression and compresses nothing. */
+/** The WebSocket of undici, which is also Node's own. It offers compression, but compresses nothing. */
 export function undiciClient(): PeerClient {
   return {
     abilities: new Set(['ping', 'bare close', '1005', 'inflate']),

@@ -2,7 +2,7 @@ import websocket, { type connection as Connection } from 'websocket'
 import { Queue } from '../support/queue.js'
 import type { Close, PeerClient, PeerConnection } from './peer.js'
 
-/** `websocket` of npm (WebSocket-Node): it knows no extension, and sends every message above 16 KiB in fragments. */
+/** The npm package `websocket` (WebSocket-Node). It supports no extension, and fragments every message above 16 KiB. */
 export function websocketClient(): PeerClient {
   return {
     abilities: new Set(['fragments', 'ping']),
@@ -40,7 +40,7 @@ function listenTo(connection: Connection): PeerConnection {
       connection.send(message)
     },
     sendFragments(fragments) {
-      // It cuts a message into pieces of one size only: of 3 bytes here, which parts characters.
+      // It can only split a message into pieces of equal size: 3 bytes here, which splits characters.
       connection.config.fragmentationThreshold = 3
       connection.sendUTF(Buffer.concat(fragments).toString())
     },

@@ -18,7 +18,7 @@ afterAll(() => {
   packed.remove()
 })
 
-/** Runs a program in the project that has the package installed. The process has to end by itself. */
+/** Runs a program in the project that has the package installed. The process must exit by itself. */
 async function runProgram(name: string, source: string): Promise<{ stdout: string; stderr: string }> {
   const path = join(packed.project, name)
   await writeFile(path, source)

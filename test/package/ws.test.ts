@@ -59,7 +59,7 @@ afterAll(() => {
   packed.remove()
 })
 
-/** Compiles programs, by their file names, and returns what TypeScript says. */
+/** Compiles programs, by their file names, and returns TypeScript's output. */
 function compile(module: string, programs: Record<string, string>): string {
   const folder = mkdtempSync(join(packed.project, 'programs-'))
   const files = Object.entries(programs).map(([name, source]) => {
@@ -101,7 +101,7 @@ test('npm gives packages that depend on ws the packed package by overrides', () 
       return stdout.trim()
     }
     const tarball = npm(join(root, 'packages', 'ws'), pack)
-    // A package that depends on ws, as one from the registry does.
+    // A package that depends on ws, like one from the registry.
     const dependent = join(project, 'dependent')
     mkdirSync(dependent)
     const manifest = { name: 'dependent', version: '1.0.0', main: 'index.js', dependencies: { ws: '^8.0.0' } }

@@ -71,7 +71,7 @@ describe.each(of('refused'))('a program that must not compile: %s', (file) => {
     )
   })
 
-  test('has no error that speaks of the type never (N9)', () => {
+  test('has no error that mentions the type never (N9)', () => {
     expect(findings.get(file)!.filter(({ message }) => /\bnever\b/.test(message))).toEqual([])
   })
 })

@@ -6,7 +6,7 @@ import { opcode } from '../../support/raw-frame.js'
 
 const hello = 'fair wind'
 
-/** What a peer makes of it is its own affair; how it ended is written down. */
+/** The RFC leaves the behaviour open. The result is recorded. */
 function informational(...codes: number[]): Expectation {
   return { ...refused(...codes), informational: true }
 }

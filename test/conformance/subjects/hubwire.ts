@@ -5,7 +5,7 @@ import type { Subject } from '../subject.js'
 
 const mebi = 1024 * 1024
 
-// The largest message of section 9 has 16 MiB, and its echo waits whole in the buffer of a connection.
+// The largest message of section 9 has 16 MiB, and its complete echo is buffered for a connection.
 const options = {
   perMessageDeflate: true,
   maxPayload: 16 * mebi,

@@ -6,14 +6,14 @@ import type { Subject } from '../subject.js'
 const options = { perMessageDeflate: true, maxPayload: 64 * 1024 * 1024, maxFragments: 131_072 }
 
 function echo(socket: WebSocket): void {
-  // An error is what many cases are about; the record is made at the other end of the wire.
+  // Many cases cause an error. The result is recorded at the other end of the connection.
   socket.on('error', () => undefined)
   socket.on('message', (data: Buffer, isBinary) => {
     socket.send(data, { binary: isBinary })
   })
 }
 
-/** `ws`, whose results at the real suite are known: with it the harness itself is checked. */
+/** `ws`, whose results in the real suite are known. It is used to check the harness itself. */
 export const subject: Subject = {
   name: 'ws',
   async startEchoServer() {
