@@ -51,7 +51,7 @@ class Guest {
 }
 
 describe('two processes with REDIS_URL', requires('redis-server'), () => {
-  test('share their rooms: who is here, and what is said', async () => {
+  test('share the members and messages of their rooms', async () => {
     const { demos } = await startTwo()
     const ada = await Guest.enter(demos[0], 'Ada')
     await ada.untilHere('Ada')
@@ -77,7 +77,7 @@ describe('two processes with REDIS_URL', requires('redis-server'), () => {
     await ada.client.close()
   })
 
-  test('forget the members of a process that was killed, and of one that stops', async () => {
+  test('remove the members of a process that was killed or has stopped', async () => {
     const { demos } = await startTwo()
     const ada = await Guest.enter(demos[0], 'Ada')
     await Guest.enter(demos[1], 'Ben')
@@ -87,7 +87,7 @@ describe('two processes with REDIS_URL', requires('redis-server'), () => {
     expect(await demos[0].program.stop()).toEqual({ code: 0, signal: null })
   })
 
-  test('talk on, each for itself, while Redis is away', async () => {
+  test('continue separately while Redis is down', async () => {
     const { redis, demos } = await startTwo()
     const ada = await Guest.enter(demos[0], 'Ada')
     const ben = await Guest.enter(demos[1], 'Ben')
@@ -103,7 +103,7 @@ describe('two processes with REDIS_URL', requires('redis-server'), () => {
   })
 })
 
-test('the chat starts without its Redis, and works in its process', async () => {
+test('starts without Redis, and works within its process', async () => {
   const demo = await ChatDemo.start(0, { REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
   onTestFinished(async () => {
     await demo.program.stop('SIGKILL')

@@ -64,7 +64,7 @@ describe('over plain HTTP', () => {
     expect(body).toContain('<title>hubwire chat</title>')
   })
 
-  test('all that the pages refer to is served, and nothing else stands beside it', async () => {
+  test('serves every file that the pages refer to, and has no others', async () => {
     const types: Record<string, string> = {
       css: 'text/css; charset=utf-8',
       html: 'text/html; charset=utf-8',
@@ -132,7 +132,7 @@ describe('over plain HTTP', () => {
     '/chat.js/',
     '/%2e%2e/server.js',
     '/__proto__',
-  ])('%s is not found', async (path) => {
+  ])('answers %s with 404', async (path) => {
     const { status, headers } = await ask(path)
     expect(status).toBe(404)
     expect(headers['content-type']).toBe('text/plain; charset=utf-8')
@@ -157,7 +157,7 @@ describe('over plain HTTP', () => {
 
 describe('the opening handshake', () => {
   test.for(['/', '/ws/echo/', '/ws/chat/', '/ws/chat/lobby', '/ws/chat/a/b/', '/ws/other'])(
-    'at %s there is no websocket',
+    'is refused at %s',
     async (path) => {
       const { status, body } = await ask(path, 'GET', upgrade)
       expect(status).toBe(404)
@@ -206,7 +206,7 @@ describe('a room', () => {
     '/ws/chat/odd/?name=%E0%A4%A',
     'http://[/ws/chat/odd/',
     'http://else:99999/ws/chat/odd/?name=a?b#',
-  ])('can be entered by %s, and the server stays', async (path) => {
+  ])('accepts %s as a room name', async (path) => {
     const socket = connectSocket(demo.port, '127.0.0.1')
     const fields = Object.entries({ Host: demo.host, ...upgrade }).map(
       ([name, value]) => `${name}: ${value}\r\n`,
@@ -218,13 +218,13 @@ describe('a room', () => {
     expect((await ask('/')).status).toBe(200)
   })
 
-  test('may have any name that can be written in a URL', async () => {
+  test('accepts any name that a URL can contain', async () => {
     const ada = await ChatClient.open(demo.ws('/ws/chat/my%20room%2F100%25/?name=Ada'))
     expect(await ada.nextEvent()).toMatchObject({ room: 'my room/100%' })
     await ada.close()
   })
 
-  test('says whom a message reached, to who asks with an id', async () => {
+  test('reports how many members a message reached if it has an id', async () => {
     const ada = await join('reach', 'Ada')
     const ben = await join('reach', 'Ben')
     await ada.nextEvent()
@@ -313,7 +313,7 @@ describe('the statistics', () => {
     }
   }
 
-  test('begin with the last minute, and go on with each second', async () => {
+  test('begin with the last minute, and continue every second', async () => {
     const { own, watcher } = await counted()
     const first = await watcher.nextEvent()
     const ada = await ChatClient.open(own.ws('/ws/chat/a/'))
@@ -325,7 +325,7 @@ describe('the statistics', () => {
     expect(late).toMatchObject({ own: first.own, samples: expect.arrayContaining([sample]) as unknown })
   })
 
-  test('count a member that does not read, as long as it does not', async () => {
+  test('count a slow member as long as it does not read', async () => {
     const { own, watcher } = await counted()
     const slow = await connect(own.ws('/ws/chat/a/'))
     slow.pause()
@@ -339,7 +339,7 @@ describe('the statistics', () => {
   })
 })
 
-test('each websocket connection is one line of the log, with its path', async () => {
+test('logs one line with the path for each WebSocket connection', async () => {
   const clients = [
     await ChatClient.open(demo.ws('/ws/echo?log=1')),
     await ChatClient.open(demo.ws('/ws/chat/log/?log=2')),

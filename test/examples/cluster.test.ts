@@ -94,7 +94,7 @@ test('restarts twice if it is asked twice', async () => {
   expect(await clients[0]!.echo(`hello ${third}`)).toBe(`hello ${third}`)
 })
 
-test('replaces a worker that is killed, and the other serves meanwhile', async () => {
+test('replaces a killed worker while the other one serves', async () => {
   const example = await Example.forTest('cluster')
   const { clients, workers } = await connectTo(example, 2)
   process.kill(workers[0]!, 'SIGKILL')
@@ -108,7 +108,7 @@ test('replaces a worker that is killed, and the other serves meanwhile', async (
   }
 })
 
-test('ends with an error if its workers cannot listen', async () => {
+test('exits with an error if its workers cannot listen', async () => {
   const example = await Example.forTest('cluster')
   const environment = { PORT: String(example.port), HOST: '127.0.0.1' }
   const script = new URL('../../examples/cluster/server.js', import.meta.url).pathname
@@ -122,7 +122,7 @@ test('ends with an error if its workers cannot listen', async () => {
   expect(await clients[0]!.echo('still there?')).toBe('still there?')
 })
 
-test('closes its clients with 1001 on SIGTERM, and all processes end', async () => {
+test('closes its clients with 1001 on SIGTERM, and exits with all processes', async () => {
   const example = await Example.forTest('cluster')
   const clients = [await example.connect('/'), await example.connect('/')]
   const pids = await Promise.all(

@@ -51,7 +51,7 @@ async function open(url: string, options: WebSocketOptions = {}): Promise<Client
 
 const json = async ({ received }: Client): Promise<unknown> => JSON.parse((await received.next()) as string)
 
-describe('who comes from Django Channels', requiresUnixSockets(), () => {
+describe('a program for users of Django Channels', requiresUnixSockets(), () => {
   interface Site {
     readonly program: Program
     /** Posts to a view, and returns its answer and its cookie. */
@@ -103,7 +103,7 @@ describe('who comes from Django Channels', requiresUnixSockets(), () => {
     await expect(site.enter('lobby', 'sessionid=forged')).rejects.toThrow('403 Forbidden: Log in first')
   })
 
-  test('gets the message that a client sends while the consumer asks a database (N3)', async () => {
+  test('receives a message that a client sends during a database query (N3)', async () => {
     const site = await start()
     const ada = await site.enter('lobby', (await site.view('/login/ada')).cookie)
     ada.socket.send('{"message":"early"}')
@@ -111,7 +111,7 @@ describe('who comes from Django Channels', requiresUnixSockets(), () => {
     expect(await json(ada)).toMatchObject({ type: 'chat', message: 'early' })
   })
 
-  test('loses one client to a message that is not JSON, and sees the stack (N2, N4)', async () => {
+  test('closes one connection for a message that is not JSON, and prints the stack (N2, N4)', async () => {
     const site = await start()
     const { cookie } = await site.view('/login/ada')
     const [bad, good] = [await site.enter('lobby', cookie), await site.enter('lobby', cookie)]
@@ -123,7 +123,7 @@ describe('who comes from Django Channels', requiresUnixSockets(), () => {
     expect(await json(good)).toMatchObject({ message: 'still here' })
   })
 
-  test('starts again on the socket that a killed process left (N5)', async () => {
+  test('restarts on the socket that a killed process has left (N5)', async () => {
     const path = socketPath()
     const first = await start(path)
     await first.program.stop('SIGKILL')
@@ -133,7 +133,7 @@ describe('who comes from Django Channels', requiresUnixSockets(), () => {
   })
 })
 
-describe('who comes from Flask-SocketIO', () => {
+describe('a program for users of Flask-SocketIO', () => {
   async function start(): Promise<{
     program: Program
     as: (user: string, path?: string) => Promise<Sample>
@@ -204,7 +204,7 @@ describe('who comes from Flask-SocketIO', () => {
     expect(await (await as('root', '/admin')).call('count')).toBe(2)
   })
 
-  test('refuses clients, sees them leave, and is told of a handler that fails (N1, N2)', async () => {
+  test('refuses clients, and is notified when they disconnect and when a handler fails (N1, N2)', async () => {
     const { program, as } = await start()
     await expect(as('')).rejects.toThrow('401')
     const [ada, bob] = [await as('ada'), await as('bob')]
@@ -221,7 +221,7 @@ describe('who comes from Flask-SocketIO', () => {
   })
 })
 
-describe('who comes from ws', () => {
+describe('a program for users of ws', () => {
   test('broadcasts, streams, authenticates in an upgrade listener, and pings', async () => {
     const program = run('ws')
     const url = `ws://127.0.0.1:${await portOf(program)}`
@@ -245,7 +245,7 @@ describe('who comes from ws', () => {
   })
 })
 
-describe('who has a page built by vite and a backend on Node.js', () => {
+describe('a program with a page built by vite', () => {
   const page = `
     <ul></ul><p></p>
     <script type="module" src="/main.js"></script>`
@@ -261,7 +261,7 @@ describe('who has a page built by vite and a backend on Node.js', () => {
     globalThis.say = (text) => socket.send(text)`
 
   test(
-    'serves both on one port, and the page comes back after a restart (N10, N13)',
+    'serves the page and the WebSocket on one port, and the page reconnects after a restart (N10, N13)',
     requires('chromium'),
     async () => {
       const folder = temporaryFolder()

@@ -34,7 +34,7 @@ const accepting = async () =>
     authenticate: (request) => queryToken(request) ?? refuse(401, { body: 'A token is missing\n' }),
   })
 
-test('a connection is a span within the trace of its client, and so is its handshake (N14)', async () => {
+test('records a connection and its handshake as spans in the trace of the client (N14)', async () => {
   const { url, next } = await accepting()
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const client = await connect(`${url}/chat/lobby?token=secret`, { headers: { traceparent } })
@@ -72,7 +72,7 @@ test('a connection is a span within the trace of its client, and so is its hands
   }
 })
 
-test('a handshake that is refused is a span with its status and reason, without the query (N14)', async () => {
+test('records a refused handshake as a span with its status and reason, without the query (N14)', async () => {
   const { url } = await accepting()
   await expect(connect(`${url}/chat?tokn=secret`)).rejects.toThrow('401')
   await expect(connect(`${url}/chat?token=secret`, { origin: 'https://a.example' })).rejects.toThrow('403')
@@ -84,7 +84,7 @@ test('a handshake that is refused is a span with its status and reason, without 
   for (const span of [missing!, foreign!]) expect(JSON.stringify(span.attributes)).not.toContain('secret')
 })
 
-test('a connection that broke is a span with the error', async () => {
+test('records a broken connection as a span with the error', async () => {
   const { url, port, server } = await accepting()
   server.on('error', () => {})
   server.on('connection', (socket) => {
@@ -108,7 +108,7 @@ test('a connection that broke is a span with the error', async () => {
   })
 })
 
-test('the example exports its spans, that of a message within its connection, and ends on SIGTERM', async () => {
+test('exports its spans, those of messages within their connection, and exits on SIGTERM', async () => {
   const example = await Example.forTest('opentelemetry')
   const client = await example.connect('/chat?token=secret')
   client.socket.send('hello')

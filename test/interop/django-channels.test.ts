@@ -114,7 +114,7 @@ const expected: Seen = {
 const python = ['python3-django-channels', 'python3-channels-redis', 'daphne', 'python3-jwt'] as const
 
 test(
-  'clients of examples/channels see what those of the same chat in Django Channels see',
+  'sends the clients of examples/channels the same as the same chat in Django Channels',
   { timeout: 120_000, ...requires('redis-server', ...python) },
   async () => {
     const users = await tokens()
@@ -139,7 +139,7 @@ test(
   },
 )
 
-test('examples/channels stops by SIGTERM: its clients are told so', requires('redis-server'), async () => {
+test('closes the clients of examples/channels with 1001 on SIGTERM', requires('redis-server'), async () => {
   const server = await Example.forTest('channels', await environment())
   const { ada } = await tokens()
   const client = await server.connect(`/ws/chat/lobby/?token=${ada}`)
@@ -147,7 +147,7 @@ test('examples/channels stops by SIGTERM: its clients are told so', requires('re
   await server.expectToStop(client)
 })
 
-test('a key that is too short is refused at the start', async () => {
+test('refuses to start with a key that is too short', async () => {
   await expect(Example.start('channels', { JWT_SECRET: 'short' })).rejects.toThrow(
     'JWT_SECRET must have at least 32 bytes',
   )
@@ -163,7 +163,7 @@ function sourcesIn(folder: URL, ending: string): string[] {
 test.each([
   ['js', sourcesIn(example, '.js')],
   ['python', sourcesIn(site, '.py')],
-])('docs/from-django-channels.md quotes its blocks of %s exactly from the programs', (language, sources) => {
+])('quotes the %s blocks of docs/from-django-channels.md exactly from the programs', (language, sources) => {
   const document = readFileSync(new URL('../../docs/from-django-channels.md', import.meta.url), 'utf8')
   const blocks = Array.from(
     document.matchAll(/^```(\w+)\n(.*?)^```$/gms),

@@ -45,7 +45,7 @@ server.on('listening', () => {
 `
 
 test.each(['node16', 'node18'])(
-  'a CommonJS program under `module: %s` compiles as docs/operations.md says, and runs (N12)',
+  'compiles and runs a CommonJS program with `module: %s` as docs/operations.md says (N12)',
   { timeout: 120_000 },
   async (module) => {
     const folder = project.folder({
@@ -85,7 +85,7 @@ test.each(['node16', 'node18'])(
 )
 
 test.each(['node20', 'nodenext'])(
-  'a CommonJS program under `module: %s` imports it as any other, and runs (N12)',
+  'compiles and runs a CommonJS program with `module: %s` without special measures (N12)',
   { timeout: 120_000 },
   async (module) => {
     const folder = project.folder({ ...commonjs, 'direct.ts': direct })

@@ -125,7 +125,7 @@ describe('a rolling deploy behind nginx', requires('nginx'), () => {
   })
 })
 
-test('with `spread` some clients of a stopping worker are still connected when the first is closed (N14)', async () => {
+test('keeps some clients connected after the first one is closed, with `spread` (N14)', async () => {
   const path = join(temporaryFolder(), 'worker.sock')
   const worker = await startWorker(path)
   const clients = await Promise.all(
@@ -146,7 +146,7 @@ test('with `spread` some clients of a stopping worker are still connected when t
   expect(await stopped).toEqual({ code: 0, signal: null })
 })
 
-test('clients of a killed worker wait for different times before they come back (N14)', async () => {
+test('makes the clients of a killed worker reconnect after different delays (N14)', async () => {
   const port = String(await freePort())
   const worker = await startWorker(port)
   const clients = Array.from({ length: 10 }, () => new Client(`ws://127.0.0.1:${port}`))

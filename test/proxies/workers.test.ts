@@ -107,7 +107,7 @@ async function expectAll(clients: readonly Client[], texts: readonly string[]): 
 }
 
 describe('three workers behind nginx', { timeout: 120_000, ...requires('nginx', 'redis-server') }, () => {
-  test('share their groups: what a client or the command says reaches all clients of the topic, once', async () => {
+  test('share their groups: messages of a client or the command reach all clients of the topic once', async () => {
     const site = await Site.start()
     const news = await site.clients('news')
     const other = await site.clients('other')
@@ -123,7 +123,7 @@ describe('three workers behind nginx', { timeout: 120_000, ...requires('nginx', 
     await expectAll(other, ['for the others'])
   })
 
-  test('go on without Redis, each for itself, and have their clients load anew when it is back', async () => {
+  test('continue separately without Redis, and make their clients reload when it is back', async () => {
     const site = await Site.start()
     const clients = await site.clients('news')
     clients[0]!.socket.send('before')
@@ -137,7 +137,7 @@ describe('three workers behind nginx', { timeout: 120_000, ...requires('nginx', 
     await expectAll(clients, ['after'])
   })
 
-  test('are replaced one by one, while the others serve', async () => {
+  test('are replaced one by one while the others serve', async () => {
     const site = await Site.start()
     const clients = await site.clients('news')
     const leaving = clients.slice(2, 4).map(({ socket }) => closeOf(socket))
@@ -156,16 +156,20 @@ describe('three workers behind nginx', { timeout: 120_000, ...requires('nginx', 
   })
 })
 
-test('Redis takes the limits of examples/workers/redis.conf', requires('redis-server'), async () => {
-  const redis = await RedisServer.configured((path) =>
-    exampleFile('workers/redis.conf', { 'unixsocket /run/redis/hubwire.sock': `unixsocket ${path}` }),
-  )
-  const name = 'client-output-buffer-limit'
-  expect(await redis.command('CONFIG', 'GET', name)).toMatchObject({
-    [name]: expect.stringContaining(`pubsub ${256 * 2 ** 20} ${128 * 2 ** 20} 30`) as string,
-  })
-  expect(await redis.command('CONFIG', 'GET', 'port', 'save')).toMatchObject({ port: '0', save: '' })
-})
+test(
+  'run with a Redis that accepts the limits of examples/workers/redis.conf',
+  requires('redis-server'),
+  async () => {
+    const redis = await RedisServer.configured((path) =>
+      exampleFile('workers/redis.conf', { 'unixsocket /run/redis/hubwire.sock': `unixsocket ${path}` }),
+    )
+    const name = 'client-output-buffer-limit'
+    expect(await redis.command('CONFIG', 'GET', name)).toMatchObject({
+      [name]: expect.stringContaining(`pubsub ${256 * 2 ** 20} ${128 * 2 ** 20} 30`) as string,
+    })
+    expect(await redis.command('CONFIG', 'GET', 'port', 'save')).toMatchObject({ port: '0', save: '' })
+  },
+)
 
 describe('docs/scaling.md', () => {
   const document = readFileSync(new URL('../../docs/scaling.md', import.meta.url), 'utf8')

@@ -86,7 +86,7 @@ describe('unixPath', () => {
     expect(error.syscall).toBe('listen')
   })
 
-  test("emits 'error' for a file in the place of its lock, and does not change it", async () => {
+  test("emits 'error' for a file at the path of its lock, and leaves it unchanged", async () => {
     const path = join(folder(), 'socket')
     writeFileSync(`${path}.lock`, 'precious')
     const server = new WebSocketServer({ unixPath: path })
@@ -124,7 +124,7 @@ describe('unixPath', () => {
     },
   )
 
-  test('does not listen if close() is called before', async () => {
+  test('does not listen if close() is called first', async () => {
     const path = join(folder(), 'socket')
     const server = new WebSocketServer({ unixPath: path })
     server.close()
@@ -144,13 +144,16 @@ describe('a server with its own port', () => {
     expect((await readAnswer(socket)).status).toBe(408)
   })
 
-  test.each([1500.5, 10_001, 0, Infinity])('takes a handshakeTimeout of %d ms', async (handshakeTimeout) => {
-    const { url } = await runningServer({ handshakeTimeout })
-    const client = await connect(url)
-    client.terminate()
-  })
+  test.each([1500.5, 10_001, 0, Infinity])(
+    'accepts a handshakeTimeout of %d ms',
+    async (handshakeTimeout) => {
+      const { url } = await runningServer({ handshakeTimeout })
+      const client = await connect(url)
+      client.terminate()
+    },
+  )
 
-  test('responds to upgrades to another protocol as to all plain requests (F51)', async () => {
+  test('responds to upgrades to another protocol as to plain requests (F51)', async () => {
     const { port } = await runningServer()
     const answer = await exchange(port, handshakeText({ Upgrade: 'h2c' }))
     expect(answer.status).toBe(426)

@@ -136,7 +136,7 @@ describe('throws for a mistake in the options, and says what to write (N7)', () 
     )
   })
 
-  test('a server of listen() that is none, and its options', async () => {
+  test('an argument of listen() that is not a server, and its options', async () => {
     const http = createServer()
     await expect(listen(construct({ noServer: true }) as never, { port: 0 })).rejects.toThrow(
       /listen\(\) needs an http\.Server or https\.Server; it is given an object \(WebSocketServer\)/,

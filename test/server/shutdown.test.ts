@@ -92,7 +92,7 @@ describe('shutdown()', () => {
     raw.destroy()
   })
 
-  test('ends the sockets of refused clients that do not read the answer after the timeout', async () => {
+  test('destroys the sockets of refused clients that do not read the response after the timeout', async () => {
     const { server, port } = await runningServer({
       authenticate: () => refuse(401, { body: 'x'.repeat(20_000_000) }),
       closeTimeout: Infinity,
@@ -105,7 +105,7 @@ describe('shutdown()', () => {
     raw.destroy()
   })
 
-  test('responds with 503 to a handshake whose check finishes meanwhile', async () => {
+  test('responds with 503 to a handshake whose check ends meanwhile', async () => {
     const checks = new Queue<(user: Anonymous) => void>()
     const { server, port } = await runningServer({
       authenticate: () =>

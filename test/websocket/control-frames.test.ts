@@ -97,7 +97,7 @@ describe('autoPong', () => {
   test.each([
     ['compression', (): string => 'abc'.repeat(100_000)],
     ['Blob', (): Blob => new Blob(['read on another thread'])],
-  ])('sends the answer that waited for a %s once that is done', async (_name, make) => {
+  ])('sends a Pong that waited for a %s when that is done', async (_name, make) => {
     const { client, socket } = await openPair({
       server: { perMessageDeflate: true },
       client: { perMessageDeflate: true },
@@ -114,7 +114,7 @@ describe('autoPong', () => {
     expect(pongs).toEqual(['latest'])
   })
 
-  test('does not answer behind a Close frame of our own', async () => {
+  test('does not answer after our Close frame', async () => {
     const { socket, clientEnd, serverEnd } = await memoryPair()
     clientEnd.stall()
     socket.close(1000)

@@ -139,7 +139,7 @@ describe('a failing handler', () => {
   })
 
   test.each(['an open connection', 'an attempt to connect'])(
-    'of onceClosed keeps neither the others nor close from being called at the end of %s',
+    "of onceClosed does not prevent others or 'close' from being called for %s",
     async (what) => {
       const escaped = uncaught()
       const { running, client, socket: accepted } = await openPair()
@@ -176,7 +176,7 @@ describe('a failing handler', () => {
   })
 
   test.each(['throws', 'rejects'])(
-    'that %s at a client without an error listener is a warning with its stack (N2, N4)',
+    "that %s at a client without an 'error' listener causes a process warning with the stack (N2, N4)",
     async (how) => {
       const { client, socket } = await openPair()
       const text = `a client's listener that ${how}`

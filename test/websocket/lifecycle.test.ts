@@ -39,8 +39,8 @@ function timersOf(milliseconds: number): { started: number; live: Set<unknown> }
   return timers
 }
 
-describe('closing while messages are held back (F2)', () => {
-  test('close() on a paused socket completes when no message is in front of the peer’s Close frame', async () => {
+describe('closing while messages are held (F2)', () => {
+  test('completes on a paused socket if no message precedes the peer’s Close frame', async () => {
     const { running, client, socket } = await openPair()
     socket.pause()
     socket.close(4000, 'enough')
@@ -72,7 +72,7 @@ describe('closing while messages are held back (F2)', () => {
     expect(await closeOf(socket)).toMatchObject({ code: 1006, dropped: 1 })
   })
 
-  test('a FIN behind held messages leaves no timer behind when all is over', async () => {
+  test('leaves no timer after a FIN that follows held messages', async () => {
     const closeTimeout = 57
     const timers = timersOf(closeTimeout)
     const running = await runningServer({ closeTimeout })
@@ -86,7 +86,7 @@ describe('closing while messages are held back (F2)', () => {
     expect(timers.live.size).toBe(0)
   })
 
-  test('server.close() calls back and shutdown() resolves though a socket is paused', async () => {
+  test('lets server.close() call back and shutdown() resolve although a socket is paused', async () => {
     const running = await runningServer({ closeTimeout: 50 })
     const client = await connect(running.url)
     const { socket } = await running.next()
