@@ -1,4 +1,4 @@
-// Sends an announcement to a room, from a process of its own:
+// Sends an announcement to a room, from a separate process:
 //   REDIS_URL=redis://127.0.0.1:6379 node examples/channels/announce.js lobby 'The server restarts at noon'
 import { hub } from './hub.js'
 

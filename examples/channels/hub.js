@@ -1,4 +1,4 @@
-// The hub of the server and of the command, as CHANNEL_LAYERS of settings.py is that of a Django site.
+// The hub of the server and of the command, like CHANNEL_LAYERS in the settings.py of a Django site.
 import { Hub } from 'hubwire'
 import { redisRelay } from 'hubwire/redis'
 import { createClient } from 'redis'

@@ -17,7 +17,7 @@ async function runPrimary() {
   const addresses = await Promise.all(Array.from({ length: Number(WORKERS) }, startWorker))
   console.log(`The workers listen at http://${HOST}:${addresses[0]?.port}`)
 
-  // One restart at a time, also if the signal comes twice.
+  // One restart at a time, even if the signal arrives twice.
   let restarts = Promise.resolve()
   process.on('SIGHUP', () => {
     restarts = restarts.then(restart).catch(fail)
@@ -52,7 +52,7 @@ async function startWorker() {
   return address
 }
 
-/** Replaces all workers. The clients of one that stops find the new one, which is ready before. */
+/** Replaces all workers. The new worker is ready before the clients of the old one reconnect. */
 async function restart() {
   for (const old of Object.values(cluster.workers ?? {})) {
     if (old === undefined) continue

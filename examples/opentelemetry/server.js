@@ -32,6 +32,6 @@ server.on('listening', () => {
 
 async function stop() {
   await server.shutdown({ code: 1001, reason: 'The server stops', timeout: 10_000 })
-  await provider.shutdown() // exports what waits
+  await provider.shutdown() // exports pending spans
 }
 process.once('SIGTERM', () => void stop())

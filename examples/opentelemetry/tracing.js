@@ -1,4 +1,4 @@
-// Spans of OpenTelemetry for the connections of all servers of the process, by hubwire's diagnostics channels.
+// OpenTelemetry spans for the connections of all servers of the process, from hubwire's diagnostics channels.
 import { subscribe } from 'node:diagnostics_channel'
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 

@@ -1,4 +1,4 @@
-// Sends a message to a topic, at whichever worker its clients are:
+// Sends a message to the clients of a topic, at all workers:
 //   node examples/workers/announce.js news 'The workers restart at noon'
 import { hub } from './hub.js'
 

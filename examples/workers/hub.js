@@ -1,4 +1,4 @@
-// The hub of the workers and of the command: their groups are one, by Redis. REDIS_URL says where it is.
+// The hub of the workers and of the command, which share their groups through Redis. REDIS_URL sets its address.
 import { Hub } from 'hubwire'
 import { redisRelay } from 'hubwire/redis'
 import { createClient } from 'redis'

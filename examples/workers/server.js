@@ -1,7 +1,7 @@
 // One of several workers behind nginx (examples/nginx/three-workers.conf) that share their groups by Redis:
 //   redis-server examples/workers/redis.conf
 //   node examples/workers/server.js /run/hubwire/1.sock
-// What a client says at /ws/<topic>/ reaches all clients of the topic, at any worker. docs/scaling.md explains it.
+// A message of a client at /ws/<topic>/ reaches all clients of the topic, at all workers. docs/scaling.md explains it.
 import { WebSocketServer } from 'hubwire'
 import { hub } from './hub.js'
 
