@@ -14,7 +14,7 @@ export class Channels {
     return `${this.#prefix}node:${id}`
   }
 
-  /** One attempt of a node to hear itself. */
+  /** One attempt of a node to receive its own message. */
   probe(id: string, attempt: number): string {
     return `${this.#prefix}probe:${id}:${attempt}`
   }
@@ -24,7 +24,7 @@ export class Channels {
     return `${this.#prefix}group:${key}`
   }
 
-  /** The text that other programs publish to a group. */
+  /** The channel on which other programs publish text to a group. */
   plain(key: string): string {
     return `${this.#prefix}plain:${key}`
   }

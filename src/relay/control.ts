@@ -7,7 +7,7 @@ export const MAX_ENTRIES = 1000
 
 const HEARTBEAT_FLAGS = Flag.droppedByLimit | Flag.droppedOffline | Flag.final
 
-/** Who sends. */
+/** The sender. */
 export interface Sender {
   readonly id: string
   readonly epoch: number
@@ -34,7 +34,7 @@ export interface Positions {
   readonly tops: readonly number[]
 }
 
-/** What one node asks of another. */
+/** A request of one node to another. */
 export type Question =
   | { readonly ask: 'count'; readonly key: string }
   | { readonly ask: 'close'; readonly key: string; readonly code: number; readonly reason: string }
@@ -64,7 +64,7 @@ const ASKS = ['count', 'close', 'describe'] as const
 
 const header = (kind: Kind, { id, epoch }: Sender): FieldWriter => writeHeader(kind, id, epoch)
 
-/** A message that says nothing but who sent it. */
+/** A message that contains only its sender. */
 export function encodeBare(kind: typeof Kind.bye | typeof Kind.probe, sender: Sender): Buffer {
   return header(kind, sender).finish()
 }

@@ -10,11 +10,11 @@ const MAX_COUNTERS = 250_000
 /** The sequence numbers of a group that this node publishes to. */
 interface Counter {
   readonly key: string
-  /** The last number that was given out. */
+  /** The last number that was assigned. */
   top: number
   /** `top` at the last heartbeat that the broker has taken. */
   base: number
-  /** Why numbers were given out for nothing since the last heartbeat. */
+  /** Why numbers were skipped since the last heartbeat. */
   drops: number
   /** The same of the heartbeat that is not yet answered. */
   reported: number
@@ -24,7 +24,7 @@ interface Counter {
   isFinal: boolean
 }
 
-/** What a heartbeat says of a group. */
+/** The entry of a group in a heartbeat. */
 export interface HeartbeatEntry {
   readonly key: string
   readonly base: number
@@ -58,7 +58,7 @@ export class Counters {
     return this.#counters.size
   }
 
-  /** Gives out `count` numbers. Returns the first, with the flags of the batch. */
+  /** Assigns `count` numbers. Returns the first, with the flags of the batch. */
   take(key: string, count: number): { first: number; flags: number } {
     const counter = this.#counterOf(key)
     const first = counter.top + 1
@@ -66,7 +66,7 @@ export class Counters {
     return { first, flags: (first === 1 ? Flag.start : 0) | counter.drops | counter.reported }
   }
 
-  /** Gives out `count` numbers for messages that are not published. */
+  /** Skips `count` numbers for messages that are not published. */
   drop(key: string, count: number, reason: number): void {
     const counter = this.#counterOf(key)
     counter.top += count
@@ -78,12 +78,12 @@ export class Counters {
     this.#counterOf(key).drops |= Flag.droppedOffline
   }
 
-  /** The last number given out for a group; 0 when there is none. */
+  /** The last number assigned for a group; 0 if there is none. */
   topOf(key: string): number {
     return this.#counters.get(key)?.top ?? 0
   }
 
-  /** What is to be said now. Call {@link taken} when the broker has taken it. */
+  /** The next heartbeat. Call {@link taken} when the broker has taken it. */
   heartbeat(): Heartbeat {
     const number = ++this.#number
     const entries: HeartbeatEntry[] = []

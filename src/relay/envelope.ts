@@ -1,7 +1,7 @@
 import { FieldReader, FieldWriter } from './fields.js'
 
 /**
- * What nodes say to each other. Every envelope begins with `hw`, the version, its kind, the 8 bytes of the node's id and
+ * The messages between nodes. Every envelope begins with `hw`, the version, its kind, the 8 bytes of the node's id and
  * its epoch.
  */
 export const Kind = {
@@ -11,7 +11,7 @@ export const Kind = {
   heartbeat: 2,
   /** The node leaves, to all nodes. */
   bye: 3,
-  /** Comes back to its sender, on a channel of its own. */
+  /** Returns to its sender, on a separate channel. */
   probe: 4,
   /** Asks for the last sequence numbers of groups. */
   query: 5,
@@ -25,7 +25,7 @@ export const Kind = {
 
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
-/** Who sent an envelope. */
+/** The sender of an envelope. */
 export interface Header {
   readonly kind: number
   /** The node's id, in hexadecimal digits. */
@@ -47,7 +47,7 @@ export const Flag = {
   droppedByLimit: 2,
   /** Messages stayed local, or may be lost, because the connection was. */
   droppedOffline: 4,
-  /** Of a heartbeat: nothing more is to come, and the numbers may be forgotten. */
+  /** In a heartbeat: nothing more will follow, and the numbers may be forgotten. */
   final: 8,
 } as const
 
@@ -74,18 +74,18 @@ const BINARY = 0x80000000
 const COMPRESS = 0x40000000
 const LENGTH = 0x3fffffff
 
-/** Bytes of a batch in front of its messages: flags, first sequence number and count. */
+/** Bytes of a batch before its messages: flags, first sequence number and count. */
 const BATCH_FIELDS = 1 + 6 + 2
 /** The most messages in a batch. */
 export const MAX_COUNT = 0xffff
-/** The bytes of a batch that say who sent it and which numbers are in it. */
+/** The bytes of a batch that contain its sender and its numbers. */
 export const BATCH_HEAD: number = HEADER_LENGTH + BATCH_FIELDS
 
 export function writeHeader(kind: Kind, node: string, epoch: number): FieldWriter {
   return new FieldWriter().u16(MAGIC).u8(VERSION).u8(kind).bytes(Buffer.from(node, 'hex')).u32(epoch)
 }
 
-/** `undefined` for what is no envelope, or one of another version. */
+/** `undefined` if this is not an envelope, or one of another version. */
 export function readHeader(bytes: Buffer): Header | undefined {
   if (bytes.length < HEADER_LENGTH || bytes.readUInt16BE(0) !== MAGIC || bytes[2] !== VERSION)
     return undefined
@@ -116,7 +116,7 @@ export function encodeBatch(
   return bytes
 }
 
-/** Reads what is behind the header. `undefined` unless every field is there and in its range, and nothing is left. */
+/** Reads what follows the header. `undefined` unless every field is present and in its range, and nothing is left. */
 export function decodeBatch(bytes: Buffer): Batch | undefined {
   const head = readBatchHead(bytes)
   if (head === undefined) return undefined
@@ -133,7 +133,7 @@ export function decodeBatch(bytes: Buffer): Batch | undefined {
   return fields.isComplete ? { ...head, messages } : undefined
 }
 
-/** The sequence numbers of a batch alone, for one whose messages were dropped. */
+/** Only the sequence numbers of a batch, for one whose messages were dropped. */
 export function readBatchHead(bytes: Buffer): Batch | undefined {
   const fields = new FieldReader(bytes, HEADER_LENGTH)
   const flags = fields.u8()

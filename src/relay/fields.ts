@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 
-/** Writes the fields of an envelope one behind the other. Numbers are big-endian. */
+/** Writes the fields of an envelope one after the other. Numbers are big-endian. */
 export class FieldWriter {
   #bytes = Buffer.allocUnsafe(256)
   #length = 0
@@ -41,7 +41,7 @@ export class FieldWriter {
     return this
   }
 
-  /** Text of at most 65,535 bytes behind its length. */
+  /** Text of at most 65,535 bytes, after its length. */
   text(value: string): this {
     const length = Buffer.byteLength(value)
     this.u16(length)
@@ -50,7 +50,7 @@ export class FieldWriter {
     return this
   }
 
-  /** All that was written. */
+  /** Everything that was written. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }
@@ -65,8 +65,8 @@ export class FieldWriter {
 }
 
 /**
- * Reads the fields of an envelope that anyone may have written. What is not there reads as 0 or empty, and `isValid` is
- * `false` from then on: one check behind the last field is enough.
+ * Reads the fields of an envelope from an untrusted source. A missing field reads as 0 or empty, and `isValid` is
+ * `false` from then on: one check after the last field is enough.
  */
 export class FieldReader {
   readonly #bytes: Buffer
@@ -78,12 +78,12 @@ export class FieldReader {
     this.#offset = offset
   }
 
-  /** Whether everything that was read was there. */
+  /** Whether everything that was read was present. */
   get isValid(): boolean {
     return this.#isValid
   }
 
-  /** Whether everything was there, and nothing is left. */
+  /** Whether everything was present, and nothing is left. */
   get isComplete(): boolean {
     return this.#isValid && this.#offset === this.#bytes.length
   }

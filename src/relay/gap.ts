@@ -1,17 +1,17 @@
 /** Why messages were missed. */
 export type GapCause =
-  /** Sequence numbers were left out: messages were lost on their way. */
+  /** Sequence numbers were missing: messages were lost on their way. */
   | 'sequence'
   /** A node has forgotten its sequence numbers, after it was disconnected for long. */
   | 'epoch'
   /** This node or the publishing one had lost its connection to the broker. */
   | 'connection'
-  /** This process was too slow, and more waited to be delivered than it may hold. */
+  /** This process was too slow, and too many messages were queued for delivery. */
   | 'overrun'
   /** The publishing node dropped messages, because too many were not answered by the broker. */
   | 'queue'
 
-/** Messages that members of this process missed. There is one for a cause, with all groups that it concerns. */
+/** Messages that members of this process missed: one gap per cause, with all affected groups. */
 export interface Gap {
   readonly cause: GapCause
   /** The names of the groups. */
@@ -22,7 +22,7 @@ export interface Gap {
   readonly missed: number | undefined
 }
 
-/** Gathers what belongs to one event. */
+/** Collects the contents of one event. */
 export class GapCollector {
   readonly #groups = new Set<string>()
   #missed: number | undefined = 0

@@ -37,7 +37,7 @@ export class Heartbeats {
     )
   }
 
-  /** The last one may have arrived or not: the next one says it all again. */
+  /** The last one may have arrived or not: the next one repeats everything. */
   giveUp(): void {
     this.#unanswered = undefined
   }

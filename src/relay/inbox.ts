@@ -1,10 +1,13 @@
-/** What is handled in a turn of the event loop, so that sockets get their turns too. */
+/** How much is handled in a turn of the event loop, so that sockets are served too. */
 const MESSAGES_PER_TURN = 256
 const BYTES_PER_TURN = 1024 * 1024
-/** Bytes that may wait. The broker ends a connection that it cannot write to, so they are read and wait here. */
+/**
+ * The most bytes in the queue. The broker closes a connection that it cannot write to, so messages are read and queued
+ * here.
+ */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 
-/** What has arrived: a message of a channel, or an action that has its place among them. */
+/** A queued item: a message of a channel, or an action in its place among them. */
 interface Item {
   readonly channel: string
   readonly payload: Buffer
@@ -13,12 +16,12 @@ interface Item {
   readonly isCut: boolean
 }
 
-/** What an inbox passes on. */
+/** The receiver of an inbox. */
 export type Handler = (channel: string, payload: Buffer, isCut: boolean) => void
 
 const NOTHING = Buffer.alloc(0)
 
-/** Takes messages off the subscriber's hands and has them handled in order, a bounded number in each turn. */
+/** Queues the messages of the subscriber and passes them on in order, a bounded number in each turn. */
 export class Inbox {
   readonly #handle: Handler
   readonly #headLength: number
@@ -40,7 +43,7 @@ export class Inbox {
     this.#add({ channel, payload: kept, action: undefined, isCut })
   }
 
-  /** Has an action called behind what has arrived so far. */
+  /** Calls an action after everything that has arrived so far. */
   inOrder(action: () => void): void {
     this.#add({ channel: '', payload: NOTHING, action, isCut: false })
   }

@@ -11,7 +11,7 @@ import type { Recovery } from './recovery.js'
 import type { Requests } from './requests.js'
 import type { Subscription, Subscriptions } from './subscriptions.js'
 
-/** What the handling of incoming messages needs of its node. */
+/** What the handling of incoming messages requires from its node. */
 export interface IncomingOptions {
   readonly id: string
   readonly channels: Channels
@@ -27,13 +27,13 @@ export interface IncomingOptions {
   readonly answerRequest: (node: string, id: number, count: number) => void
 }
 
-/** Counts of what came from the broker. */
+/** Counts of messages from the broker. */
 export interface IncomingCounts {
   received: number
   refused: number
 }
 
-/** Checks what comes from the broker, where anyone may publish anything, and hands it to whom it concerns. */
+/** Checks messages from the broker, where anyone may publish anything, and passes them to their handlers. */
 export class Incoming {
   readonly counts: IncomingCounts = { received: 0, refused: 0 }
   readonly #options: IncomingOptions
@@ -70,7 +70,7 @@ export class Incoming {
       this.counts.refused++
       return
     }
-    // Our own, which our members have got already.
+    // This node's own message, which its members have already received.
     if (header.node === this.#options.id) return
     const seen = this.#options.receiver.batch(subscription, this.#peer(header), batch, isCut)
     for (let index = seen; index < batch.messages.length; index++) {
@@ -94,7 +94,7 @@ export class Incoming {
     this.#options.local.deliver(name, message)
   }
 
-  /** Returns `false` for what is malformed or unknown. */
+  /** Returns `false` for a malformed or unknown message. */
   #control(header: Header, payload: Buffer): boolean {
     const { receiver, recovery, requests, answerQuery, answerRequest } = this.#options
     const { node, kind } = header

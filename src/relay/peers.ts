@@ -1,15 +1,15 @@
-/** Heartbeats that may be missing until a node is not waited for any more, and counts as missing. */
+/** Missing heartbeats after which a node is no longer waited for, and counts as missing. */
 const SILENT_AFTER = 5
-/** Heartbeats that may be missing until a node is forgotten. */
+/** Missing heartbeats after which a node is forgotten. */
 const FORGOTTEN_AFTER = 60
-/** The most nodes that are known: envelopes are not signed, and anyone may invent nodes. */
+/** The most known nodes: envelopes are not signed, so anyone can invent nodes. */
 export const MAX_PEERS = 1024
 
-/** Another node, as far as it is known. */
+/** What is known about another node. */
 export interface Peer {
   readonly id: string
   epoch: number
-  /** When it was last heard. */
+  /** When something was last received from it. */
   heardAt: number
   /** The heartbeats that were received completely: their numbers, and when. */
   readonly heartbeats: { number: number; at: number }[]
@@ -20,7 +20,7 @@ export class Peers {
   readonly #peers = new Map<string, Peer>()
   readonly #interval: number
   readonly #onForgotten: (peer: Peer) => void
-  /** When anything was last heard, this node itself included. */
+  /** When anything was last received, including from this node itself. */
   #heardAt = performance.now()
 
   /**
@@ -40,7 +40,7 @@ export class Peers {
     return this.#peers.values()
   }
 
-  /** The node that has just been heard. */
+  /** The node from which a message has just been received. */
   heard(id: string, epoch: number): Peer {
     let peer = this.#peers.get(id)
     if (peer === undefined) {
@@ -52,7 +52,7 @@ export class Peers {
     return peer
   }
 
-  /** This node has heard itself. While it could not hear anybody, nobody was silent. */
+  /** This node has received its own message. While it could not receive anything, no node counts as silent. */
   heardSelf(): number {
     this.#heardAt = performance.now()
     return this.#heardAt

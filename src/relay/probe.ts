@@ -4,17 +4,17 @@ import { Kind, readHeader } from './envelope.js'
 import { ignore } from '../options/ignore.js'
 import type { Relay } from './relay.js'
 
-/** Milliseconds after which a node that has not heard itself tries again. */
+/** Milliseconds after which a node that has not received its own message tries again. */
 const PROBE_TIMEOUT = 5000
 
-/** What a probe needs of its node. */
+/** What a probe requires from its node. */
 export interface ProbeOptions {
   readonly relay: Relay
   readonly channels: Channels
   readonly sender: () => Sender
-  /** The node has heard itself: messages go out, and all that was subscribed to before arrives. */
+  /** The node has received its own message: it can publish, and its earlier subscriptions work. */
   readonly onHeard: () => void
-  /** It has not, for long. */
+  /** The node has not received its own message for long. */
   readonly onTimeout: () => void
 }
 

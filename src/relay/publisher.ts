@@ -3,7 +3,7 @@ import type { Counters } from './counters.js'
 import { encodeBatch, Flag, MAX_COUNT, type RelayedMessage } from './envelope.js'
 import type { Relay } from './relay.js'
 
-/** Bytes of payload that leave together; a longer message leaves alone. */
+/** Bytes of payload that are published together. A longer message is published separately. */
 const MAX_BATCH_BYTES = 64 * 1024
 /** What may be unanswered by the broker. */
 const MAX_UNANSWERED = 1024
@@ -11,7 +11,7 @@ const MAX_UNANSWERED_BYTES = 8 * 1024 * 1024
 /** Milliseconds after which a publish that the broker has not answered is reported as not relayed. */
 const ANSWER_TIMEOUT = 10_000
 
-/** Told whether the broker has taken a message. */
+/** Called with whether the broker has taken a message. */
 export type Done = (relayed: boolean) => void
 
 interface Pending {
@@ -28,7 +28,7 @@ interface Unanswered {
   done: Done[]
 }
 
-/** What a publisher has done. */
+/** Statistics of a publisher. */
 export interface PublisherCounts {
   /** Messages given to the broker. */
   published: number
@@ -37,8 +37,8 @@ export interface PublisherCounts {
 }
 
 /**
- * Gathers the messages of a turn of the event loop by group, and publishes each group's as one: the broker works by the
- * message. Nothing waits for a connection, and nothing is published twice.
+ * Collects the messages of a turn of the event loop by group, and publishes those of each group as one, because the
+ * broker's cost is per message. Nothing waits for a connection, and nothing is published twice.
  */
 export class Publisher {
   readonly counts: PublisherCounts = { published: 0, dropped: 0 }
@@ -76,7 +76,7 @@ export class Publisher {
     this.#isConnected = true
   }
 
-  /** What is unanswered now may be lost or not: it counts as not relayed, and is not repeated. */
+  /** Unanswered messages may be lost or not: they count as not relayed, and are not repeated. */
   disconnected(): void {
     this.#isConnected = false
     this.flush()
@@ -111,7 +111,7 @@ export class Publisher {
     pending.bytes += length
     if (done !== undefined) pending.done.push(done)
     this.#bytes += length
-    // More cannot be unanswered, so that more need not be gathered.
+    // No more can be unanswered, so no more need to be collected.
     if (this.#bytes > MAX_UNANSWERED_BYTES) this.flush()
     else if (!this.#isScheduled) {
       this.#isScheduled = true
@@ -122,7 +122,7 @@ export class Publisher {
     }
   }
 
-  /** Publishes what was gathered, all in this turn. */
+  /** Publishes everything collected, in this turn. */
   flush(): void {
     const batches = this.#batches
     this.#batches = []

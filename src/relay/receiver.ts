@@ -8,7 +8,7 @@ import type { Stream, Subscription, Subscriptions } from './subscriptions.js'
 /** Heartbeats whose arrival is remembered for each node. */
 const REMEMBERED = 4
 
-/** What a receiver needs of its node. */
+/** What a receiver requires from its node. */
 export interface ReceiverOptions {
   readonly subscriptions: Subscriptions
   readonly report: (gap: Gap) => void
@@ -19,7 +19,7 @@ export interface ReceiverOptions {
 }
 
 /**
- * Follows the sequence numbers of each node in each group, finds what is missing, and leaves out what was seen.
+ * Tracks the sequence numbers of each node in each group, detects missing messages, and ignores duplicates.
  *
  * A node that subscribes in the middle of a series cannot tell from a message what it should have received before. The
  * next heartbeats can: each says of a group from which number to which it went since the one before, and whoever
@@ -87,7 +87,7 @@ export class Receiver {
     if (peer.heartbeats.length > REMEMBERED) peer.heartbeats.shift()
   }
 
-  /** Begins anew with a node that has begun a new epoch. */
+  /** Starts again with a node that has begun a new epoch. */
   epoch(peer: Peer, epoch: number): void {
     if (peer.epoch === epoch) return
     peer.epoch = epoch

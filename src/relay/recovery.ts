@@ -4,7 +4,7 @@ import type { Peer, Peers } from './peers.js'
 import { compareTop } from './receiver.js'
 import type { Subscription } from './subscriptions.js'
 
-/** What a recovery needs of its node. */
+/** What a recovery requires from its node. */
 export interface RecoveryOptions {
   readonly peers: Peers
   readonly timeout: number
@@ -21,7 +21,7 @@ export class Recovery {
   readonly #options: RecoveryOptions
   /** Groups that were subscribed when the connection was lost, since it was last known that nothing is missing. */
   #lost = new Set<Subscription>()
-  /** The nodes that were there then. */
+  /** The nodes that existed then. */
   readonly #peersThen = new Set<Peer>()
   #collector = new GapCollector()
   #number = 0
@@ -30,7 +30,7 @@ export class Recovery {
   readonly #unanswered = new Map<Peer, Set<number>>()
   #timer: NodeJS.Timeout | undefined
   #isActive = false
-  /** The node that is asked, when it is one only. */
+  /** The node that is queried, if it is only one. */
   #suspect: Peer | undefined
 
   constructor(options: RecoveryOptions) {
@@ -100,7 +100,7 @@ export class Recovery {
     const waiting = this.#unanswered.get(peer)
     // Answered already, or too late: then the gap has named all its groups.
     if (waiting !== undefined && (!this.#isActive || !waiting.has(part))) return
-    // A node that nobody knew of may answer when all is over.
+    // An unknown node may answer after the recovery.
     const collector = this.#isActive ? this.#collector : new GapCollector()
     for (const [index, group] of groups.entries()) {
       if (group.state !== 'subscribed') continue

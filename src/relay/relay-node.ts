@@ -20,22 +20,22 @@ import { type Relay, type RelayConnection, type RelaySettings, toRelaySettings }
 import { type Answers, Requests } from './requests.js'
 import { type Subscription, Subscriptions } from './subscriptions.js'
 
-/** Milliseconds for which `close` waits for what is unanswered. */
+/** Milliseconds for which `close` waits for unanswered messages. */
 const CLOSE_TIMEOUT = 2000
 
-/** What a hub's relay has done, and its state. */
+/** Statistics and the state of a hub's relay. */
 export interface RelayStats {
-  /** Whether messages go to other nodes and come from them. */
+  /** Whether messages are exchanged with other nodes. */
   connected: boolean
   /** Other nodes that are known. */
   nodes: number
-  /** Messages given to the broker. */
+  /** Messages sent to the broker. */
   published: number
   /** Messages that stayed local, while disconnected or because the broker was too slow. */
   dropped: number
   /** Messages that came from other nodes or programs. */
   received: number
-  /** What came from the broker and was refused: malformed, too long, or of another version. */
+  /** Messages from the broker that were refused: malformed, too long, or of another version. */
   refused: number
   /** `'gap'` events. */
   gaps: number
@@ -181,7 +181,7 @@ export class RelayNode {
     }
   }
 
-  /** Publishes what was gathered, says goodbye and ends the connection. */
+  /** Publishes everything collected, announces that the node leaves, and ends the connection. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

@@ -2,7 +2,7 @@ import { checkInteger, checkMilliseconds, LONGEST_TIMER, withoutNulls } from '..
 
 /** How a hub uses its relay. Every node of a cluster must have the same `prefix`, `plain` and `maxPayload`. */
 export interface RelayOptions {
-  /** What the names of all channels begin with; `'hubwire:'` by default. Hubs with different prefixes do not meet. */
+  /** The prefix of all channel names; `'hubwire:'` by default. Hubs with different prefixes are independent. */
   prefix?: string | null | undefined
   /**
    * Also delivers what any program publishes as text on `<prefix>plain:<name of the group>`; `false` by default. Such
@@ -35,7 +35,7 @@ export interface RelayConnection {
   readonly canReceive: boolean
 }
 
-/** What a relay tells its hub. */
+/** Called by a relay for its hub. */
 export interface RelayEvents {
   /** The state of the connection has changed. It is not called with the state that it already has. */
   connection(state: RelayConnection): void
@@ -46,15 +46,15 @@ export interface RelayEvents {
 }
 
 /**
- * A connection to a broker, by which the hubs of several processes reach each other. A hub calls `open` once and `close`
- * at most once. Write your own for another broker, and run `relayChecks` of `hubwire/testing` on it.
+ * A connection to a broker, through which the hubs of several processes communicate. A hub calls `open` once and
+ * `close` at most once. Write your own for another broker, and run `relayChecks` of `hubwire/testing` on it.
  *
- * What a hub relies on: a message goes to every subscriber of its channel, once at most. The messages of one node arrive in the
- * order in which it published them, those on different channels included. A message may be lost. A relay keeps nothing
- * for later: it neither queues while it is disconnected nor repeats.
+ * What a hub relies on: a message goes to every subscriber of its channel, once at most. The messages of one node
+ * arrive in the order in which it published them, those on different channels included. A message may be lost. A relay
+ * keeps nothing for later: it neither queues while it is disconnected nor repeats.
  */
 export interface Relay {
-  /** How the hub uses it. */
+  /** The hub's options. */
   readonly options?: RelayOptions | null | undefined
   /** Begins to connect, and reconnects by itself until `close`. Reports failures of the network by `connection` only. */
   open(events: RelayEvents): void
@@ -67,7 +67,7 @@ export interface Relay {
   subscribe(channels: readonly string[]): Promise<unknown>
   /** Ends subscriptions; settles when the broker has acknowledged it. */
   unsubscribe(channels: readonly string[]): Promise<unknown>
-  /** Ends the connection for good, whatever state it is in. No event follows. */
+  /** Ends the connection permanently, whatever its state. No event follows. */
   close(): Promise<void>
 }
 
@@ -98,7 +98,7 @@ export function toRelaySettings(options: RelayOptions | null | undefined): Relay
   return settings
 }
 
-/** @throws TypeError when it is no relay */
+/** @throws TypeError when it is not a relay */
 export function checkRelay(relay: unknown): asserts relay is Relay {
   const candidate = relay as Partial<Record<keyof Relay, unknown>> | null
   const methods = ['open', 'publish', 'subscribe', 'unsubscribe', 'close'] as const

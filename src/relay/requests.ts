@@ -8,7 +8,7 @@ export interface Answers {
   readonly missing: readonly string[]
 }
 
-/** What requests need of their node. */
+/** What requests require from their node. */
 export interface RequestsOptions {
   readonly peers: Peers
   readonly timeout: number
@@ -25,7 +25,7 @@ interface Pending {
   readonly finish: () => void
 }
 
-/** Questions to all other nodes. A node that does not answer costs the others' answers nothing. */
+/** Requests to all other nodes. A node that does not answer does not affect the answers of the others. */
 export class Requests {
   readonly #options: RequestsOptions
   readonly #pending = new Map<number, Pending>()
@@ -35,7 +35,7 @@ export class Requests {
     this.#options = options
   }
 
-  /** Resolves when all nodes have answered, and in any case when the time is over. */
+  /** Resolves when all nodes have answered, or after the timeout. */
   ask(question: Question): Promise<Answers> {
     const { peers, timeout, send } = this.#options
     const id = (this.#id = (this.#id + 1) % 2 ** 32)
@@ -72,7 +72,7 @@ export class Requests {
     finishIfAnswered(pending)
   }
 
-  /** Ends all requests with the answers that are there. */
+  /** Ends all requests with the answers received so far. */
   finishAll(): void {
     for (const { finish } of [...this.#pending.values()]) finish()
   }

@@ -10,7 +10,7 @@ const MAX_IDLE = 10_000
 /** Milliseconds until a refused command is tried again. */
 const RETRY_AFTER = 1000
 
-/** What has been received of one node in a group. */
+/** What has been received from one node in a group. */
 export interface Stream {
   /** The last sequence number. */
   seen: number
@@ -26,19 +26,19 @@ export interface Subscription {
   state: 'none' | 'waiting' | 'subscribing' | 'subscribed' | 'unsubscribing'
   /** When it was acknowledged. */
   since: number
-  /** By the node. Nothing is held for a group to which nobody publishes. */
+  /** By node. Nothing is stored for a group without publishers. */
   streams: Map<Peer, Stream> | undefined
-  /** What waits for it to be ready. */
+  /** The promises that wait for the group to be ready. */
   waiting: { resolve: () => void; reject: (error: Error) => void }[]
 }
 
-/** What subscriptions need of their node. */
+/** What subscriptions require from their node. */
 export interface SubscriptionsOptions {
   readonly relay: Relay
   readonly channels: Channels
   readonly plain: boolean
   readonly unsubscribeDelay: number
-  /** Runs an action behind the messages that have arrived so far. */
+  /** Runs an action after the messages that have arrived so far. */
   readonly inOrder: (action: () => void) => void
   /** The time as counted by what arrives. */
   readonly now: () => number
@@ -113,7 +113,7 @@ export class Subscriptions {
       if (subscription.state === 'none') this.#enqueue(subscription)
   }
 
-  /** Calls `then` when all that waits now has been sent. */
+  /** Calls `then` when everything that is pending now has been sent. */
   whenSent(then: () => void): void {
     this.#afterTurns(Math.ceil(this.#toSubscribe.size / BATCH) + 1, then)
   }
@@ -160,7 +160,7 @@ export class Subscriptions {
     if (batch.length === BATCH) setImmediate(() => this.sweep(performance.now()))
   }
 
-  /** A node is gone, and so is what was known of its messages. */
+  /** A node has left. What was known about its messages is removed. */
   forget(peer: Peer): void {
     for (const subscription of this.#byKey.values()) subscription.streams?.delete(peer)
   }

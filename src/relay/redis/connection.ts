@@ -7,14 +7,14 @@ export const PING_INTERVAL: number = SOCKET_TIMEOUT / 3
 /** The longest pause between two attempts to connect, in milliseconds, without its jitter. */
 const MAX_RETRY_DELAY = 500
 
-/** Milliseconds to wait before an attempt to connect. Nodes that lost the broker together do not come back together. */
+/** Milliseconds to wait before an attempt to connect, random so that nodes do not all reconnect at once. */
 export function retryDelay(attempt: number): number {
   return Math.min(MAX_RETRY_DELAY, 50 * 2 ** Math.min(attempt, 10)) + Math.floor(Math.random() * 200)
 }
 
-/** What a connection tells its relay. */
+/** Called by a connection for its relay. */
 export interface ConnectionEvents {
-  /** Whether commands can be given. */
+  /** Whether commands can be sent. */
   ready(isReady: boolean): void
   message(channel: string, payload: Buffer): void
   error(error: Error): void

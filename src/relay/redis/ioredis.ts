@@ -2,7 +2,7 @@ import { ignore } from '../../options/ignore.js'
 import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
 import { retryDelay, SOCKET_TIMEOUT } from './connection.js'
 
-/** What is used of a client of the package `ioredis`. */
+/** The members of a client of the package `ioredis` that are used. */
 export interface IoredisClient {
   readonly status: string
   duplicate(overrides: object): IoredisClient
@@ -29,7 +29,7 @@ export class IoredisConnection implements RedisConnection {
   constructor(client: IoredisClient) {
     this.#client = client.duplicate({
       lazyConnect: true,
-      // What is published while disconnected would be sent later, out of date and out of bounds.
+      // Otherwise messages published while disconnected would be sent later: outdated, and without a limit.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,

@@ -3,7 +3,7 @@ import { type ConnectionEvents, type RedisConnection, retryDelay, SOCKET_TIMEOUT
 
 type Listener = (payload: Buffer, channel: Buffer) => void
 
-/** What is used of a client of the package `redis`. */
+/** The members of a client of the package `redis` that are used. */
 export interface NodeRedisClient {
   readonly options?: { readonly socket?: object } | undefined
   readonly isReady: boolean
@@ -24,9 +24,9 @@ export class NodeRedisConnection implements RedisConnection {
 
   constructor(client: NodeRedisClient) {
     this.#client = client.duplicate({
-      // What is published while disconnected would be sent later, out of date and out of bounds.
+      // Otherwise messages published while disconnected would be sent later: outdated, and without a limit.
       disableOfflineQueue: true,
-      // A timeout is an AbortSignal for each command: 18 to 22 µs for a publish in place of 4 to 6.
+      // A timeout is an AbortSignal for each command: 18 to 22 µs for a publish instead of 4 to 6.
       commandOptions: { timeout: 0 },
       keyPrefix: undefined,
       clientSideCache: undefined,

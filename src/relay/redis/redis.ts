@@ -1,6 +1,6 @@
 /// <reference types="node" preserve="true" />
 /**
- * Relays messages between the hubs of several processes by Redis.
+ * Relays messages between the hubs of several processes through Redis.
  *
  * @packageDocumentation
  */
@@ -18,7 +18,7 @@ import { type NodeRedisClient, NodeRedisConnection } from './node-redis.js'
 
 export type { Relay, RelayConnection, RelayEvents, RelayOptions }
 
-/** A client of the package `redis` or `ioredis` for a single server. Nothing is used of it but `duplicate()`. */
+/** A client of the package `redis` or `ioredis` for a single server. Only its `duplicate()` is used. */
 export interface RedisClient {
   duplicate(overrides?: object): unknown
 }
@@ -26,7 +26,7 @@ export interface RedisClient {
 /** PINGs that may be unanswered until a publisher is replaced: as long as a socket may be silent. */
 const MAX_UNANSWERED_PINGS = 3
 
-/** Errors by which Redis refuses a client for good, with what to do. */
+/** Errors with which Redis refuses a client permanently, with the remedy. */
 const REFUSALS: readonly [pattern: RegExp, remedy: string][] = [
   [
     /WRONGPASS|invalid password|invalid username-password/i,
@@ -41,10 +41,12 @@ const REFUSALS: readonly [pattern: RegExp, remedy: string][] = [
 ]
 
 /**
- * A relay by Redis, for `new Hub({ relay })`. It makes two connections of its own with `client.duplicate()`, one that
- * publishes and one that receives, and ends them with `hub.close()`. `client` need not be connected, and stays as it is.
+ * A relay through Redis, for `new Hub({ relay })`. It opens two connections with `client.duplicate()`, one that
+ * publishes and one that receives, and ends them with `hub.close()`. `client` need not be connected, and stays as it
+ * is.
  *
- * @param client - of `createClient()` of the package `redis`, or `new Redis()` of `ioredis`; version 6 of either is tested
+ * @param client - of `createClient()` of the package `redis`, or `new Redis()` of `ioredis`; version 6 of either is
+ *   tested
  * @throws TypeError when it is neither, or a cluster's client
  * @throws TypeError or RangeError when an option cannot be used
  */
