@@ -1,4 +1,4 @@
-/** Does nothing, for a failure or an answer of which nobody has to be told: why not is said where it is passed. */
+/** Does nothing, for a failure or a result that need not be reported. The caller says why. */
 export function ignore(): void {
   // Nothing to do.
 }

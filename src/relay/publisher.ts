@@ -137,7 +137,7 @@ export class Publisher {
     return new Promise((resolve) => this.#whenAnswered.push(resolve))
   }
 
-  /** Reports what was not answered for long. Called now and then. */
+  /** Reports messages that were not answered for long. Called periodically. */
   sweep(now: number): void {
     for (const unanswered of this.#unanswered) {
       if (now - unanswered.sentAt < ANSWER_TIMEOUT) break

@@ -12,9 +12,9 @@ const REMEMBERED = 4
 export interface ReceiverOptions {
   readonly subscriptions: Subscriptions
   readonly report: (gap: Gap) => void
-  /** Takes note of a gap while what was missed during a disconnection is found out. Returns `false` otherwise. */
+  /** Records a gap during a recovery. Returns `false` if there is none. */
   readonly recover: (subscription: Subscription, missed: number | undefined) => boolean
-  /** Heartbeats of a node were lost, and with them what they would have told. */
+  /** Heartbeats of a node were lost, and with them their contents. */
   readonly suspect: (peer: Peer) => void
 }
 
@@ -22,7 +22,7 @@ export interface ReceiverOptions {
  * Tracks the sequence numbers of each node in each group, detects missing messages, and ignores duplicates.
  *
  * A node that subscribes in the middle of a series cannot tell from a message what it should have received before. The
- * next heartbeats can: each says of a group from which number to which it went since the one before, and whoever
+ * next heartbeats can: each states for a group the range of numbers since the one before, and a node that
  * received that one, and was subscribed at that time, must have received all in between.
  */
 export class Receiver {

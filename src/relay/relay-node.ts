@@ -254,7 +254,7 @@ export class RelayNode {
     this.#isUp = false
   }
 
-  /** Publishes to a new channel of its own, which is subscribed to last: what comes back proves that all is restored. */
+  /** Publishes to a new private channel that is subscribed to last. When the message returns, everything is restored. */
   #beginProbe(): void {
     const { canPublish, canReceive } = this.#connection
     if (!this.#isUp && canPublish && canReceive && this.#closing === undefined) this.#probe.begin()
@@ -326,7 +326,7 @@ export class RelayNode {
   }
 }
 
-/** Waits for a promise whatever becomes of it, but not for ever. */
+/** Waits until a promise settles, for a limited time. */
 async function limited(promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise((resolve) => {

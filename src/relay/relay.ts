@@ -15,7 +15,7 @@ export interface RelayOptions {
   heartbeatInterval?: number | null | undefined
   /** Milliseconds for which `count()`, `closeEverywhere()` and `nodes()` wait for other nodes; 2,000 by default. */
   requestTimeout?: number | null | undefined
-  /** Milliseconds for which other nodes may tell what was missed while disconnected; 5,000 by default. */
+  /** Milliseconds within which other nodes can report what was missed while disconnected; 5,000 by default. */
   recoveryTimeout?: number | null | undefined
   /** Milliseconds for which a group stays subscribed when its last member has left; 5,000 by default. */
   unsubscribeDelay?: number | null | undefined

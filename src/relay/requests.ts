@@ -79,6 +79,6 @@ export class Requests {
 }
 
 function finishIfAnswered({ awaited, receivers, replies, finish }: Pending): void {
-  // The broker counts this node too. It is a hint only: who is not known yet is waited for, and not missing.
+  // The broker counts this node too. The number is only a hint: unknown nodes are waited for, but do not count as missing.
   if (awaited.size === 0 && receivers !== undefined && replies.size >= receivers - 1) finish()
 }

@@ -106,7 +106,7 @@ export class Subscriptions {
     return promise
   }
 
-  /** Messages arrive: what is subscribed is restored by the relay, and the rest follows in batches. */
+  /** Messages arrive. The relay restores existing subscriptions, and the rest follows in batches. */
   connected(): void {
     this.#canSubscribe = true
     for (const subscription of this.#byKey.values())

@@ -18,7 +18,7 @@ export interface IoredisClient {
 
 /**
  * A connection by the package `ioredis`. Its own way to restore subscriptions loses them when the connection breaks
- * again meanwhile, with a promise that nobody handles, so they are restored here.
+ * again meanwhile, with an unhandled rejection, so they are restored here.
  */
 export class IoredisConnection implements RedisConnection {
   readonly #client: IoredisClient

@@ -110,7 +110,7 @@ class RedisRelay implements Relay {
     clearInterval(this.#pings)
     this.#publisher?.close()
     this.#subscriber?.close()
-    // A client that is closed may leave a command unanswered for ever.
+    // A closed client may never answer a command.
     this.#publisher = undefined
     this.#subscriber = undefined
     return Promise.resolve()
