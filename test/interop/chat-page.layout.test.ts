@@ -62,6 +62,29 @@ async function expectToFit(tab: Page, { width, height }: { width: number; height
   }
 }
 
+/** Text that does not stand out from its ground by 4.5 to 1 (WCAG 2.2, success criterion 1.4.3). */
+function paleTexts(tab: Page): Promise<string[]> {
+  return tab.evaluate(`(() => {
+    const channels = (color) => color.match(/[\\d.]+/g).map(Number)
+    const luminance = (color) => {
+      const [red, green, blue] = channels(color).map((value) =>
+        value <= 10.3 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4)
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+    const groundOf = (element) => {
+      const color = getComputedStyle(element).backgroundColor
+      return (channels(color)[3] ?? 1) === 1 || !element.parentElement ? color : groundOf(element.parentElement)
+    }
+    return Array.from(document.querySelectorAll('body *:not(:disabled):not(script)'))
+      .filter((each) => each.checkVisibility() && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+      .filter((each) => {
+        const [one, other] = [getComputedStyle(each).color, groundOf(each)].map(luminance)
+        return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05) < 4.5
+      })
+      .map((each) => each.outerHTML)
+  })()`)
+}
+
 const logHeight = async (tab: Page): Promise<number> =>
   (await tab.getByRole('log', { name: 'Messages' }).boundingBox())!.height
 
@@ -130,6 +153,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
       const check = async (name: string): Promise<void> => {
         await picture(tab, `${name}-${look.size}-${look.scheme}`)
         await expectToFit(tab, look)
+        expect(await paleTexts(tab)).toEqual([])
         expect(await logHeight(tab)).toBeGreaterThanOrEqual(LOG)
       }
 
@@ -199,6 +223,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     await page.tab.getByRole('img', { name: /^Messages a second: \d+ \/ 3 now/ }).waitFor()
     expect(await page.tab.locator('#charts svg').count()).toBe(4)
     await picture(page.tab, `statistics-${look.size}-${look.scheme}`)
+    expect(await paleTexts(page.tab)).toEqual([])
     expect(await page.tab.evaluate('document.documentElement.scrollWidth')).toBe(look.width)
     await Promise.all(clients.map((client) => client.close()))
   })
