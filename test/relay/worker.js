@@ -27,8 +27,6 @@ async function makeRelay() {
 const hub = new Hub({ relay: await makeRelay() })
 /** @type {Map<string, string[]>[]} */
 const received = []
-/** What those that move got: an entry for each stay in a group. @type {{ group: string, texts: string[] }[]} */
-const stays = []
 /** @type {import('hubwire').Gap[]} */
 const gaps = []
 let count = 0
@@ -72,22 +70,6 @@ for (let index = 0; index < Number(members); index++) {
   }
 }
 
-/** A member that goes from group to group, in the middle of the messages. @param {number} at */
-function move(at) {
-  const group = `group ${at % GROUPS}`
-  /** @type {string[]} */
-  const texts = []
-  stays.push({ group, texts })
-  const member = memberThat((text) => {
-    texts.push(text)
-    if (texts.length < STAY) return
-    hub.group(group).delete(member)
-    move(at + 61)
-  })
-  hub.group(group).add(member)
-}
-for (let index = 0; index < Number(movers); index++) move(index)
-
 await Promise.all([hub.ready, ...Array.from(hub.groups(), (group) => group.ready)])
 process.send?.({ ready: true })
 
@@ -96,7 +78,7 @@ async function report(expected) {
   while (count < expected && gaps.length === 0) await new Promise((resolve) => setImmediate(resolve))
   // Whatever is too much has come behind the answers of the others.
   await hub.nodes()
-  process.send?.({ gaps, count, received: received.map((mine) => [...mine]), stays })
+  process.send?.({ gaps, count, received: received.map((mine) => [...mine]) })
 }
 
 /** Does nothing else for some time. @param {number} milliseconds */

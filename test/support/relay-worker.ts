@@ -7,12 +7,10 @@ import { onTestFinished } from 'vitest'
 /** What a worker's members have got. */
 export interface WorkerReport {
   readonly gaps: readonly Gap[]
-  /** Messages that members got which stay where they are. */
+  /** Messages that members got. */
   readonly count: number
   /** The same by member and group. */
   readonly received: readonly (readonly [group: string, texts: readonly string[]])[][]
-  /** What members got that move, for each stay in a group. */
-  readonly stays: readonly { readonly group: string; readonly texts: readonly string[] }[]
 }
 
 /** A process with a hub and members, test/relay/worker.js, which lasts as long as the test. */
