@@ -1,11 +1,14 @@
-import { Hub, type Relay } from 'hubwire'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { connect, Hub, type Relay, type WebSocket } from 'hubwire'
 import { natsRelay } from 'hubwire/nats'
 import { redisRelay } from 'hubwire/redis'
 import { createClient } from 'redis'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { turn, until } from '../support/event-loop.js'
 import { NatsServer } from '../support/nats-server.js'
 import { RedisServer } from '../support/redis-server.js'
-import { RelayWorker } from '../support/relay-worker.js'
 import { type Requirement, requires } from '../support/requirements.js'
 import { runs } from '../support/runs.js'
 
@@ -24,8 +27,9 @@ const nameOf = (number: number): string => `group ${number % GROUPS}`
 class Server {
   readonly #process: ChildProcess
 
-  constructor(path: string) {
-    this.#process = fork(fileURLToPath(new URL('server.js', import.meta.url)), [path])
+  /** @param broker - what test/relay/relay-of.js takes */
+  constructor(broker: string) {
+    this.#process = fork(fileURLToPath(new URL('server.js', import.meta.url)), [broker])
     onTestFinished(() => void this.#process.kill('SIGKILL'))
   }
 
@@ -145,69 +149,72 @@ async function clientsOf(
   return [staying, moving]
 }
 
-interface Broker {
-  /** Its name for a worker. */
-  readonly name: string
-  readonly relay: Relay
-}
-
-const brokers: [Requirement, () => Promise<Broker>][] = [
+const brokers: [Requirement, () => Promise<[name: string, relay: Relay]>][] = [
   [
     'redis-server',
     async () => {
       const { path } = await RedisServer.start()
-      return { name: path, relay: redisRelay(createClient({ socket: { path, tls: false } })) }
+      return [path, redisRelay(createClient({ socket: { path, tls: false } }))]
     },
   ],
   [
     'nats-server',
     async () => {
       const server = await NatsServer.start()
-      return { name: `nats:${server.port}`, relay: natsRelay(await server.connect()) }
+      return [`nats:${server.port}`, natsRelay(await server.connect())]
     },
   ],
 ]
 
 describe.each(brokers)('three processes on %s', (program, start) => {
   test(
-    'give each member each message of its groups exactly once and in order, also those that move',
+    'give each of 300 clients each message of its groups exactly once and in order, also those that move',
     { timeout: runs(60_000), ...requires(program) },
     async () => {
-      const { name: broker, relay } = await start()
-      const settings = { members: MEMBERS, groups: GROUPS, movers: MOVERS }
-      const workers = [1, 2, 3].map(() => new RelayWorker(broker, settings))
-      expect(await Promise.all(workers.map((worker) => worker.message()))).toEqual(
-        workers.map(() => ({ ready: true })),
-      )
+      const [broker, relay] = await start()
+      const servers = [1, 2, 3].map(() => new Server(broker))
+      const published = new Published()
+      const clients = await Promise.all(servers.map((server) => clientsOf(server, published)))
       const hub = new Hub({ relay })
       onTestFinished(() => hub.close())
       await hub.ready
-      const published = new Map<string, string[]>()
-      for (let start = 0; start < MESSAGES; start += BATCH) {
-        const results = Array.from({ length: BATCH }, (_, index) => {
-          const name = `group ${(13 * (start + index)) % GROUPS}`
-          const text = `${name}: ${start + index}`
-          published.set(name, [...(published.get(name) ?? []), text])
-          return hub.publish(name, text)
-        })
+      for (let count = 0; count < MESSAGES; count += BATCH) {
+        const results = Array.from({ length: BATCH }, () => hub.publish(...published.next()))
         expect((await Promise.all(results)).every(({ relayed }) => relayed)).toBe(true)
       }
-      const expected = (2 * MEMBERS * MESSAGES) / GROUPS
-      const reports = await Promise.all(workers.map((worker) => worker.report(expected)))
-      for (const { gaps, count, received, stays } of reports) {
-        expect({ gaps, count }).toEqual({ gaps: [], count: expected })
-        for (const member of received) {
-          for (const [group, texts] of member) expect(texts).toEqual(published.get(group))
-        }
-        // From its first message in a group to its last one there, a member that moves misses none.
-        for (const { group, texts } of stays) {
-          const all = published.get(group) ?? []
-          const from = texts.length === 0 ? 0 : all.indexOf(texts[0]!)
-          expect(texts).toEqual(all.slice(from, from + texts.length))
-        }
-        expect(stays.filter(({ texts }) => texts.length > 0).length).toBeGreaterThan(MOVERS)
+      const staying = clients.flatMap(([one]) => one)
+      const moving = clients.flatMap(([, one]) => one)
+      const isComplete = ({ stays }: Client): boolean =>
+        stays.every(({ group, texts }) => texts.length >= published.of(group).length)
+      await until(() => staying.every(isComplete))
+      // Behind everything that is on its way: until nobody moves any more, and once more.
+      for (let moves = -1; moves !== movesOf(moving);) {
+        moves = movesOf(moving)
+        for (const client of [...staying, ...moving]) client.ask({})
+        await until(() => [...staying, ...moving].every(({ waiting }) => waiting === 0))
+        await turn()
       }
-      await Promise.all(workers.map((worker) => worker.end()))
+
+      for (const server of servers) expect(await server.gaps()).toEqual([])
+      for (const { stays } of staying) {
+        expect(stays).toHaveLength(2)
+        for (const { group, texts } of stays) expect(texts).toEqual(published.of(group))
+      }
+      for (const { stays } of moving) {
+        for (const { group, texts, since } of stays) {
+          const all = published.of(group)
+          const from = texts.length === 0 ? all.length : all.indexOf(texts[0]!)
+          expect(texts).toEqual(all.slice(from, from + texts.length))
+          // It misses nothing of what is published from the time on at which it was told that it is in.
+          if (texts.length > 0) expect(from).toBeLessThanOrEqual(since)
+        }
+      }
+      expect(movesOf(moving)).toBeGreaterThan(3 * moving.length)
+      await Promise.all(servers.map((server) => server.end()))
     },
   )
 })
+
+function movesOf(clients: readonly Client[]): number {
+  return clients.reduce((sum, { stays }) => sum + stays.length, 0)
+}

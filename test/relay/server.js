@@ -1,15 +1,11 @@
 // One of several processes: a server whose clients say in which groups they want to be, and are told when they are.
 import { once } from 'node:events'
 import { Hub, WebSocketServer } from 'hubwire'
-import { redisRelay } from 'hubwire/redis'
-import { createClient } from 'redis'
+import { relayOf } from './relay-of.js'
 
-const [path = ''] = process.argv.slice(2)
-const client = createClient({ socket: { path, tls: false } })
+const [broker = ''] = process.argv.slice(2)
 /** @type {Hub<import('hubwire').WebSocket>} */
-const hub = new Hub({
-  relay: redisRelay(client, { heartbeatInterval: 200, recoveryTimeout: 60_000, unsubscribeDelay: 20 }),
-})
+const hub = new Hub({ relay: await relayOf(broker) })
 /** @type {import('hubwire').Gap[]} */
 const gaps = []
 hub.on('gap', (gap) => {

@@ -1,30 +1,10 @@
 // One of several processes: it joins members to groups, says when it is ready, counts what they get, and answers.
-import { connect } from '@nats-io/transport-node'
 import { Hub } from 'hubwire'
-import { clusterRelay } from 'hubwire/cluster'
-import { natsRelay } from 'hubwire/nats'
-import { redisRelay } from 'hubwire/redis'
-import { createClient } from 'redis'
+import { relayOf } from './relay-of.js'
 
-const [broker = '', members = '0', groups = '1', movers = '0'] = process.argv.slice(2)
+const [broker = '', members = '0', groups = '1'] = process.argv.slice(2)
 const GROUPS = Number(groups)
-/** Messages that a member gets in a group before it moves to the next. */
-const STAY = 3
-
-/** By the name of its broker: `cluster`, `nats:` and a port, or the path of the unix socket of Redis. */
-async function makeRelay() {
-  const options = { heartbeatInterval: 200, recoveryTimeout: 60_000, unsubscribeDelay: 20 }
-  if (broker === 'cluster') return clusterRelay(options)
-  if (!broker.startsWith('nats:')) {
-    return redisRelay(createClient({ socket: { path: broker, tls: false } }), options)
-  }
-  const servers = `127.0.0.1:${broker.slice('nats:'.length)}`
-  const connection = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 20 })
-  process.once('disconnect', () => void connection.close())
-  return natsRelay(connection, options)
-}
-
-const hub = new Hub({ relay: await makeRelay() })
+const hub = new Hub({ relay: await relayOf(broker) })
 /** @type {Map<string, string[]>[]} */
 const received = []
 /** @type {import('hubwire').Gap[]} */

@@ -17,13 +17,10 @@ export interface WorkerReport {
 export class RelayWorker {
   readonly #process: ChildProcess
 
-  /** @param broker - the unix socket of its Redis, or `nats:` and a port */
-  constructor(
-    broker: string,
-    { members, groups, movers = 0 }: { members: number; groups: number; movers?: number },
-  ) {
+  /** @param broker - what test/relay/relay-of.js takes */
+  constructor(broker: string, { members, groups }: { members: number; groups: number }) {
     const program = fileURLToPath(new URL('../relay/worker.js', import.meta.url))
-    this.#process = fork(program, [broker, String(members), String(groups), String(movers)])
+    this.#process = fork(program, [broker, String(members), String(groups)])
     onTestFinished(() => this.kill())
   }
 

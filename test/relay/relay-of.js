@@ -1,0 +1,23 @@
+import { connect } from '@nats-io/transport-node'
+import { clusterRelay } from 'hubwire/cluster'
+import { natsRelay } from 'hubwire/nats'
+import { redisRelay } from 'hubwire/redis'
+import { createClient } from 'redis'
+
+/**
+ * The relay of a process that a test has started. A connection to NATS ends with the channel to that test.
+ *
+ * @param {string} broker - `cluster`, `nats:` and a port, or the path of the unix socket of Redis
+ * @returns {Promise<import('hubwire').Relay>}
+ */
+export async function relayOf(broker) {
+  const options = { heartbeatInterval: 200, recoveryTimeout: 60_000, unsubscribeDelay: 20 }
+  if (broker === 'cluster') return clusterRelay(options)
+  if (!broker.startsWith('nats:')) {
+    return redisRelay(createClient({ socket: { path: broker, tls: false } }), options)
+  }
+  const servers = `127.0.0.1:${broker.slice('nats:'.length)}`
+  const connection = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 20 })
+  process.once('disconnect', () => void connection.close())
+  return natsRelay(connection, options)
+}
