@@ -327,8 +327,8 @@ export class Outbox implements Flushable {
     this.#slab = undefined
     this.#start = this.#end = this.#payload = 0
     this.#callbacks = undefined
-    // For a slow reader the bytes may be queued for long. A copy does not keep a slab alive.
-    if (shared === undefined && this.#feed?.isWaiting === true) bytes = isolate(bytes)
+    // Behind a slow reader they may wait for long: a copy, so that they do not keep a slab alive.
+    if (shared === undefined && this.#feed?.keeps(bytes.length) === true) bytes = isolate(bytes)
     if (isTurnOver) this.#makeFeed().send(bytes, payload, callbacks)
     else this.#makeFeed().add(bytes, payload, callbacks)
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
-import { settled } from '../support/event-loop.js'
+import { settled, turn, until } from '../support/event-loop.js'
 import { inbox, take } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { FrameReader, type ReceivedFrame } from '../support/raw-frame.js'
@@ -96,6 +96,50 @@ describe('what is sent in one turn', () => {
     expect(await take(messages, 3)).toEqual(['first', 'last', 'within'])
     expect(within).toHaveBeenCalledTimes(2)
     expect(socket.bufferedAmount).toBe(0)
+  })
+})
+
+describe('what waits behind a peer that does not read', () => {
+  test('is joined in few pieces if it is short, in order, with a callback for each', async () => {
+    const { socket, serverEnd } = await memoryPair({ server: { perMessageDeflate: false } })
+    serverEnd.stall()
+    while (socket.send(Buffer.alloc(4000)));
+    await settled()
+    const waiting = read(serverEnd.bytes).length
+    const expected: number[] = []
+    const called: number[] = []
+    for (let index = 0; index < 2000; index++) {
+      const length = index % 500 === 499 ? 20_000 : index % 7
+      expected.push(length)
+      socket.send(Buffer.alloc(length, index), (error) => called.push(error ? -1 : index))
+      // In a turn of its own, so that it cannot leave in one write with the one before.
+      await turn()
+    }
+    expect(called).toEqual([])
+    serverEnd.release()
+    await until(() => called.length === expected.length)
+    expect(called).toEqual(expected.map((_length, index) => index))
+    const frames = read(serverEnd.bytes).slice(waiting)
+    const own = frames.slice(-expected.length)
+    expect(own.map(({ payload }) => payload.length)).toEqual(expected)
+    expect(own.every(({ payload }, index) => payload.equals(Buffer.alloc(payload.length, index)))).toBe(true)
+    expect(serverEnd.batches.flat().length).toBeLessThan(100)
+    expect(socket.bufferedAmount).toBe(0)
+  })
+
+  test('gives each callback the cause when the connection ends, joined or not', async () => {
+    const { socket, serverEnd } = await memoryPair()
+    serverEnd.stall()
+    while (socket.send(Buffer.alloc(4000)));
+    await settled()
+    const called: [number, string | undefined][] = []
+    for (let index = 0; index < 100; index++) {
+      socket.send('short', (error) => called.push([index, (error as { code?: string } | null)?.code]))
+      await turn()
+    }
+    socket.terminate()
+    await closeOf(socket)
+    expect(called).toEqual(Array.from({ length: 100 }, (_, index) => [index, 'WS_ERR_CLOSED']))
   })
 })
 
