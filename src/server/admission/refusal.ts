@@ -1,6 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import { channels, type RefusalReason } from '../../connection/diagnostics.js'
 import { withoutNulls } from '../../options/checks.js'
+import { describe } from '../../options/describe.js'
 import { encodeClose } from '../../protocol/close-codes.js'
 import { isFieldValue, isToken } from '../../protocol/header-grammar.js'
 
@@ -60,7 +61,8 @@ interface Refuse {
    *
    * @param status - 400 to 599
    * @throws RangeError if the status is not an error's
-   * @throws TypeError if a header field is not valid, or is Transfer-Encoding: the length of the body frames it
+   * @throws TypeError if a header field is not valid, or is Transfer-Encoding: the length of the body frames it; and if
+   *   the body is no string
    */
   (status: number, options?: RefusalOptions): Refusal
   /**
@@ -90,21 +92,29 @@ export const refuse: Refuse = Object.assign(
   },
 )
 
-/** A refusal with one of the server's own reasons. @throws TypeError if a header field is not valid */
+/** A refusal with a reason of the server's own. @throws TypeError if a header field or the body is not valid */
 export function refusalFor(reason: RefusalReason, status: number, options: RefusalOptions): Refusal {
   const refusal = newRefusal(status, withoutNulls(options), reason)
   for (const [name, value] of Object.entries(refusal.headers)) checkField(name, value)
+  if (typeof refusal.body !== 'string') {
+    throw new TypeError(
+      `The body of a refusal must be a string; it is ${describe(refusal.body)}: use JSON.stringify for an object`,
+    )
+  }
   return refusal
 }
 
-function checkField(name: string, value: string): void {
+function checkField(name: string, value: unknown): void {
   if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is not the name of a header field`)
   if (name.toLowerCase() === 'transfer-encoding') {
     throw new TypeError(
       'A refusal must not have Transfer-Encoding: it is sent with the Content-Length of its body',
     )
   }
-  if (!isFieldValue(value)) {
+  if (typeof value !== 'string' && typeof value !== 'number') {
+    throw new TypeError(`The header field ${name} must be a string; it is ${describe(value)}`)
+  }
+  if (!isFieldValue(String(value))) {
     throw new TypeError(
       `The header field ${name} must not hold control characters or characters beyond Latin-1: ${JSON.stringify(value)}`,
     )

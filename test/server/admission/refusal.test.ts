@@ -114,7 +114,18 @@ test.each([
   expect(() => refuse(401, { headers })).toThrow(message)
 })
 
-test('throws from refuse.close() for a code that must not be sent and a reason that is too long', () => {
+test.each([
+  [{ headers: { 'X-A': ['a', 'b'] } }, 'The header field X-A must be a string; it is ["a", "b"]'],
+  [
+    { body: { error: 'none' } },
+    'The body of a refusal must be a string; it is an object (Object): use JSON.str',
+  ],
+])('%j is a TypeError', (options, message) => {
+  expect(() => refuse(401, options as never)).toThrow(TypeError)
+  expect(() => refuse(401, options as never)).toThrow(message)
+})
+
+test('refuse.close() throws for a code that must not be sent and a reason that is too long', () => {
   expect(() => refuse.close(1006)).toThrow(TypeError)
   expect(() => refuse.close(4000, 'x'.repeat(124))).toThrow(RangeError)
 })
