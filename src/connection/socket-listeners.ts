@@ -29,6 +29,8 @@ export function listenTo(socket: Duplex, to: SocketListener): void {
   carrier.on('drain', onDrain)
   carrier.on('error', onError)
   carrier.on('close', onClose)
+  // Whoever had the socket before may have paused it, during a check for example.
+  if (carrier.isPaused()) carrier.resume()
   // A FIN that was read during the opening handshake.
   if (carrier.readableEnded) process.nextTick(tellEnded, to)
 }

@@ -492,3 +492,21 @@ test('survives a client that resets while it is checked, refused or accepted', a
   peer.destroy()
   await closeOf([...server.clients][0]!)
 })
+
+test('a socket that the application has paused before handleUpgrade() delivers its messages', async () => {
+  const { http, port } = await startHttp()
+  const server = new WebSocketServer({ noServer: true })
+  endWithTest(server)
+  http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.pause()
+    setImmediate(() => {
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        webSocket.on('message', (data) => webSocket.send(data))
+      })
+    })
+  })
+  const client = await connect(`ws://127.0.0.1:${port}`)
+  client.send('hello')
+  expect(await once(client, 'message')).toEqual(['hello', false])
+  client.terminate()
+})
