@@ -77,21 +77,10 @@ export class MessageDeflater {
     return options
   }
 
-  /**
-   * Call this when a message is sent that this deflater did not compress ({@link deflateAlone}): later ones must not
-   * refer beyond it.
-   */
+  /** Must be called when a message is sent that was compressed elsewhere: later ones must not refer beyond it. */
   forget(): void {
     this.#window?.clear()
   }
-}
-
-/**
- * Compresses a message with an empty window, so that any connection can send it, with or without context takeover, if
- * its window is at least as large.
- */
-export function deflateAlone(payload: Buffer, settings: DeflaterSettings): Buffer {
-  return trimmed(deflateRawSync(payload, zlibOptions(settings, payload.length, undefined)), true)
 }
 
 function trimmed(flushed: Buffer, fin: boolean): Buffer {

@@ -1,7 +1,6 @@
 import { constants, inflateRawSync } from 'node:zlib'
 import { type DeflaterSettings, MessageDeflater } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
-import { deflateAlone } from '#src/protocol/message-deflater.js'
 import { replaceInZlib } from '../support/replace-in-zlib.js'
 import { noise, records } from '../support/sample-messages.js'
 import { FLUSH_TAIL, InflatingPeer } from '../support/zlib-peer.js'
@@ -150,9 +149,9 @@ describe('MessageDeflater', () => {
   })
 })
 
-describe('deflateAlone', () => {
+describe('a message compressed without context takeover', () => {
   test('can be inflated by any member of a group, whatever it received before', async () => {
-    const shared = deflateAlone(records(10), SETTINGS)
+    const shared = new MessageDeflater(SETTINGS).deflateNow(records(10), true)
     const deflater = new MessageDeflater({ ...SETTINGS, contextTakeover: true })
     const peer = new InflatingPeer(15)
     for (const message of [records(3), noise(50_000)]) {
@@ -164,7 +163,7 @@ describe('deflateAlone', () => {
   })
 
   test.each(WINDOWS)('keeps to a window of %d bits', (windowBits) => {
-    const compressed = deflateAlone(records(300), { ...SETTINGS, windowBits })
+    const compressed = new MessageDeflater({ ...SETTINGS, windowBits }).deflateNow(records(300), true)
     expect(inflated(compressed, windowBits).equals(records(300))).toBe(true)
   })
 })
