@@ -7,8 +7,8 @@ import { holdUntil, WebSocket } from './websocket.js'
  *
  * @param address - a `ws:`, `wss:`, `http:`, `https:` or `ws+unix:` URL
  * @param protocols - the subprotocols to offer, in order of preference
- * @returns the open socket. Messages that arrive at once wait for a consumer: a `'message'` listener, a `for await`
- *   loop or a stream. Rejects with the cause when the connection cannot be made
+ * @returns the open socket. What the server sends at once waits a second for a consumer: a `'message'` listener, a
+ *   `for await` loop or a stream. Rejects with the cause when the connection cannot be made
  * @throws SyntaxError when the URL or a subprotocol is not valid
  */
 export function connect(
