@@ -298,10 +298,12 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   /** Whether an event ends the wait. */
   #isAwake(type: string, reason: WaitingReason): boolean {
     if (reason === 'hidden') return type === 'pageshow'
-    if (reason === 'busy' || type === 'offline' || environment.document?.visibilityState === 'hidden')
-      return false
-    // Showing a page repeatedly must not cause an attempt each time.
-    return type === 'online' || Date.now() - this.#triedAt >= this.#settings.first
+    if (reason === 'busy' || type === 'offline') return false
+    if (type === 'online') return true
+    // Who looks at a page again and again must not make it try as often.
+    return (
+      environment.document?.visibilityState !== 'hidden' && Date.now() - this.#triedAt >= this.#settings.first
+    )
   }
 
   #become(status: Status): void {

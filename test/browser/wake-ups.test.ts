@@ -64,6 +64,16 @@ describe('a wait', () => {
     expect(socket.status.state).toBe('waiting')
   })
 
+  test('ends at online in a page that is hidden, too', async () => {
+    page.navigator.onLine = false
+    page.document.visibilityState = 'hidden'
+    await lose()
+    page.navigator.onLine = true
+    page.fire('online')
+    await settle()
+    expect(socket.status.state).toBe('connecting')
+  })
+
   test('goes on at offline', async () => {
     await lose()
     page.fire('offline')
