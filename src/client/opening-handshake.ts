@@ -18,15 +18,10 @@ import {
   type Established,
 } from '../connection/settings.js'
 import type { Extension } from '../protocol/header-grammar.js'
-import { type Address, parseAddress } from './address.js'
-import { ConnectError, type ConnectErrorCode } from './connect-error.js'
-import {
-  checkOpeningOptions,
-  DEFAULT_HANDSHAKE_TIMEOUT,
-  DEFAULT_MAX_REDIRECTS,
-  type OpeningOptions,
-} from './opening-options.js'
-import { hasCredentials, isSameOrigin, makeRequest, userinfoOf } from './opening-request.js'
+import type { Address } from './address.js'
+import { ConnectError } from './connect-error.js'
+import { checkOpeningOptions, DEFAULT_HANDSHAKE_TIMEOUT, type OpeningOptions } from './opening-options.js'
+import { NotFollowed, Redirects } from './redirects.js'
 import { readBody } from './refusal-body.js'
 
 /** Receives the events of the handshake. */
@@ -36,6 +31,8 @@ export interface OpeningListener {
   onUpgrade(response: IncomingMessage): void
   /** A request is ready to be sent. */
   endRequest(request: ClientRequest): void
+  /** Whether the application listens for redirects. */
+  watchesRedirects(): boolean
   /** A redirect that is about to be followed. */
   onRedirect(url: string, request: ClientRequest): void
   /** An answer that does not accept; returns whether the application handles it. */
@@ -44,8 +41,6 @@ export interface OpeningListener {
   onFailure(error: Error, isHandled: boolean): void
 }
 
-const REDIRECTS = new Set([301, 302, 303, 307, 308])
-
 /** A client's opening handshake (RFC 6455 section 4.1), over as many redirects as are followed. */
 export class OpeningHandshake {
   readonly #options: OpeningOptions
@@ -53,15 +48,9 @@ export class OpeningHandshake {
   readonly #deflate: PerMessageDeflateOptions | undefined
   readonly #settings: ConnectionSettings
   readonly #listener: OpeningListener
+  readonly #redirects: Redirects
   #timer: NodeJS.Timeout | undefined
-
-  #address: Address
   #key = ''
-  #redirects = 0
-  /** Whether no redirect has led to another origin, for which headers and credentials were not given. */
-  #isTrusted = true
-  /** The user and password of the first URL that had them. */
-  #userinfo: string | undefined
   #request: ClientRequest | undefined
   /** Whether the application handles an answer that does not accept. */
   #isHandled = false
@@ -71,7 +60,7 @@ export class OpeningHandshake {
 
   /**
    * @throws RangeError when a number in the options is out of its range
-   * @throws TypeError when a header or another option is not valid
+   * @throws TypeError when an option is not valid
    */
   constructor(
     address: Address,
@@ -81,13 +70,31 @@ export class OpeningHandshake {
     options: OpeningOptions,
     listener: OpeningListener,
   ) {
-    this.#address = address
     this.#protocols = protocols
     this.#deflate = deflate
     this.#settings = settings
     this.#options = withoutNulls(options)
     this.#listener = listener
     checkOpeningOptions(this.#options)
+    this.#redirects = new Redirects(address, this.#options, settings.preset.opening.redirects)
+  }
+
+  /** The current request; `undefined` once the handshake is over. */
+  get request(): ClientRequest | undefined {
+    return this.#isOver ? undefined : this.#request
+  }
+
+  /** The number of redirects so far. */
+  get redirects(): number {
+    return this.#redirects.count
+  }
+
+  /**
+   * Sends the request.
+   *
+   * @throws TypeError for a header or an option that `http.request` does not take
+   */
+  start(): void {
     this.#send(this.#makeRequest())
     const { handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = this.#options
     if (handshakeTimeout !== 0 && handshakeTimeout !== Infinity) this.#startTimer(handshakeTimeout)
@@ -129,9 +136,7 @@ export class OpeningHandshake {
     if (this.#protocols.size > 0) headers['Sec-WebSocket-Protocol'] = [...this.#protocols].join(', ')
     if (this.#deflate !== undefined) headers['Sec-WebSocket-Extensions'] = formatOffer(this.#deflate)
     headers['Sec-WebSocket-Version'] = this.#settings.preset.opening.protocolVersion
-    // The first credentials are kept, even if a redirect contains others.
-    this.#userinfo ??= userinfoOf(this.#address.url)
-    return makeRequest(this.#address, this.#options, this.#isTrusted, headers, this.#userinfo)
+    return this.#redirects.makeRequest(headers, this.#listener.watchesRedirects())
   }
 
   #send(request: ClientRequest, redirect?: string): void {
@@ -191,7 +196,7 @@ export class OpeningHandshake {
   #answered(request: ClientRequest, response: IncomingMessage): void {
     const status = response.statusCode ?? 0
     const { location } = response.headers
-    if (REDIRECTS.has(status) && location !== undefined && this.#options.followRedirects === true) {
+    if (this.#redirects.isFollowed(status, location)) {
       this.#redirect(location, response)
     } else if (status === 101) {
       // Node.js treats the response as an upgrade if both headers say so.
@@ -240,8 +245,7 @@ export class OpeningHandshake {
     const before = this.#request
     let request: ClientRequest
     try {
-      this.#countRedirect()
-      this.#moveTo(parseAddress(location, this.#address.url))
+      this.#redirects.follow(location)
       request = this.#makeRequest()
     } catch (error) {
       // The server chose the URL, so a mistake in it must not become an uncaught exception.
@@ -249,48 +253,8 @@ export class OpeningHandshake {
       return
     }
     before?.destroy()
-    this.#send(request, this.#address.url.href)
+    this.#send(request, this.#redirects.url.href)
   }
-
-  /** @throws NotFollowed when there were too many */
-  #countRedirect(): void {
-    const { maxRedirects = DEFAULT_MAX_REDIRECTS } = this.#options
-    if (++this.#redirects <= maxRedirects) return
-    throw new NotFollowed(
-      'WS_ERR_TOO_MANY_REDIRECTS',
-      `Maximum redirects exceeded: maxRedirects is ${maxRedirects}`,
-    )
-  }
-
-  /** @throws NotFollowed when the redirect must not be followed */
-  #moveTo(next: Address): void {
-    const { href, protocol } = next.url
-    if (this.#address.isSecure && !next.isSecure) {
-      throw refusedRedirect(`Refused a redirect from wss: to ${protocol} (${href})`)
-    }
-    if (next.socketPath !== undefined) throw refusedRedirect(`Refused a redirect to a unix socket (${href})`)
-    if (!isSameOrigin(next.url, this.#address.url)) this.#isTrusted = false
-    if (!this.#isTrusted && hasCredentials(this.#options.agent)) {
-      throw refusedRedirect(
-        `Refused a redirect to another origin: the agent has a client certificate (${href})`,
-      )
-    }
-    this.#address = next
-  }
-}
-
-/** Why a redirect is not followed. */
-class NotFollowed extends Error {
-  readonly code: ConnectErrorCode
-
-  constructor(code: ConnectErrorCode, message: string) {
-    super(message)
-    this.code = code
-  }
-}
-
-function refusedRedirect(message: string): NotFollowed {
-  return new NotFollowed('WS_ERR_REDIRECT_REFUSED', message)
 }
 
 /** The error for a redirect that is not followed, with the server's answer. */

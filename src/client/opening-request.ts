@@ -57,24 +57,24 @@ export function hasCredentials(agent: RequestOptions['agent']): boolean {
   return ['cert', 'key', 'pfx', 'secureContext'].some((name) => options[name] !== undefined)
 }
 
+/** The options that may be used at another origin: without headers and credentials. */
+export function optionsForOtherOrigin(options: OpeningOptions): OpeningOptions {
+  return without(options, ['headers', ...OPTIONS_OF_ORIGIN])
+}
+
 /**
  * Makes the request of an opening handshake (RFC 6455 section 4.1).
  *
- * @param isTrusted - whether the address has the origin that headers and credentials were given for
  * @throws TypeError for a header or an option that `http.request` does not take
  */
 export function makeRequest(
   address: Address,
   options: OpeningOptions,
-  isTrusted: boolean,
   handshake: OutgoingHttpHeaders,
   userinfo?: string,
 ): ClientRequest {
   const { url, isSecure, path, socketPath } = address
-  const passedOn: RequestOptions = without(
-    options,
-    isTrusted ? OWN_OPTIONS : [...OWN_OPTIONS, ...OPTIONS_OF_ORIGIN],
-  )
+  const passedOn: RequestOptions = without(options, OWN_OPTIONS)
   const defaultPort = isSecure ? 443 : 80
   const request: RequestOptions = {
     ...passedOn,
@@ -87,13 +87,13 @@ export function makeRequest(
     defaultPort,
     path,
     headers: {
-      ...(isTrusted ? definedOnly(options.headers) : undefined),
+      ...definedOnly(options.headers),
       ...handshake,
       ...fixedHeaders(options, handshake),
     },
     ...(socketPath === undefined ? undefined : { socketPath, host: 'localhost' }),
   }
-  if (isTrusted && userinfo !== undefined) request.auth = userinfo
+  if (userinfo !== undefined) request.auth = userinfo
   return isSecure ? httpsRequest(request) : httpRequest(request)
 }
 
@@ -113,6 +113,6 @@ function definedOnly(headers: OutgoingHttpHeaders = {}): OutgoingHttpHeaders {
   )
 }
 
-function without(options: OpeningOptions, names: readonly string[]): RequestOptions {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)))
+function without<Options extends object>(options: Options, names: readonly string[]): Options {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name))) as Options
 }

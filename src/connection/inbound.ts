@@ -110,12 +110,14 @@ export class Inbound implements ShareHolder {
     if (this.#isReleased) return
     this.#holds |= reason
     this.#decoder.holdMessages()
+    this.#updateFlow()
   }
 
   /** Continues in the next tick, unless there is another reason to hold. Held messages are delivered like new input. */
   release(reason: number): void {
     if ((this.#holds & reason) === 0) return
     this.#holds &= ~reason
+    this.#updateFlow()
     if (this.#holds === 0) process.nextTick(releaseLater, this)
   }
 
@@ -211,7 +213,8 @@ export class Inbound implements ShareHolder {
   }
 
   #updateFlow(): void {
-    const reads = this.#stopTimer === undefined && this.#decoder.heldLength <= READ_AHEAD
+    const stops = this.isHeld(Hold.paused) && !this.#settings.preset.readsAhead
+    const reads = !stops && this.#stopTimer === undefined && this.#decoder.heldLength <= READ_AHEAD
     if (reads === this.#isReading) return
     this.#isReading = reads
     if (reads) this.#socket.resume()

@@ -25,6 +25,8 @@ export interface Preset {
   readonly explainsMistakes: boolean
   /** Whether messages wait until an async `'connection'` listener has settled. */
   readonly earlyMessages: 'hold' | 'drop'
+  /** Whether a paused socket reads up to 64 KiB ahead, to notice the end of the connection. */
+  readonly readsAhead: boolean
   /** Whether several messages of one chunk may be delivered in one turn of the event loop. */
   readonly allowsSynchronousEvents: boolean
   /** Converts the reason of a Close frame to the type in which it is delivered. */
@@ -66,6 +68,11 @@ export interface OpeningRules {
   readonly ignoresCase: boolean
   /** The error of a refused client: with the body of the answer, or immediately with only its status. */
   readonly refusals: 'with-body' | 'status-only'
+  /**
+   * `strict` refuses redirects that leave TLS, and sends nothing of the options to another origin. `as-curl` follows all, and
+   * omits Authorization, Cookie and Host at another host, unless the application listens for redirects.
+   */
+  readonly redirects: 'strict' | 'as-curl'
   /** Ends the request, instead of `request.end()`. */
   readonly finishRequest?: ((request: ClientRequest, socket: unknown) => void) | undefined
 }
@@ -87,6 +94,7 @@ export const HUBWIRE_PRESET: Preset = {
   errorEvents: 'heard',
   explainsMistakes: true,
   earlyMessages: 'hold',
+  readsAhead: true,
   allowsSynchronousEvents: true,
   closeReason: 'string',
   // Node's listeners get a Buffer for 'blob' as well.
@@ -101,7 +109,7 @@ export const HUBWIRE_PRESET: Preset = {
     dropsEndedClients: false,
     keepsHttpTimeouts: false,
   },
-  opening: { protocolVersion: '13', ignoresCase: true, refusals: 'with-body' },
+  opening: { protocolVersion: '13', ignoresCase: true, refusals: 'with-body', redirects: 'strict' },
 }
 
 /** The preset that was added to options. */

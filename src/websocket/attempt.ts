@@ -84,6 +84,16 @@ export class Attempt extends AsyncResource implements OpeningListener {
     this.#handshake = new OpeningHandshake(target, protocols, deflate, settings, options, this)
   }
 
+  /** Sends the request. @throws TypeError for a header or an option that `http.request` does not take */
+  start(): void {
+    this.#handshake.start()
+  }
+
+  /** The state of the handshake. */
+  get handshake(): Pick<OpeningHandshake, 'request' | 'redirects'> {
+    return this.#handshake
+  }
+
   /** Calls `listener` once when the attempt has failed. */
   onceClosed(listener: ClosedListener): void {
     this.#closedListeners.add(listener)
@@ -110,6 +120,10 @@ export class Attempt extends AsyncResource implements OpeningListener {
 
   onUpgrade(response: IncomingMessage): void {
     this.#emit('upgrade', response)
+  }
+
+  watchesRedirects(): boolean {
+    return this.#emitter.listenerCount('redirect') > 0
   }
 
   onRedirect(url: string, request: ClientRequest): void {

@@ -45,7 +45,7 @@ function descriptorOf(prototype: object, name: string): PropertyDescriptor | und
 /** Why a message was not sent. */
 export function notOpenError(readyState: number): Error {
   return new Error(
-    `The WebSocket is not open: readyState is ${readyState} (${String(READY_STATES[readyState])})` +
+    `WebSocket is not open: readyState ${readyState} (${String(READY_STATES[readyState])})` +
       (readyState === 0 ? ". Wait for 'open', or use connect()" : ''),
   )
 }

@@ -35,6 +35,8 @@ export let startAccepted: <User>(
 ) => void
 /** The connection of a socket once it is open: for its server. @internal */
 export let connectionOf: (webSocket: WebSocket) => Connection | undefined
+/** The attempt of a client. @internal */
+export let attemptOf: (webSocket: WebSocket) => Attempt | undefined
 /** Closes with 1011 because a listener failed, and reports it. @internal */
 export let failHandler: (webSocket: WebSocket, failure: unknown, isErrorListener?: boolean) => void
 /** Passes each message to `answer` first, which returns whether it is not delivered to the application. @internal */
@@ -321,6 +323,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
       webSocket.#start(established)
     }
     connectionOf = (webSocket) => webSocket.#connection
+    attemptOf = (webSocket) => webSocket.#attempt
     failHandler = (webSocket, failure, isErrorListener) => {
       webSocket.#handlerFailed(failure, isErrorListener)
     }
@@ -342,6 +345,7 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
       this.#connection?.opened()
     })
     this.#attempt = attempt
+    attempt.start()
     onAbort(this, options.signal ?? undefined, (reason) => {
       if (this.#connection === undefined) attempt.fail(abortError(reason))
       else this.#connection.terminate(toError(reason))
@@ -394,9 +398,8 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
 
   /** @throws Error while the connection is being made */
   #refuse(callback: WriteCallback | null | undefined): void {
-    const { readyState } = this
-    const error = notOpenError(readyState)
-    if (readyState === WebSocket.CONNECTING) throw this.#preset.errorForm(error, 'InvalidStateError')
+    const error = notOpenError(this.readyState)
+    if (this.readyState === WebSocket.CONNECTING) throw this.#preset.errorForm(error, 'InvalidStateError')
     const bound = bindCallback(callback)
     if (bound !== undefined)
       runLater([bound], error, { onCallbackFailed: (failure) => this.#handlerFailed(failure) })

@@ -21,6 +21,7 @@ const WS_PRESET: Preset = {
   toErrorEvent,
   explainsMistakes: false,
   earlyMessages: 'drop',
+  readsAhead: false,
   closeReason: 'buffer',
   binaryForms: {
     ...HUBWIRE_PRESET.binaryForms,
@@ -41,7 +42,7 @@ const WS_PRESET: Preset = {
     dropsEndedClients: true,
     keepsHttpTimeouts: true,
   },
-  opening: { protocolVersion: '13', ignoresCase: false, refusals: 'status-only' },
+  opening: { protocolVersion: '13', ignoresCase: false, refusals: 'status-only', redirects: 'as-curl' },
 }
 
 interface PongSender {

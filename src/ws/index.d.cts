@@ -53,16 +53,26 @@ interface ServerEvents<Socket, Request> {
   wsClientError: [error: Error, socket: Duplex, request: Request]
 }
 
-type SocketListener<Name extends keyof SocketEvents> = (
-  this: WebSocket,
-  ...values: SocketEvents[Name]
-) => void
+/** An emitter whose listeners get what `Events` lists; a listener of any other event gets any values. */
+declare class TypedEmitter<Events extends Record<keyof Events, any[]>> extends EventEmitter {
+  on<Name extends keyof Events>(event: Name, listener: (this: this, ...values: Events[Name]) => void): this
+  on(event: string | symbol, listener: (this: this, ...values: any[]) => void): this
+  once<Name extends keyof Events>(event: Name, listener: (this: this, ...values: Events[Name]) => void): this
+  once(event: string | symbol, listener: (this: this, ...values: any[]) => void): this
+  off<Name extends keyof Events>(event: Name, listener: (this: this, ...values: Events[Name]) => void): this
+  off(event: string | symbol, listener: (this: this, ...values: any[]) => void): this
+  addListener<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this
+  addListener(event: string | symbol, listener: (...values: any[]) => void): this
+  removeListener<Name extends keyof Events>(event: Name, listener: (...values: Events[Name]) => void): this
+  removeListener(event: string | symbol, listener: (...values: any[]) => void): this
+}
+
 type EventListener<Type extends keyof WebSocket.WebSocketEventMap> =
   | ((event: WebSocket.WebSocketEventMap[Type]) => void)
   | { handleEvent(event: WebSocket.WebSocketEventMap[Type]): void }
 
 /** A WebSocket connection with the interface of the package `ws`, over the core of hubwire. */
-declare class WebSocket extends EventEmitter {
+declare class WebSocket extends TypedEmitter<SocketEvents> {
   static readonly CONNECTING: 0
   static readonly OPEN: 1
   static readonly CLOSING: 2
@@ -139,17 +149,6 @@ declare class WebSocket extends EventEmitter {
     type: Type,
     listener: EventListener<Type>,
   ): void
-
-  on<Name extends keyof SocketEvents>(event: Name, listener: SocketListener<Name>): this
-  on(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this
-  once<Name extends keyof SocketEvents>(event: Name, listener: SocketListener<Name>): this
-  once(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this
-  off<Name extends keyof SocketEvents>(event: Name, listener: SocketListener<Name>): this
-  off(event: string | symbol, listener: (this: WebSocket, ...args: any[]) => void): this
-  addListener<Name extends keyof SocketEvents>(event: Name, listener: SocketListener<Name>): this
-  addListener(event: string | symbol, listener: (...args: any[]) => void): this
-  removeListener<Name extends keyof SocketEvents>(event: Name, listener: SocketListener<Name>): this
-  removeListener(event: string | symbol, listener: (...args: any[]) => void): this
 }
 
 declare const SocketClass: typeof WebSocket
@@ -286,7 +285,7 @@ declare namespace WebSocket {
   class Server<
     Socket extends typeof WebSocket.WebSocket = typeof WebSocket.WebSocket,
     Request extends typeof IncomingMessage = typeof IncomingMessage,
-  > extends EventEmitter {
+  > extends TypedEmitter<ServerEvents<InstanceType<Socket>, InstanceType<Request>>> {
     options: ServerOptions<Socket, Request>
     path: string
     /** The sockets that are not closed yet; missing with `clientTracking: false`. */
@@ -308,41 +307,6 @@ declare namespace WebSocket {
     ): void
     /** Whether an upgrade is for this server; by default whether it matches `path`. */
     shouldHandle(request: InstanceType<Request>): boolean | Promise<boolean>
-
-    on<Name extends keyof ServerEvents<unknown, unknown>>(
-      event: Name,
-      listener: (
-        this: Server<Socket>,
-        ...values: ServerEvents<InstanceType<Socket>, InstanceType<Request>>[Name]
-      ) => void,
-    ): this
-    on(event: string | symbol, listener: (this: Server<Socket>, ...args: any[]) => void): this
-    once<Name extends keyof ServerEvents<unknown, unknown>>(
-      event: Name,
-      listener: (
-        this: Server<Socket>,
-        ...values: ServerEvents<InstanceType<Socket>, InstanceType<Request>>[Name]
-      ) => void,
-    ): this
-    once(event: string | symbol, listener: (this: Server<Socket>, ...args: any[]) => void): this
-    off<Name extends keyof ServerEvents<unknown, unknown>>(
-      event: Name,
-      listener: (
-        this: Server<Socket>,
-        ...values: ServerEvents<InstanceType<Socket>, InstanceType<Request>>[Name]
-      ) => void,
-    ): this
-    off(event: string | symbol, listener: (this: Server<Socket>, ...args: any[]) => void): this
-    addListener<Name extends keyof ServerEvents<unknown, unknown>>(
-      event: Name,
-      listener: (...values: ServerEvents<InstanceType<Socket>, InstanceType<Request>>[Name]) => void,
-    ): this
-    addListener(event: string | symbol, listener: (...args: any[]) => void): this
-    removeListener<Name extends keyof ServerEvents<unknown, unknown>>(
-      event: Name,
-      listener: (...values: ServerEvents<InstanceType<Socket>, InstanceType<Request>>[Name]) => void,
-    ): this
-    removeListener(event: string | symbol, listener: (...args: any[]) => void): this
   }
 
   const WebSocketServer: typeof Server

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { parseExtensions, parseSubprotocols } from '../protocol/header-grammar.js'
+import { extension, subprotocol } from './headers.js'
 import { Sender } from './sender.js'
 import { createWebSocketStream } from './stream.js'
 import { WebSocketServer } from './websocket-server.js'
@@ -11,8 +11,6 @@ import { WebSocket } from './websocket.js'
 
 const PerMessageDeflate = undefined
 const Receiver = undefined
-const extension: { parse: typeof parseExtensions } = { parse: parseExtensions }
-const subprotocol: { parse: typeof parseSubprotocols } = { parse: parseSubprotocols }
 
 Object.assign(WebSocket, {
   createWebSocketStream,

@@ -66,7 +66,7 @@ export class Sender {
   sendFrame(list: readonly Buffer[], callback?: WriteCallback): void {
     const target = this.#target()
     if (target === undefined) {
-      if (callback !== undefined) process.nextTick(callback, new Error('The WebSocket is not open'))
+      if (callback !== undefined) process.nextTick(callback, new Error('WebSocket is not open'))
       return
     }
     let frames = sequences.get(list)

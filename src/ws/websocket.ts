@@ -8,7 +8,7 @@ import { randomMaskingKey } from '../sending/masking-keys.js'
 import type { WriteCallback } from '../sending/send-callback.js'
 import type { WebSocketOptions } from '../websocket/attempt.js'
 import type { SendOptions } from '../websocket/send-options.js'
-import { connectionOf, startAccepted, WebSocket as CoreWebSocket } from '../websocket/websocket.js'
+import { attemptOf, connectionOf, startAccepted, WebSocket as CoreWebSocket } from '../websocket/websocket.js'
 import { clientOptions, type GivenOptions, serverOptions } from './defaults.js'
 import { defineEventTarget } from './event-target.js'
 import { Sender } from './sender.js'
@@ -41,6 +41,16 @@ export class WebSocket extends CoreWebSocket {
   /** What it runs over once it is open. */
   get _socket(): Duplex | null {
     return connectionOf(this)?.socket ?? null
+  }
+
+  /** The current request of a client's opening handshake; `null` once that is over. */
+  get _req(): ClientRequest | null {
+    return attemptOf(this)?.handshake.request ?? null
+  }
+
+  /** The number of redirects that a client followed. */
+  get _redirects(): number | undefined {
+    return attemptOf(this)?.handshake.redirects
   }
 
   /** Sends frames that are made already; `null` until it is open. */

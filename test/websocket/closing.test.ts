@@ -159,7 +159,7 @@ describe.each(roles)('close() at the %s', (role, ends) => {
     far.send('x')
     far.send('y')
     expect((await closeOf(far)).code).toBe(4000)
-    expect(await failure).toEqual(new Error('The WebSocket is not open: readyState is 3 (CLOSED)'))
+    expect(await failure).toEqual(new Error('WebSocket is not open: readyState 3 (CLOSED)'))
   })
 
   test.each([

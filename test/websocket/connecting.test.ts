@@ -11,8 +11,7 @@ describe('a connecting socket', () => {
   test('throws from send(), ping() and pong(), and says what to do', async () => {
     const { url } = await runningServer()
     const socket = new WebSocket(url)
-    const message =
-      "The WebSocket is not open: readyState is 0 (CONNECTING). Wait for 'open', or use connect()"
+    const message = "WebSocket is not open: readyState 0 (CONNECTING). Wait for 'open', or use connect()"
     const callback = vi.fn()
     expect(() => socket.send('x', callback)).toThrow(message)
     expect(() => {

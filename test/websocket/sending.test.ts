@@ -316,7 +316,7 @@ describe('callbacks', () => {
     client.close()
     expect(client.send('x')).toBe(false)
     expect(await new Promise((resolve) => client.send('x', resolve))).toEqual(
-      new Error('The WebSocket is not open: readyState is 2 (CLOSING)'),
+      new Error('WebSocket is not open: readyState 2 (CLOSING)'),
     )
     await closed
     const sends: ((callback: WriteCallback) => unknown)[] = [
@@ -333,7 +333,7 @@ describe('callbacks', () => {
       const error = await new Promise((resolve) => {
         send(resolve)
       })
-      expect(error).toEqual(new Error('The WebSocket is not open: readyState is 3 (CLOSED)'))
+      expect(error).toEqual(new Error('WebSocket is not open: readyState 3 (CLOSED)'))
     }
     socket.ping()
   })

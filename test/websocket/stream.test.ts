@@ -202,7 +202,7 @@ describe('the end of', () => {
     await closeOf(socket)
     const failed = once(duplex, 'error')
     const error = await new Promise((resolve) => duplex.write('late', resolve))
-    expect(error).toEqual(new Error('The WebSocket is not open: readyState is 3 (CLOSED)'))
+    expect(error).toEqual(new Error('WebSocket is not open: readyState 3 (CLOSED)'))
     expect(await failed).toEqual([error])
   })
 

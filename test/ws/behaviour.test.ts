@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import WebSocket, { createWebSocketStream, WebSocketServer } from 'hubwire/ws'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -94,6 +94,27 @@ describe('messages', () => {
     ])
   })
 
+  test('stop where they are when a socket pauses, which is not read any more until it resumes', async () => {
+    const { client, accepted } = await open()
+    const { _socket: below } = accepted as unknown as { _socket: Socket }
+    const received: string[] = []
+    accepted.on('message', (data) => received.push(String(data as Buffer)))
+    accepted.pause()
+    expect([accepted.isPaused, below.isPaused()]).toEqual([true, true])
+    client.send('held')
+    client.ping()
+    const pong = vi.fn()
+    client.on('pong', pong)
+    await vi.waitFor(() => {
+      expect(client.bufferedAmount).toBe(0)
+    })
+    expect([received, pong.mock.calls]).toEqual([[], []])
+    accepted.resume()
+    expect([accepted.isPaused, below.isPaused()]).toEqual([false, false])
+    await once(client, 'pong')
+    expect(received).toEqual(['held'])
+  })
+
   test('come one in a turn of the event loop with allowSynchronousEvents: false', async () => {
     const { client, accepted } = await open({ allowSynchronousEvents: false })
     const turns: number[] = []
@@ -109,6 +130,17 @@ describe('messages', () => {
       expect(turns).toHaveLength(3)
     })
     expect(new Set(turns).size).toBe(3)
+  })
+
+  test.each([
+    ['a number', 12, '12', false],
+    ['bytes', Buffer.from('bytes'), 'bytes', true],
+    ['text as bytes', 'text', 'text', true],
+  ])('of a server can leave with the option mask: false: %s', async (_name, data, text, isBinary) => {
+    const { client, accepted } = await open()
+    const message = once(client, 'message')
+    accepted.send(data, { mask: false, ...(text === 'text' ? { binary: true } : {}) })
+    expect(await message).toEqual([Buffer.from(text), isBinary])
   })
 
   test('that come before there is a listener are dropped', async () => {
@@ -289,6 +321,19 @@ describe('an attempt to connect', () => {
     client.close()
     await closed(client)
     expect(error).toHaveBeenCalledTimes(1)
+  })
+
+  test.each(['close', 'terminate'] as const)('is given up by %s(), with an error', async (method) => {
+    const { url } = await listen()
+    const client = new WebSocket(url)
+    const error = once(client, 'error')
+    const end = closed(client)
+    client[method]()
+    expect(client.readyState).toBe(WebSocket.CLOSING)
+    expect((await error)[0]).toEqual(
+      expect.objectContaining({ message: 'WebSocket was closed before the connection was established' }),
+    )
+    expect((await end)[0]).toBe(1006)
   })
 
   test('reports a failing listener of its own to the process', async () => {
@@ -537,6 +582,15 @@ describe('a server', () => {
     expect(callback).toHaveBeenCalledExactlyOnceWith(expect.any(Error))
   })
 
+  test('has its own HTTP server, or the one that it is given, until it is closed', async () => {
+    const http = createServer()
+    const server = new WebSocketServer({ server: http })
+    expect(server).toHaveProperty('_server', http)
+    expect((await listen()).server).toHaveProperty('_server.listening', true)
+    server.close()
+    expect(new WebSocketServer({ noServer: true })).toHaveProperty('_server', undefined)
+  })
+
   test('answers plain requests with 426', async () => {
     const { url } = await listen()
     const [response] = (await once(request(url.replace('ws', 'http')).end(), 'response')) as [IncomingMessage]
@@ -587,6 +641,15 @@ describe('a stream', () => {
     const destroyed = createWebSocketStream(other.accepted)
     destroyed.destroy()
     expect((await once(other.client, 'close'))[0]).toBe(1006)
+  })
+
+  test('is destroyed at once when its socket is closed already', async () => {
+    const { client, accepted } = await open()
+    const stream = createWebSocketStream(accepted)
+    client.close()
+    await closed(accepted)
+    stream.destroy(new Error('of the application'))
+    expect((await once(stream, 'error'))[0]).toEqual(new Error('of the application'))
   })
 
   test('pauses a socket that it does not read from', async () => {
