@@ -6,7 +6,7 @@ export default defineConfig(
   globalIgnores([
     'dist/',
     'packages/',
-    'test/consumers/programs/',
+    'test/consumers/{engines,loaders,programs,types}/',
     'test/types/refused/',
     'coverage/',
     '.cache/',

@@ -36,8 +36,13 @@ const alias = [
   { find: /^#src\/(.*)\.js$/, replacement: `${code}$1.${extension}` },
 ]
 
-function project(name: string, include: string[], exclude: string[] = []): TestProjectInlineConfiguration {
-  return { extends: true, test: { name, include, exclude } }
+function project(
+  name: string,
+  include: string[],
+  exclude: string[] = [],
+  globalSetup: string[] | string = [],
+): TestProjectInlineConfiguration {
+  return { extends: true, test: { name, include, exclude, globalSetup } }
 }
 
 export default defineConfig({
@@ -60,7 +65,7 @@ export default defineConfig({
       project('conformance', ['test/conformance/**/*.test.ts']),
       project('examples', ['test/examples/**/*.test.ts']),
       project('interop', ['test/{interop,proxies}/**/*.test.ts'], once),
-      project('consumers', ['test/consumers/*.test.ts'], once),
+      project('consumers', ['test/consumers/*.test.ts'], once, at('test/consumers/install.ts')),
       project('package', ['test/{package,types}/**/*.test.ts'], once),
     ],
     coverage: {

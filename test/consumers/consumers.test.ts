@@ -1,21 +1,19 @@
 import { execFile } from 'node:child_process'
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { folder, installConsumers, versionOf } from './install.js'
+import { describe, expect, test } from 'vitest'
+import { programPath, requires } from '../support/requirements.js'
+import { manifestOf, placesOfWs } from './install.js'
+import { ALWAYS, type Program, PROGRAMS } from './programs.js'
 import { consumersTable, documentedTable, documentTable } from './table.js'
 
 // Packages that were written for `ws`, with their own clients, on packages/ws as it is packed.
 
 const run = promisify(execFile)
 
-/** Those that every change has to pass; `npm run full` runs all. */
-const ALWAYS = ['fastify', 'graphql-ws', 'mqtt', 'socket.io', 'trpc']
-
-const all = readdirSync(join(folder, 'programs')).map((file) => file.replace(/\.mjs$/, ''))
 const isComplete = process.env.HUBWIRE_CONSUMERS === 'all'
-const chosen = isComplete ? all : ALWAYS
+const chosen = PROGRAMS.filter(({ name }) => isComplete || ALWAYS.includes(name))
+/** They drive a browser. */
+const WITH_CHROMIUM = ['puppeteer-core', 'webpack-dev-server']
 
 const passed: string[] = []
 
@@ -24,27 +22,40 @@ function withoutSpaces(table: string): string {
   return table.replace(/ +|-{3,}/g, ' ')
 }
 
-beforeAll(() => {
-  expect(installConsumers()).toBeGreaterThan(0)
-}, 300_000)
+/** The program ends by itself, and a failed assertion is its exit code. It says nothing unless something is wrong. */
+async function runs({ name, file }: Program, ...options: string[]): Promise<void> {
+  const needsChromium = WITH_CHROMIUM.includes(name)
+  const env = { ...process.env, ...(needsChromium ? { CHROMIUM: programPath('chromium') } : {}) }
+  const { stdout, stderr } = await run(process.execPath, [...options, file], { timeout: 60_000, env })
+  expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' })
+}
 
 describe('a consumer of ws, on hubwire', () => {
   test('has no other ws than ours', () => {
-    expect(versionOf('ws')).toBe('0.1.0')
+    const names = placesOfWs().map((place) => manifestOf(place).name)
+    expect(names.length).toBeGreaterThan(0)
+    expect(new Set(names)).toEqual(new Set(['hubwire-ws']))
   })
 
-  test.each(chosen)('%s works with its own client', async (name) => {
-    // The program ends by itself, and a failed assertion is its exit code. It says nothing unless something is wrong.
-    const { stdout, stderr } = await run(process.execPath, [join(folder, 'programs', `${name}.mjs`)], {
-      timeout: 60_000,
+  describe.each(chosen)('$name', (program) => {
+    const needs = WITH_CHROMIUM.includes(program.name) ? requires('chromium') : {}
+
+    test('works with its own client', needs, async () => {
+      await runs(program)
+      passed.push(program.name)
     })
-    expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' })
-    passed.push(name)
   })
+
+  test.each(chosen.filter(({ takesClasses }) => takesClasses))(
+    '$name works with the classes of hubwire itself',
+    async (program) => {
+      await runs(program, '--conditions=hubwire')
+    },
+  )
 
   test('is in the table of docs/compatibility.md with the version that is tested', () => {
-    expect(passed).toEqual(chosen)
-    const table = consumersTable(all, ALWAYS)
+    expect(passed).toEqual(chosen.map(({ name }) => name))
+    const table = consumersTable()
     if (isComplete) documentTable(table)
     expect(withoutSpaces(documentedTable())).toBe(withoutSpaces(table))
   })

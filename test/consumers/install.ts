@@ -13,45 +13,53 @@ const modules = join(folder, 'node_modules')
 
 /**
  * Installs the consumers as their lock file has them, unless they are there, and puts packages/ws, packed, in the place of
- * every `ws` among them.
- *
- * @returns how many were replaced
+ * every `ws` among them. `hubwire` is beside them.
  */
-export function installConsumers(): number {
+export default function installConsumers(): void {
   const installed = join(modules, '.package-lock.json')
   const lock = join(folder, 'package-lock.json')
   if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
     npm(folder, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
   }
-  const packed = mkdtempSync(join(tmpdir(), 'hubwire-ws-'))
+  const packed = mkdtempSync(join(tmpdir(), 'hubwire-packed-'))
   try {
-    npm(join(root, 'packages', 'ws'), ['pack', '--ignore-scripts', '--pack-destination', packed])
-    const tarball = join(packed, readdirSync(packed)[0]!)
-    const places = placesOfWs()
-    for (const place of places) {
-      rmSync(place, { recursive: true })
-      mkdirSync(place)
-      execFileSync('tar', ['-xzf', tarball, '--strip-components=1', '-C', place])
-    }
-    return places.length
+    const ws = pack(join(root, 'packages', 'ws'), join(packed, 'ws'))
+    for (const place of placesOfWs()) unpack(ws, place)
+    unpack(pack(root, join(packed, 'hubwire')), join(modules, 'hubwire'))
   } finally {
     rmSync(packed, { recursive: true })
   }
 }
 
-/** The version of an installed package. */
-export function versionOf(name: string): string {
-  const manifest = readFileSync(join(modules, name, 'package.json'), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
-}
-
 /** The folders of `ws`, also of those that a consumer has for itself. */
-function placesOfWs(): string[] {
+export function placesOfWs(): string[] {
   return readdirSync(modules, { recursive: true, encoding: 'utf8', withFileTypes: true })
     .filter(
       (entry) => entry.isDirectory() && entry.name === 'ws' && entry.parentPath.endsWith('node_modules'),
     )
     .map((entry) => join(entry.parentPath, entry.name))
+}
+
+/** What package.json of a folder says. */
+export function manifestOf(place: string): { name: string; version: string } {
+  return JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as { name: string; version: string }
+}
+
+/** The version of an installed package. */
+export function versionOf(name: string): string {
+  return manifestOf(join(modules, name)).version
+}
+
+function pack(from: string, to: string): string {
+  mkdirSync(to)
+  npm(from, ['pack', '--silent', '--ignore-scripts', '--pack-destination', to])
+  return join(to, readdirSync(to)[0]!)
+}
+
+function unpack(tarball: string, place: string): void {
+  rmSync(place, { recursive: true, force: true })
+  mkdirSync(place)
+  execFileSync('tar', ['-xzf', tarball, '--strip-components=1', '-C', place])
 }
 
 function npm(cwd: string, parameters: string[]): void {

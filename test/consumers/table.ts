@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { folder, versionOf } from './install.js'
+import { versionOf } from './install.js'
+import { ALWAYS, type Program, PROGRAMS } from './programs.js'
 
 const document = fileURLToPath(new URL('../../docs/compatibility.md', import.meta.url))
 const MARKS = ['<!-- consumers -->', '<!-- /consumers -->'] as const
@@ -15,14 +15,22 @@ const PACKAGES: Record<string, string[]> = {
 }
 
 /** The table of what programs test, with the versions that are installed. */
-export function consumersTable(programs: readonly string[], always: readonly string[]): string {
-  const rows = programs.map((name) => {
-    const packages = PACKAGES[name] ?? [name]
+export function consumersTable(): string {
+  const rows = PROGRAMS.map((program) => {
+    const packages = PACKAGES[program.name] ?? [program.name]
     const versions = packages.map((one) => `${one} ${versionOf(one)}`).join(', ')
-    const [what = ''] = readFileSync(join(folder, 'programs', `${name}.mjs`), 'utf8').split('\n')
-    return `| ${versions} | ${what.replace(/^\/\/ |\.$/g, '')} | ${always.includes(name) ? 'every change' : 'releases'} |`
+    const when = ALWAYS.includes(program.name) ? 'every change' : 'releases'
+    return `| ${versions} | ${program.what} | ${onHubwire(program)} | ${when} |`
   })
-  return ['| package | what is tested | when |', '| --- | --- | --- |', ...rows].join('\n')
+  return [
+    '| package | what is tested | with the classes of `hubwire` | when |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n')
+}
+
+function onHubwire({ takesClasses, settings = 'as it is' }: Program): string {
+  return takesClasses ? settings : 'takes none'
 }
 
 /** The table in docs/compatibility.md. */

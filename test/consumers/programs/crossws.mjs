@@ -1,11 +1,12 @@
-// The Node adapter: messages, and publishing to a topic.
+// The Node adapter with its option `wss`, since crossws has `ws` built in: messages, and publishing to a topic.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import crossws from 'crossws/adapters/node'
-import WebSocket from 'ws'
+import { WebSocket, WebSocketServer } from '#engine'
 
 const ws = crossws({
+  wss: new WebSocketServer({ noServer: true }),
   hooks: {
     open: (peer) => peer.subscribe('room'),
     message: (peer, message) => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { buildSchema } from 'graphql'
 import { createClient } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from '#engine'
 
 const schema = buildSchema('type Query { hello: String } type Subscription { count: Int }')
 const roots = {

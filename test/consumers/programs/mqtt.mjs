@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import aedes from 'aedes'
 import mqtt from 'mqtt'
-import { createWebSocketStream, WebSocketServer } from 'ws'
+import { createWebSocketStream, WebSocketServer } from '#engine'
 
 const broker = aedes()
 const http = createServer()

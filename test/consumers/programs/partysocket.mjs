@@ -1,7 +1,7 @@
 // Reconnects to a server that ends its connections.
 import assert from 'node:assert/strict'
 import { WebSocket as Reconnecting } from 'partysocket'
-import WebSocket, { WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from '#engine'
 
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
 let connections = 0

@@ -1,7 +1,7 @@
 // Reconnects to a server that ends its connections.
 import assert from 'node:assert/strict'
 import reconnecting from 'reconnecting-websocket'
-import WebSocket, { WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from '#engine'
 
 const Reconnecting = reconnecting.default ?? reconnecting
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })

@@ -1,9 +1,10 @@
 // A query of 3 MB, a subscription, and a reconnect.
+// hubwire: with `textType: 'buffer'` at the server, and `maxPayload` for 3 MB at both ends
 import assert from 'node:assert/strict'
 import { createTRPCClient, createWSClient, wsLink } from '@trpc/client'
 import { initTRPC } from '@trpc/server'
 import { applyWSSHandler } from '@trpc/server/adapters/ws'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from '#engine'
 
 const t = initTRPC.create()
 const router = t.router({
@@ -12,7 +13,13 @@ const router = t.router({
     for (let count = 1; count <= 3; count++) yield count
   }),
 })
-const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+const maxPayload = 4 * 1024 * 1024
+class Client extends WebSocket {
+  constructor(url, protocols) {
+    super(url, protocols, { maxPayload })
+  }
+}
+const server = new WebSocketServer({ port: 0, host: '127.0.0.1', maxPayload, textType: 'buffer' })
 await new Promise((resolve) => server.once('listening', resolve))
 const handler = applyWSSHandler({
   wss: server,
@@ -24,7 +31,7 @@ let reopen
 const reopened = new Promise((resolve) => (reopen = resolve))
 const ws = createWSClient({
   url: `ws://127.0.0.1:${server.address().port}`,
-  WebSocket,
+  WebSocket: Client,
   retryDelayMs: () => 10,
   onOpen: () => {
     if (++opened === 2) reopen()
