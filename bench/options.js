@@ -6,9 +6,9 @@ export const USAGE = `npm run bench -- [options]
 
   --quick              a selection of the rows, in about two minutes
   --only SECTION,...   only these of micro, echo, fan-out, compressed, handshakes, idle, tls,
-                       tails, delays
+                       tails, delays, consumers
   --row TEXT           only the rows with this text in their title
-  --peers NAME,...     only these of hubwire, baseline, ws, ws+bufferutil, websocket, bun, floor
+  --peers NAME,...     only these of hubwire, baseline, ws, ws+bufferutil, websocket, bun, floor, hubwire/ws
   --rounds N           processes started for each peer and row (3; quick: 1)
   --seconds N          measured in each of them (1.5; quick: 0.4)
   --cores SERVER,CLIENT  the cores that the two processes are pinned to
@@ -29,6 +29,7 @@ export const SECTIONS = /** @type {const} */ ([
   'tls',
   'tails',
   'delays',
+  'consumers',
 ])
 
 /**

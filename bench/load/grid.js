@@ -1,5 +1,5 @@
 /** @typedef {import('./measure.js').Load} Load */
-/** @typedef {'echo' | 'fan-out' | 'compressed' | 'handshakes' | 'idle' | 'tls' | 'tails' | 'delays'} Section */
+/** @typedef {'echo' | 'fan-out' | 'compressed' | 'handshakes' | 'idle' | 'tls' | 'tails' | 'delays' | 'consumers'} Section */
 
 /**
  * @typedef {object} Row
@@ -36,6 +36,7 @@ export function gridOf(effort) {
     ...tlsRows(effort),
     ...tailRows(effort),
     ...delayRows(effort),
+    ...consumerRows(effort),
   ]
 }
 
@@ -273,4 +274,34 @@ function delayRows({ quick, seconds }) {
     },
   ]
   return rows.map((row) => ({ section: 'delays', ...row, title: `event-loop delay, ${row.title}` }))
+}
+
+/**
+ * Packages that were written for ws, on ws and on hubwire/ws.
+ *
+ * @param {Effort} effort
+ * @returns {Row[]}
+ */
+function consumerRows(effort) {
+  const load = { kind: /** @type {const} */ ('consumer'), payload: 64, ...timesOf(effort) }
+  /** @type {{ title: string, load: Omit<import('./measure.js').ConsumerLoad, keyof typeof load> }[]} */
+  const rows = [
+    ...[1, 16].map((inFlight) => ({
+      title: `Socket.IO echo, 64 B text, ${inFlight} in flight, 50 connections`,
+      load: { consumer: /** @type {const} */ ('socket.io'), fanOut: false, connections: 50, inFlight },
+    })),
+    ...[1, 16].map((inFlight) => ({
+      title: `Socket.IO broadcast to 100 clients, 64 B text, ${inFlight} a tick`,
+      load: { consumer: /** @type {const} */ ('socket.io'), fanOut: true, connections: 100, inFlight },
+    })),
+    {
+      title: 'graphql-ws, a subscription of 100 clients, 64 B text, 1 a tick',
+      load: { consumer: 'graphql-ws', fanOut: true, connections: 100, inFlight: 1 },
+    },
+    {
+      title: 'y-websocket, updates of one document to 100 clients, 1 character, 1 a tick',
+      load: { consumer: 'y-websocket', fanOut: true, connections: 100, inFlight: 1 },
+    },
+  ]
+  return rows.map((row) => ({ section: 'consumers', title: row.title, load: { ...load, ...row.load } }))
 }

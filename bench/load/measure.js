@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { parseJson } from '../json.js'
+import { packagesOn } from '../consumers/install.js'
 import { certificateDirectory } from './certificate.js'
 import { Child } from './child.js'
 import { commandOf } from './peers.js'
@@ -16,7 +17,8 @@ import { pinned } from './pinning.js'
 /** @typedef {import('./client/task.js').PacedTask} PacedTask */
 /** @typedef {Omit<PacedTask, 'port' | 'pid' | 'perSecond'>} PacedLoad a load of which the rate is still to be found */
 /** @typedef {Omit<import('./client/task.js').DelayTask, 'port' | 'pid'>} DelayLoad */
-/** @typedef {MessageLoad | ConnectionLoad | PacedLoad | DelayLoad} Load */
+/** @typedef {Omit<import('./client/task.js').ConsumerTask, 'port' | 'pid' | 'packages'>} ConsumerLoad */
+/** @typedef {MessageLoad | ConnectionLoad | PacedLoad | DelayLoad | ConsumerLoad} Load */
 
 /**
  * @typedef {object} Place where the processes run
@@ -106,6 +108,26 @@ export async function measurePaced(peer, load, place) {
 }
 
 /**
+ * A package that was written for ws, on the peer as its engine.
+ *
+ * @param {Peer} peer
+ * @param {ConsumerLoad} load
+ * @param {Place} place
+ * @returns {Promise<Sample>}
+ */
+export async function measureConsumer(peer, load, place) {
+  return withServer(peer, load, place, async (server, port) => {
+    const packages = packagesOn(peer.engine ?? 'ws')
+    const client = startClient({ ...load, port, pid: server.pid, packages }, place.cores)
+    try {
+      return /** @type {Sample} */ (parseJson(await client.line()))
+    } finally {
+      await client.end()
+    }
+  })
+}
+
+/**
  * The longest delay of the server's event loop while a load runs.
  *
  * @param {Peer} peer
@@ -141,12 +163,13 @@ export async function measureDelay(peer, load, place) {
  * @returns {Promise<Result>}
  */
 export async function withServer(peer, load, { cores, node }, use) {
-  const server = new Child(
-    pinned([...commandOf(peer, node), ...serverOptions(load)], cores?.server),
-    isSecure(load)
-      ? { ...peer.environment, HUBWIRE_BENCH_CERTIFICATE: certificateDirectory() }
-      : peer.environment,
-  )
+  const isConsumer = load.kind === 'consumer'
+  const command = isConsumer ? commandOf(peer, node, 'consumers.js') : commandOf(peer, node)
+  const server = new Child(pinned([...command, ...serverOptions(load)], cores?.server), {
+    ...peer.environment,
+    ...(isSecure(load) ? { HUBWIRE_BENCH_CERTIFICATE: certificateDirectory() } : {}),
+    ...(isConsumer ? { HUBWIRE_BENCH_PACKAGES: packagesOn(peer.engine ?? 'ws') } : {}),
+  })
   try {
     return await use(server, Number(await server.line()))
   } catch (error) {
@@ -162,6 +185,7 @@ export async function withServer(peer, load, { cores, node }, use) {
  * @param {Load} load
  */
 function serverOptions(load) {
+  if (load.kind === 'consumer') return [load.consumer]
   const mode = [
     serverModeOf(load),
     ...(isCompressed(load) ? ['compressed'] : []),
@@ -193,7 +217,7 @@ export function isCompressed(load) {
  * @returns {BatchShape | undefined}
  */
 function shapeOf(load) {
-  if ('inFlight' in load) return load
+  if (load.kind === 'echo' || load.kind === 'fan-out') return load
   return 'batch' in load ? load.batch : undefined
 }
 

@@ -13,6 +13,7 @@ const require = createRequire(import.meta.url)
  * @property {Record<string, string>} [environment]
  * @property {'node' | 'bun'} runtime
  * @property {readonly import('./grid.js').Section[]} [sections] the only ones that its server is written for
+ * @property {import('../consumers/install.js').Engine} [engine] the engine of packages that were written for ws
  * @property {string} [node] the Node.js executable, if it is not that of all peers
  */
 
@@ -35,6 +36,7 @@ const PEERS = [
     compresses: true,
     runtime: 'node',
     environment: { WS_NO_BUFFER_UTIL: '1' },
+    engine: 'ws',
   },
   {
     name: 'ws+bufferutil',
@@ -61,6 +63,15 @@ const PEERS = [
     compresses: true,
     runtime: 'node',
     sections: ['echo', 'fan-out', 'compressed', 'handshakes', 'idle', 'tls', 'tails'],
+  },
+  {
+    name: 'hubwire/ws',
+    server: 'consumers.js',
+    packages: ['hubwire'],
+    compresses: true,
+    runtime: 'node',
+    sections: ['consumers'],
+    engine: 'hubwire',
   },
 ]
 
@@ -113,10 +124,11 @@ export function isInstalled(peer) {
  *
  * @param {Peer} peer
  * @param {string} node the executable
+ * @param {string} [server] another file in servers/ than the peer's
  * @returns {[string, ...string[]]}
  */
-export function commandOf(peer, node) {
-  const file = join(import.meta.dirname, 'servers', peer.server)
+export function commandOf(peer, node, server = peer.server) {
+  const file = join(import.meta.dirname, 'servers', server)
   if (peer.runtime === 'node') return [peer.node ?? node, '--expose-gc', file]
   return [join(directoryOf('bun') ?? '', 'bin', 'bun.exe'), file]
 }

@@ -1,4 +1,12 @@
-import { isCompressed, isSecure, measure, measureDelay, measureMemory, measurePaced } from './measure.js'
+import {
+  isCompressed,
+  isSecure,
+  measure,
+  measureConsumer,
+  measureDelay,
+  measureMemory,
+  measurePaced,
+} from './measure.js'
 import { measureWithWsload } from './wsload.js'
 
 /** @typedef {import('./grid.js').Row} Row */
@@ -67,7 +75,8 @@ export async function runRow(row, peers, options) {
  * @param {Row} row
  * @param {Peer} peer
  */
-function isWithin({ section }, { sections }) {
+function isWithin({ section }, { sections, engine }) {
+  if (section === 'consumers') return engine !== undefined
   return sections === undefined || sections.includes(section)
 }
 
@@ -82,6 +91,8 @@ function takeSample(peer, { load }, { cores, node, wsload }) {
   if (load.kind === 'idle') return measureMemory(peer, load, place)
   if (load.kind === 'paced') return measurePaced(peer, load, place)
   switch (load.kind) {
+    case 'consumer':
+      return measureConsumer(peer, load, place)
     case 'churn':
     case 'flood':
     case 'stream':

@@ -84,7 +84,8 @@ export function loadPage({ environment, options, rows }) {
   const timed = ofSections('echo', 'fan-out', 'compressed', 'tls')
   const tails = ofSections('tails')
   const delays = ofSections('delays')
-  const costed = rows.filter(({ section }) => section !== 'tails' && section !== 'delays')
+  const consumers = ofSections('consumers')
+  const costed = rows.filter(({ section }) => !['tails', 'delays', 'consumers'].includes(section))
   const sections = [
     '# Whole servers side by side',
     `${environmentLine(environment)}${generator}`,
@@ -93,6 +94,7 @@ export function loadPage({ environment, options, rows }) {
     '## Processor time of the server per message in µs, memory per idle connection in KiB',
     gridTable(costed, (row, peer) => withSpread(costOf(row, peer))),
     ...(timed.length === 0 ? [] : ['## Round trip of a batch in µs, 99th percentile', roundTripTable(timed)]),
+    ...(consumers.length === 0 ? [] : consumerTables(consumers)),
     ...(tails.length === 0 ? [] : tailTables(tails)),
     ...(delays.length === 0
       ? []
@@ -158,6 +160,16 @@ function tailTables(rows) {
     ])
     return [`## ${row.title}`, table(['', ...metrics.map(([, title]) => title)], lines)]
   })
+}
+
+/** @param {RowResult[]} rows */
+function consumerTables(rows) {
+  return [
+    '## Packages written for ws: messages for the same processor time of the server, in multiples of those on ws',
+    gridTable(rows, (row, peer) => withSpread(ratioTo(row, peer, 'ws')), ['hubwire/ws']),
+    '## The same: processor time of the server per message in µs',
+    gridTable(rows, (row, peer) => withSpread(costOf(row, peer)), ['hubwire/ws', 'ws']),
+  ]
 }
 
 /** @param {RowResult[]} rows */

@@ -77,11 +77,13 @@ function deflateWhole(data) {
 }
 
 /**
+ * One frame.
+ *
  * @param {number} first the first byte: FIN, RSV1 and opcode
  * @param {Buffer} payload
  * @param {boolean} masked
  */
-function frame(first, payload, masked) {
+export function frame(first, payload, masked) {
   const header = headerOf(first, payload.length, masked ? 0x80 : 0)
   if (!masked) return Buffer.concat([header, payload])
   const scrambled = Buffer.from(payload)

@@ -9,18 +9,25 @@ const OFFER = 'permessage-deflate; client_no_context_takeover; server_no_context
 
 /** @typedef {(error: Error | null, connection: Connection) => void} Opened */
 
+/**
+ * @typedef {object} How
+ * @property {boolean} compressed whether to offer permessage-deflate, whose refusal is an error
+ * @property {boolean} secure whether to use TLS
+ * @property {string} path
+ * @property {string | undefined} protocol the subprotocol to offer
+ */
+
 /** The client's end of a WebSocket connection: an opening handshake, then bytes. */
 export class Connection {
   /**
    * @param {number} port
-   * @param {{ compressed: boolean, secure: boolean }} how whether to offer permessage-deflate, whose refusal is an
-   *   error, and whether to use TLS
+   * @param {How} how
    * @param {Opened} opened
    */
-  constructor(port, { compressed, secure }, opened) {
+  constructor(port, { secure, ...how }, opened) {
     /** @type {(size: number, bytes: Uint8Array) => void} called with the bytes that arrive */
     this.receive = (size, bytes) => {
-      this.#readHead(Buffer.from(bytes.subarray(0, size)).toString('latin1'), compressed, opened)
+      this.#readHead(Buffer.from(bytes.subarray(0, size)), how.compressed, opened)
     }
     /** @type {(error: Error) => void} called if the server ends the connection */
     this.lost = (error) => {
@@ -46,7 +53,7 @@ export class Connection {
     this.socket.on('close', () => {
       this.lost(new Error('the server closed the connection'))
     })
-    this.socket.write(requestFor(port, compressed))
+    this.socket.write(requestFor(port, how))
   }
 
   /** Ends the connection. */
@@ -55,25 +62,30 @@ export class Connection {
     this.socket.destroy()
   }
 
-  #head = ''
+  #head = Buffer.alloc(0)
 
   /**
-   * @param {string} text
+   * @param {Buffer} bytes
    * @param {boolean} compressed
    * @param {Opened} opened
    */
-  #readHead(text, compressed, opened) {
-    this.#head += text
-    if (!this.#head.endsWith('\r\n\r\n')) return
-    const accepted = this.#head.startsWith('HTTP/1.1 101 ') && this.#head.includes(ACCEPT)
-    const agreed = !compressed || /^sec-websocket-extensions: *permessage-deflate/im.test(this.#head)
+  #readHead(bytes, compressed, opened) {
+    this.#head = Buffer.concat([this.#head, bytes])
+    const end = this.#head.indexOf('\r\n\r\n') + 4
+    if (end < 4) return
+    const head = this.#head.toString('latin1', 0, end)
+    const accepted = head.startsWith('HTTP/1.1 101 ') && head.includes(ACCEPT)
+    const agreed = !compressed || /^sec-websocket-extensions: *permessage-deflate/im.test(head)
     if (!accepted || !agreed) {
-      this.lost(new Error(`refused: ${this.#head}`))
+      this.lost(new Error(`refused: ${head}`))
       return
     }
     this.lost = raise
-    this.#head = ''
+    const rest = this.#head.subarray(end)
+    this.#head = Buffer.alloc(0)
     opened(null, this)
+    // Some servers speak first.
+    if (rest.length > 0) this.receive(rest.length, rest)
   }
 }
 
@@ -88,17 +100,18 @@ function raise(error) {
 
 /**
  * @param {number} port
- * @param {boolean} compressed
+ * @param {Omit<How, 'secure'>} how
  */
-function requestFor(port, compressed) {
+function requestFor(port, { compressed, path, protocol }) {
   const lines = [
-    'GET / HTTP/1.1',
+    `GET ${path} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
     'Upgrade: websocket',
     'Connection: Upgrade',
     `Sec-WebSocket-Key: ${KEY}`,
     'Sec-WebSocket-Version: 13',
     ...(compressed ? [`Sec-WebSocket-Extensions: ${OFFER}`] : []),
+    ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
   ]
   return `${lines.join('\r\n')}\r\n\r\n`
 }
@@ -111,21 +124,26 @@ function requestFor(port, compressed) {
  * @param {number} options.count
  * @param {boolean} [options.compressed]
  * @param {boolean} [options.secure]
+ * @param {string} [options.path]
+ * @param {string} [options.protocol]
+ * @param {(connection: Connection) => void} [options.welcome] called with each connection before it receives anything
  * @param {(open: number) => void} [options.progress] called with the number of connections open so far
  * @returns {Promise<Connection[]>}
  */
-export function openConnections({ port, count, compressed = false, secure = false, progress }) {
+export function openConnections(options) {
+  const { port, count, compressed = false, secure = false, path = '/', protocol, welcome, progress } = options
   /** @type {Connection[]} */
   const open = []
   let begun = 0
   return new Promise((resolve, reject) => {
     const begin = () => {
       begun++
-      new Connection(port, { compressed, secure }, (error, connection) => {
+      new Connection(port, { compressed, secure, path, protocol }, (error, connection) => {
         if (error) {
           reject(error)
           return
         }
+        welcome?.(connection)
         open.push(connection)
         progress?.(open.length)
         if (begun < count) begin()

@@ -1,4 +1,5 @@
 // The load client: carries out one task (task.js) and writes one line of JSON to the standard output.
+import { consumer } from './consumer.js'
 import { delay } from './delay.js'
 import { echo } from './echo.js'
 import { fanOut } from './fan-out.js'
@@ -20,6 +21,8 @@ function perform(task) {
       return idle(task)
     case 'paced':
       return paced(task)
+    case 'consumer':
+      return consumer(task)
     case 'churn':
     case 'flood':
     case 'stream':

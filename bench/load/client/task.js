@@ -3,7 +3,7 @@ import { parseJson } from '../../json.js'
 /**
  * What the load client does: a JSON object, its only argument.
  *
- * @typedef {MessageTask | ConnectionTask | PacedTask | DelayTask} Task
+ * @typedef {MessageTask | ConnectionTask | PacedTask | DelayTask | ConsumerTask} Task
  */
 
 /**
@@ -56,6 +56,23 @@ import { parseJson } from '../../json.js'
  * @property {boolean} [secure] over `wss:`
  * @property {boolean} [authenticated] handshakes: the server waits for an asynchronous check
  * @property {import('./batch.js').BatchShape} [batch] idle: what each connection sends and gets back before it is idle
+ */
+
+/**
+ * The clients of a package that was written for ws.
+ *
+ * @typedef {object} ConsumerTask
+ * @property {'consumer'} kind
+ * @property {number} port
+ * @property {number} pid
+ * @property {'socket.io' | 'graphql-ws' | 'y-websocket'} consumer
+ * @property {string} packages the folder that it is installed in
+ * @property {number} connections
+ * @property {boolean} fanOut whether all receive what one sends
+ * @property {number} inFlight
+ * @property {number} payload bytes; y-websocket sends insertions of one character
+ * @property {number} warmUp seconds
+ * @property {number} seconds
  */
 
 /**
