@@ -2,7 +2,7 @@ import { constants, deflateRawSync } from 'node:zlib'
 import { Decoder, MessageInflater, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { FRAME_COST, INFLATE_COST } from '#src/protocol/decoder.js'
-import { clientFrame, clientFrames, opcode } from '../support/raw-frame.js'
+import { clientFrame, clientFrames } from '../support/raw-frame.js'
 import { RecordingSink } from '../support/recording-sink.js'
 
 const { binary, continuation, ping, text } = Opcode

@@ -1,8 +1,8 @@
 import { constants, deflateRawSync } from 'node:zlib'
-import { Decoder, type DecoderOptions, MessageInflater, Opcode, type ProtocolError } from 'hubwire/protocol'
+import { Decoder, type DecoderOptions, MessageInflater, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, clientFrames, type FrameParts, opcode } from '../support/raw-frame.js'
+import { clientFrame, clientFrames, type FrameParts } from '../support/raw-frame.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 import { noise, records } from '../support/sample-messages.js'
 import { DeflatingPeer } from '../support/zlib-peer.js'
@@ -266,6 +266,19 @@ describe('violations', () => {
 })
 
 describe('while a message is inflated in the thread pool', () => {
+  /** A decoder that inflates `one` and has received `two` after it. */
+  function inflatingOne(): { decoder: Decoder; sink: RecordingSink; inflater: ManualInflater } {
+    const inflater = new ManualInflater(NO_TAKEOVER)
+    const { decoder, sink } = reading(undefined, {}, inflater)
+    decoder.push(
+      clientFrames(
+        { opcode: text, payload: compressed('one'), rsv: COMPRESSED },
+        { opcode: text, payload: 'two' },
+      ),
+    )
+    return { decoder, sink, inflater }
+  }
+
   test('reads nothing after it, and everything in order once it is inflated', async () => {
     const found = await decoded([
       clientFrames({ opcode: ping, payload: '1' }, LONG_FRAME, { opcode: ping, payload: '2' }, LONG_FRAME, {
@@ -322,14 +335,7 @@ describe('while a message is inflated in the thread pool', () => {
   })
 
   test('delivers that message and no other after hold()', () => {
-    const inflater = new ManualInflater(NO_TAKEOVER)
-    const { decoder, sink } = reading(undefined, {}, inflater)
-    decoder.push(
-      clientFrames(
-        { opcode: text, payload: compressed('one'), rsv: COMPRESSED },
-        { opcode: text, payload: 'two' },
-      ),
-    )
+    const { decoder, sink, inflater } = inflatingOne()
     decoder.hold()
     inflater.handOver()
     expect(sink.found).toEqual([{ text: 'one' }])
@@ -340,14 +346,7 @@ describe('while a message is inflated in the thread pool', () => {
   })
 
   test('does not call the sink after finish()', () => {
-    const inflater = new ManualInflater(NO_TAKEOVER)
-    const { decoder, sink } = reading(undefined, {}, inflater)
-    decoder.push(
-      clientFrames(
-        { opcode: text, payload: compressed('one'), rsv: COMPRESSED },
-        { opcode: text, payload: 'two' },
-      ),
-    )
+    const { decoder, sink, inflater } = inflatingOne()
     decoder.finish()
     expect(decoder.held).toBe(false)
     inflater.handOver()

@@ -1,7 +1,7 @@
 import { Decoder, Opcode } from 'hubwire/protocol'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, clientFrames, frameBytes, opcode } from '../support/raw-frame.js'
+import { clientFrame, clientFrames, frameBytes } from '../support/raw-frame.js'
 import { RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode

@@ -1,7 +1,7 @@
 import { constants, deflateRawSync } from 'node:zlib'
 import { Decoder, MessageInflater, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
-import { clientFrames, type FrameParts, frameBytes, opcode } from '../support/raw-frame.js'
+import { clientFrames, type FrameParts, frameBytes } from '../support/raw-frame.js'
 import { type Found, RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode

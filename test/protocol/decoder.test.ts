@@ -2,7 +2,7 @@ import { constants } from 'node:buffer'
 import { Decoder, encodeFrame, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, clientFrames, type FrameParts, frameBytes, opcode } from '../support/raw-frame.js'
+import { clientFrame, clientFrames, type FrameParts, frameBytes } from '../support/raw-frame.js'
 import { decoded, type Found, RecordingSink } from '../support/recording-sink.js'
 import { noise } from '../support/sample-messages.js'
 

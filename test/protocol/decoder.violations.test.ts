@@ -1,7 +1,7 @@
 import { Decoder, type DecoderOptions, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
-import { clientFrame, clientFrames, type FrameParts, frameBytes, opcode } from '../support/raw-frame.js'
+import { clientFrame, clientFrames, type FrameParts, frameBytes } from '../support/raw-frame.js'
 import { decoded, RecordingSink } from '../support/recording-sink.js'
 
 const { binary, close, continuation, ping, pong, text } = Opcode

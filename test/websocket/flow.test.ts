@@ -9,6 +9,23 @@ import { openPair } from '../support/open-pair.js'
 import { runningServer } from '../support/running-server.js'
 
 describe('pause() and resume()', () => {
+  /** A socket that pauses at `a`, holds `b`, and has lost its connection, with its events so far. */
+  async function lostWhilePaused(): Promise<{ socket: WebSocket<undefined>; events: unknown[] }> {
+    const { client, socket, request } = await openPair()
+    const events: unknown[] = []
+    socket.on('close', (code) => events.push(code))
+    socket.on('message', (data) => {
+      events.push(data)
+      socket.pause()
+    })
+    client.send('a')
+    client.send('b')
+    await once(socket, 'message')
+    request.socket.destroy()
+    await settled()
+    return { socket, events }
+  }
+
   test('hold all messages in between, and lose none', async () => {
     const { client, socket } = await openPair()
     const messages: unknown[] = []
@@ -90,18 +107,7 @@ describe('pause() and resume()', () => {
   })
 
   test("delay 'close' in the same way if the connection is lost meanwhile", async () => {
-    const { client, socket, request } = await openPair()
-    const events: unknown[] = []
-    socket.on('close', (code) => events.push(code))
-    socket.on('message', (data) => {
-      events.push(data)
-      socket.pause()
-    })
-    client.send('a')
-    client.send('b')
-    await once(socket, 'message')
-    request.socket.destroy()
-    await settled()
+    const { socket, events } = await lostWhilePaused()
     expect(events).toEqual(['a'])
     expect(socket.readyState).toBe(WebSocket.CLOSING)
     const closed = closeOf(socket)
@@ -111,22 +117,12 @@ describe('pause() and resume()', () => {
   })
 
   test('drop the held messages on terminate()', async () => {
-    const { client, socket, request } = await openPair()
-    const messages: unknown[] = []
-    socket.on('message', (data) => {
-      messages.push(data)
-      socket.pause()
-    })
-    client.send('a')
-    client.send('b')
-    await once(socket, 'message')
-    request.socket.destroy()
-    await settled()
+    const { socket, events } = await lostWhilePaused()
     const closed = closeOf(socket)
     socket.terminate()
     expect(socket.readyState).toBe(WebSocket.CLOSING)
     expect(await closed).toMatchObject({ code: 1006, dropped: 1 })
-    expect(messages).toEqual(['a'])
+    expect(events).toEqual(['a', 1006])
     socket.resume()
     await settled()
   })
