@@ -14,17 +14,6 @@ const CONNECTION_OPTIONS: readonly string[] = [
   'textType',
 ]
 
-/** The options of `perMessageDeflate` and of `heartbeat`. */
-export const DEFLATE_OPTIONS: readonly string[] = [
-  'serverNoContextTakeover',
-  'clientNoContextTakeover',
-  'serverMaxWindowBits',
-  'clientMaxWindowBits',
-  'threshold',
-  'zlibDeflateOptions',
-]
-export const HEARTBEAT_OPTIONS: readonly string[] = ['interval', 'timeout']
-
 /** The options of a server. */
 export const SERVER_OPTIONS: readonly string[] = [
   ...CONNECTION_OPTIONS,

@@ -29,7 +29,7 @@ import type { SendingSettings } from '../sending/sender.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { Traffic } from '../sending/traffic.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
-import { DEFLATE_OPTIONS, HEARTBEAT_OPTIONS } from './option-names.js'
+import { NESTED_OPTIONS } from './option-names.js'
 import { type Preset, type PresetOptions, presetOf } from './preset.js'
 
 /** The options of a connection in either role. */
@@ -162,16 +162,22 @@ export function connectionSettings(
   }
 }
 
-/** @throws TypeError naming an option that must be `true` or `false`, or one in another that is misspelt @internal */
+/**
+ * Checks what the settings do not read: which options are on or off, and the names in options of options.
+ *
+ * @throws TypeError naming the option and its value
+ * @internal
+ */
 export function checkConnectionFlags(options: ConnectionOptions): void {
-  const { perMessageDeflate: deflate, heartbeat } = options
   for (const name of ['autoPong', 'skipUTF8Validation'] as const) checkBoolean(name, options[name])
-  if (typeof deflate === 'object') {
-    checkNames(deflate, DEFLATE_OPTIONS)
-    for (const name of ['serverNoContextTakeover', 'clientNoContextTakeover'] as const)
-      checkBoolean(`perMessageDeflate.${name}`, deflate[name])
-  } else checkBoolean('perMessageDeflate', deflate)
-  if (typeof heartbeat === 'object') checkNames(heartbeat, HEARTBEAT_OPTIONS)
+  const { perMessageDeflate } = options
+  if (typeof perMessageDeflate !== 'object' || Array.isArray(perMessageDeflate)) {
+    checkBoolean('perMessageDeflate', perMessageDeflate)
+  }
+  for (const [name, names] of Object.entries(NESTED_OPTIONS)) {
+    const nested: unknown = options[name as keyof ConnectionOptions]
+    if (typeof nested === 'object' && nested !== null) checkNames(nested, names, name)
+  }
 }
 
 /** @throws TypeError naming the option, its value and the valid values */

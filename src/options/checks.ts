@@ -55,19 +55,29 @@ export function checkMilliseconds(name: string, value: number, least = 0): void 
 }
 
 /**
- * @throws TypeError naming the option, its value and what to write
+ * Checks the argument that has the options.
+ *
+ * @param call - what takes them, for the message
+ * @param example - the options to write instead
+ * @throws TypeError naming the call, its argument and what to write
+ */
+export function checkOptions(call: string, options: unknown, example: string): void {
+  if (options === undefined || options === null || typeof options === 'object') return
+  throw new TypeError(
+    `${call} takes an object of options; it is given ${describe(options)}: write ${example}`,
+  )
+}
+
+/**
+ * @throws TypeError naming the option and its value, if it is no object
  * @throws RangeError naming the option, its value and what it may be
  */
 export function checkRate(name: string, rate: Rate): void {
   if (typeof rate !== 'object') {
-    throw new TypeError(
-      `${name} must be { perSecond, burst }; it is ${describe(rate)}: write ${name}: { perSecond: 100 }`,
-    )
+    throw new TypeError(`${name} must be { perSecond, burst }; it is ${describe(rate)}`)
   }
   const { perSecond, burst = perSecond } = rate
-  if (typeof perSecond !== 'number' || !(perSecond > 0)) {
-    throw new RangeError(`${name}.perSecond must be a number above 0; it is ${describe(perSecond)}`)
-  }
+  checkNumber(`${name}.perSecond`, perSecond, Number.MIN_VALUE)
   // With a burst below 1, the bucket would never hold a whole token.
   checkNumber(`${name}.burst`, burst, 1)
 }

@@ -72,7 +72,7 @@ export function matchPath(path: Path | undefined, request: IncomingMessage): Par
  * Compiles a pattern such as `/chat/:room`: a segment `:name` matches any segment.
  *
  * @param what - begins the message of an error
- * @throws TypeError if it does not begin with a slash, or a parameter has no valid name, or that of another
+ * @throws TypeError if it does not begin with a slash, or a parameter has no valid name
  */
 export function compilePattern(what: string, pattern: string): RegExp {
   if (!pattern.startsWith('/')) {
@@ -89,9 +89,7 @@ export function compilePattern(what: string, pattern: string): RegExp {
       )
     }
     if (names.has(segment)) {
-      throw new TypeError(
-        `A parameter of a route must have a name of its own; ${segment} in ${JSON.stringify(pattern)} is there twice`,
-      )
+      throw new TypeError(`${what} has the parameter ${segment} twice: ${describe(pattern)}`)
     }
     names.add(segment)
     return `(?<${segment.slice(1)}>[^/]+)`

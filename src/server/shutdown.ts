@@ -1,4 +1,4 @@
-import { checkMilliseconds, withoutNulls } from '../options/checks.js'
+import { checkMilliseconds, checkOptions, withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
 import { CloseCode, encodeClose } from '../protocol/close-codes.js'
@@ -39,15 +39,11 @@ const STEPS = 100
 /**
  * Completes and checks the options.
  *
- * @throws TypeError if the options are no object, or the code must not be sent
+ * @throws TypeError if the code must not be sent, or something is of the wrong type
  * @throws RangeError if the reason is too long, a time is out of range, or the spread is not shorter than the timeout
  */
 export function shutdownOptions(options: ShutdownOptions): Required<ShutdownOptions> {
-  if (typeof options !== 'object') {
-    throw new TypeError(
-      `shutdown() takes an object of options; it is given ${describe(options)}: write shutdown({ timeout: 5000 })`,
-    )
-  }
+  checkOptions('shutdown()', options, `{ timeout: ${describe(options)} }`)
   const {
     code = CloseCode.goingAway,
     reason = '',
