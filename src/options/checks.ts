@@ -74,10 +74,14 @@ export function checkOptions(call: string, options: unknown, example: string): v
  */
 export function checkRate(name: string, rate: Rate): void {
   if (typeof rate !== 'object') {
-    throw new TypeError(`${name} must be { perSecond, burst }; it is ${describe(rate)}`)
+    throw new TypeError(
+      `${name} must be { perSecond, burst }; it is ${describe(rate)}: write ${name}: { perSecond: 100 }`,
+    )
   }
   const { perSecond, burst = perSecond } = rate
-  checkNumber(`${name}.perSecond`, perSecond, Number.MIN_VALUE)
+  if (typeof perSecond !== 'number' || !(perSecond > 0)) {
+    throw new RangeError(`${name}.perSecond must be a number above 0; it is ${describe(perSecond)}`)
+  }
   // With a burst below 1, the bucket would never hold a whole token.
   checkNumber(`${name}.burst`, burst, 1)
 }

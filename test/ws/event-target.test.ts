@@ -72,7 +72,7 @@ describe('a listener of addEventListener', () => {
     const socket = plain()
     const listener = vi.fn()
     socket.addEventListener('message', listener)
-    socket.removeEventListener('message', vi.fn())
+    socket.removeEventListener('message', () => undefined)
     socket.removeEventListener('open', listener)
     socket.emit('message', Buffer.alloc(0), true)
     expect(listener).toHaveBeenCalledTimes(1)

@@ -120,9 +120,9 @@ function isSecure(scheme: string | undefined): boolean | undefined {
 function toBlockList(addresses: readonly string[]): BlockList {
   const blockList = new BlockList()
   for (const entry of addresses) {
-    const [address = '', prefix] = entry.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
     try {
+      const [address = '', prefix] = entry.split('/')
+      const family = isIPv6(address) ? 'ipv6' : 'ipv4'
       if (prefix === undefined) blockList.addAddress(address, family)
       else blockList.addSubnet(address, prefix === '' ? NaN : Number(prefix), family)
     } catch (cause) {
