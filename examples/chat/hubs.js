@@ -1,7 +1,7 @@
 import { Hub } from 'hubwire'
 
 const { REDIS_URL } = process.env
-/** Bytes: who is in all rooms of a process is one message, see roster.js. */
+/** Bytes. A process sends the members of all its rooms in one message, see roster.js. */
 const MAX_PAYLOAD = 64 * 1024 * 1024
 
 /**

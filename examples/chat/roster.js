@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
 
-/** Milliseconds between the messages of a process, and after which a silent one is forgotten. */
+/** Milliseconds between the messages of a process, and of silence after which a process is forgotten. */
 const INTERVAL = 1000
 const SILENCE = 5000
-/** Milliseconds in which changes are gathered: when a server restarts, all its members come at once. */
+/** Milliseconds for which changes are collected. After a restart, all members of a server join at once. */
 const GATHERING = 50
 
 /** @typedef {{ id: string, room: string, name: string, since: number }} Person */
 
 /**
- * Who is in which room, in all processes. A process tells the others all who are with it when that changes, and again
- * every second: so a message that was lost does no lasting harm, and the members of a process that was killed leave. For
- * many thousands of members it would tell what has changed, and all of them less often.
+ * Knows who is in which room, in all processes. A process sends the list of its own members to the others after a change,
+ * and every second. So a lost message is soon replaced, and the members of a killed process are removed. For many thousands
+ * of members, send only the changes, and the whole list less often.
  */
 export class Roster {
   #id = randomUUID()
@@ -24,7 +24,7 @@ export class Roster {
   #processes
   #onChange
   #timer
-  /** This process as a member of a group: besides sockets, anything that has these can be one. */
+  /** This process as a member of a group. Any object with these properties can be one. */
   #self = {
     readyState: 1,
     /** @param {import('hubwire').PreparedMessage} message */
@@ -37,8 +37,8 @@ export class Roster {
   }
 
   /**
-   * @param {import('hubwire').Hub<any>} hub - which connects the processes
-   * @param {(type: 'member_joined' | 'member_left', person: Person) => void} onChange - called for all processes
+   * @param {import('hubwire').Hub<any>} hub - connects the processes
+   * @param {(type: 'member_joined' | 'member_left', person: Person) => void} onChange - called for the members of all processes
    */
   constructor(hub, onChange) {
     this.#processes = hub.group('processes').add(this.#self)
@@ -52,7 +52,7 @@ export class Roster {
   /**
    * @param {string} room
    * @param {string} name
-   * @returns {() => void} what takes the person out again
+   * @returns {() => void} removes the person
    */
   join(room, name) {
     const person = { id: randomUUID(), room, name, since: Date.now() }
@@ -64,14 +64,14 @@ export class Roster {
     }
   }
 
-  /** The names in the order in which they came. @param {string} room */
+  /** The names, in the order of joining. @param {string} room */
   namesIn(room) {
     const everywhere = [this.#here, ...Array.from(this.#elsewhere.values(), ({ people }) => people)]
     const people = everywhere.flatMap((each) => [...each.values()]).filter((person) => person.room === room)
     return people.sort((one, other) => one.since - other.since).map(({ name }) => name)
   }
 
-  /** Tells the others who is left here: nobody, when the servers are closed. */
+  /** Sends the last list, which is empty when the servers are closed. */
   close() {
     clearInterval(this.#timer)
     this.#tell()
@@ -100,7 +100,7 @@ export class Roster {
     const now = new Map(people.map((person) => [person.id, person]))
     this.#elsewhere.set(id, { people: now, heardAt: Date.now() })
     this.#compare(before ?? new Map(), now)
-    if (before === undefined) this.#tellSoon() // it is new, and knows nobody here
+    if (before === undefined) this.#tellSoon() // a new process does not know the members of this one
   }
 
   #forget() {

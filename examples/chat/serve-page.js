@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 
 const page = new URL('page/', import.meta.url)
-/** The modules of the client for pages, which a page without a bundler loads as they are. */
+/** The modules of the client for pages. A page without a bundler loads them as they are. */
 const client = new URL('.', import.meta.resolve('hubwire/browser'))
 
 /** @type {Record<string, string>} */
@@ -39,7 +39,7 @@ export function servePage({ method = '', url = '' }, response) {
 }
 
 /**
- * The files of a folder by their paths: index.html is at the folder itself, stats.html at stats.
+ * The files of a folder by their paths. index.html has the path of the folder, and stats.html the path stats.
  *
  * @param {URL} folder
  * @param {string} at

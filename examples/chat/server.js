@@ -12,7 +12,7 @@ import { showStatistics } from './statistics.js'
 const { HOST = '127.0.0.1', PORT = '8000' } = process.env
 const http = createServer(servePage)
 const rooms = await makeHub('rooms')
-// What the processes tell each other has a hub of its own, so that it does not count as chat.
+// Messages between the processes have their own hub, so that the statistics of the rooms do not count them.
 const backstage = await makeHub('backstage')
 
 const echo = new WebSocketServer({ server: http, path: '/ws/echo' })
@@ -33,7 +33,7 @@ chat.on('connection', (socket, request) => {
   const group = rooms.group(`chat_${room}`)
   const reply = (/** @type {object} */ event) => socket.send(JSON.stringify(event))
 
-  socket.on('close', roster.join(room, member)) // returns what takes the member out
+  socket.on('close', roster.join(room, member)) // returns a function that removes the member
   group.add(socket) // removed automatically when the socket closes
   reply({ type: 'connection_established', room, member, members: roster.namesIn(room) })
   answerPings(socket)

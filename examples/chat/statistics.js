@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { answerPings } from 'hubwire'
 
-/** Samples that who begins to watch gets at once: a minute. */
+/** The number of samples in the first message: one minute. */
 const HISTORY = 60
-/** Bytes that wait for a member that counts as slow. */
+/** A member counts as slow if more bytes wait for it. */
 const SLOW = 64 * 1024
 
 /**
- * Shows once a second, to all who connect to `server`, what other servers and the hub `rooms` do. The first message tells which
- * process it is, and its last minute. With a relay the samples of other processes come too.
+ * Sends a sample of the servers and of the hub `rooms` to all clients of `server`, once a second. The first message has the id
+ * of the process and its samples of the last minute. With a relay, clients also get the samples of the other processes.
  *
  * @typedef {import('hubwire').WebSocketServer} Server
  * @typedef {import('hubwire').Hub<import('hubwire').WebSocket>} SocketHub

@@ -210,7 +210,7 @@ describe.each(browsers)('a page in $name', (options) => {
       const second = await startServer(port)
       await tab.until(IS_BACK)
       expect(await tab.evaluate('document.hidden')).toBe(true)
-      // The next delay is beyond all bounds, and only being shown can end it in time.
+      // The next delay is so long that only showing the page can end it in time.
       await tab.evaluate('Math.random = () => 1000')
       await second.program.stop('SIGKILL')
       await tab.until(`socket.status.state === 'waiting' && socket.status.delay > 90000`)
@@ -301,12 +301,12 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(uncaught(tab)).toEqual([])
     })
 
-    test('and many others, each in a document of its own, come back spread over time after a restart', async () => {
+    test('and many others, each in its own document, come back spread over time after a restart', async () => {
       const count = runs(50) > 50 ? 150 : 50
       const { program, port, url } = await startServer()
       const tab = await browser.open(page.url)
       await tab.until('window.isReady')
-      // Frames are what tabs are to each other, and cost less.
+      // Frames have separate documents and modules, as tabs have, and cost less.
       await tab.evaluate(`{
         window.documents = Array.from({ length: ${count} }, () => {
           const frame = document.createElement('iframe')

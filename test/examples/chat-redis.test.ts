@@ -19,7 +19,7 @@ async function startTwo(): Promise<{ redis: RedisServer; demos: [ChatDemo, ChatD
   return { redis, demos: [await start(), await start()] }
 }
 
-/** A member that knows who else is here. */
+/** A member that keeps the list of the members. */
 class Guest {
   readonly client: ChatClient
   #members: unknown[] = []
@@ -32,7 +32,7 @@ class Guest {
     return new Guest(await ChatClient.open(demo.ws(`/ws/chat/constructor/?name=${name}`)))
   }
 
-  /** The next event of which something is true; what is between is passed over. */
+  /** The next event for which `isIt` is true. Skips the others. */
   async until(isIt: (event: ChatEvent) => boolean): Promise<ChatEvent> {
     for (;;) {
       const event = await this.client.nextEvent()
@@ -44,7 +44,7 @@ class Guest {
     }
   }
 
-  /** Waits until these are here, and nobody else. */
+  /** Waits until exactly these members are in the room. */
   async untilHere(...names: string[]): Promise<void> {
     await this.until(() => this.#members.toSorted().join() === names.join())
   }
@@ -57,7 +57,7 @@ describe('two processes with REDIS_URL', requires('redis-server'), () => {
     await ada.untilHere('Ada')
     const ben = await Guest.enter(demos[1], 'Ben')
     await Promise.all([ada.untilHere('Ada', 'Ben'), ben.untilHere('Ada', 'Ben')])
-    // From here on the group is subscribed in both.
+    // Now both processes have subscribed to the group.
     await expect
       .poll(async () => {
         ada.client.send({ text: 'Are you there?', id: 1 })

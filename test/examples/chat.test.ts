@@ -295,7 +295,7 @@ describe('a room', () => {
 })
 
 describe('the statistics', () => {
-  /** A demo of its own, so that nobody else is counted. */
+  /** Starts a separate demo, in which nobody else is counted. */
   async function counted(): Promise<{ own: ChatDemo; watcher: ChatClient }> {
     const own = await ChatDemo.start()
     onTestFinished(async () => {
@@ -304,7 +304,7 @@ describe('the statistics', () => {
     return { own, watcher: await ChatClient.open(own.ws('/ws/stats')) }
   }
 
-  /** The next sample of which something is true. */
+  /** The next sample for which `isIt` is true. */
   async function sampleOf(watcher: ChatClient, isIt: (sample: ChatEvent) => boolean): Promise<ChatEvent> {
     for (;;) {
       const { samples } = (await watcher.nextEvent()) as { samples: ChatEvent[] }

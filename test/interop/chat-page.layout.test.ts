@@ -14,11 +14,11 @@ const sizes = [
 ] as const
 const looks = sizes.flatMap((size) => (['light', 'dark'] as const).map((scheme) => ({ ...size, scheme })))
 
-/** Pixels that a finger needs, and of the log that is to be seen above a phone's keyboard. */
+/** The least pixels of a control, and of the log above the keyboard of a phone. */
 const FINGER = 44
 const LOG = 140
 
-/** Set SCREENSHOTS to a folder to look for yourself. */
+/** Takes a screenshot. The environment variable SCREENSHOTS sets a folder for it. */
 async function picture(tab: Page, name: string): Promise<void> {
   const { SCREENSHOTS } = process.env
   const image = await tab.screenshot(SCREENSHOTS ? { path: join(SCREENSHOTS, `${name}.png`) } : {})
@@ -33,7 +33,7 @@ interface Box {
   readonly height: number
 }
 
-/** The boxes of all that can be clicked or written in, and is shown. */
+/** The boxes of all visible buttons, fields and links. */
 function controls(tab: Page): Promise<Box[]> {
   return tab.evaluate(`Array.from(document.querySelectorAll('button, input, a[href]'))
     .filter((each) => each.checkVisibility({ visibilityProperty: true }))
@@ -43,7 +43,7 @@ function controls(tab: Page): Promise<Box[]> {
     })`)
 }
 
-/** Everything is in the window, and nothing is wider than it; only lists and the log scroll. */
+/** Expects that all controls are within the window, and that only the log and the list of members scroll. */
 async function expectToFit(tab: Page, { width, height }: { width: number; height: number }): Promise<void> {
   const overflow = `(() => {
     const { scrollWidth, scrollHeight } = document.documentElement
@@ -62,7 +62,7 @@ async function expectToFit(tab: Page, { width, height }: { width: number; height
   }
 }
 
-/** Text that does not stand out from its ground by 4.5 to 1 (WCAG 2.2, success criterion 1.4.3). */
+/** The elements whose text has a contrast below 4.5 to 1 (WCAG 2.2, success criterion 1.4.3). */
 function paleTexts(tab: Page): Promise<string[]> {
   return tab.evaluate(`(() => {
     const channels = (color) => color.match(/[\\d.]+/g).map(Number)
@@ -88,12 +88,12 @@ function paleTexts(tab: Page): Promise<string[]> {
 const logHeight = async (tab: Page): Promise<number> =>
   (await tab.getByRole('log', { name: 'Messages' }).boundingBox())!.height
 
-/** 27 more members, of whom some have long names. */
+/** 27 more members, some of them with long names. */
 const names = Array.from({ length: 27 }, (_, index) =>
   index % 7 === 0 ? `${'W'.repeat(39)}${index % 10}` : `Member ${index + 1}`,
 )
 
-/** Members that are no pages. */
+/** Adds members without a page. */
 async function come(demo: ChatDemo, who: string[]): Promise<ChatClient[]> {
   const url = (name: string): string => demo.ws(`/ws/chat/my%20room/?name=${encodeURIComponent(name)}`)
   return await Promise.all(who.map((name) => ChatClient.open(url(name))))
@@ -149,7 +149,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
       })
       const page = await open('/#my%20room', look, mortal)
       const { tab } = page
-      /** Checks and photographs the page as it is now. */
+      /** Takes a screenshot, and checks the layout. */
       const check = async (name: string): Promise<void> => {
         await picture(tab, `${name}-${look.size}-${look.scheme}`)
         await expectToFit(tab, look)
@@ -164,7 +164,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
 
       await converse(page, await come(mortal, ['Grace Hopper', 'Benjamin with a name of forty characters']))
       await check('talk')
-      // Its end is in sight.
+      // The end of the log is visible.
       const last = (await tab.locator('.theirs p').last().boundingBox())!
       const log = (await tab.locator('#lines').boundingBox())!
       expect(last.y + last.height).toBeLessThanOrEqual(log.y + log.height)
@@ -190,7 +190,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     },
   )
 
-  test('the field of the message keeps the focus that a phone needs for its keyboard', async () => {
+  test('the message field keeps the focus, so that a phone keeps its keyboard open', async () => {
     const page = await open('/#focus', { ...looks[2]! }, demo, {
       hasTouch: true,
       isMobile: true,

@@ -63,7 +63,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await ada.members).toEqual(['Ada'])
   })
 
-  test('says who is here: how many, and which of them is you', async () => {
+  test('shows the number of members, their names and which one is you', async () => {
     const context = await browse()
     const ada = await enter(context, 'people', 'Ada')
     await enter(context, 'people', 'Ada')
@@ -99,7 +99,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     await odd.tab.getByText(/^You are Guest \d{3} in Z%FCrich\/100%$/).waitFor()
   })
 
-  test('invites whoever is alone to open a second tab, and stops when somebody comes', async () => {
+  test('invites a user who is alone to open a second tab, until somebody joins', async () => {
     const context = await browse()
     const ada = await enter(context, 'come in', 'Ada')
     await ada.invitation.waitFor()
@@ -112,7 +112,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     await second.say('Here I am')
     await ada.said('Here I am').waitFor()
     await second.tab.close()
-    // There is something to read now, which the invitation would cover.
+    // The invitation would cover the messages.
     await ada.tab.locator('.note', { hasText: /left$/ }).waitFor()
     expect(await ada.invitation.isVisible()).toBe(false)
   })
@@ -131,7 +131,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await ada.tab.locator('#state').textContent()).toMatch(/^\s*Live \d+ ms\s*$/)
   })
 
-  test('says whom a message reached, and counts the broadcasts', async () => {
+  test('shows how many members a message reached, and counts the broadcasts', async () => {
     const context = await browse({ viewport: { width: 1280, height: 800 } })
     const ada = await enter(context, 'reach', 'Ada')
     await ada.say('Nobody?')
@@ -146,7 +146,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     await expect.poll(count, { timeout: 10_000 }).toBeGreaterThan(before)
   })
 
-  test('groups what one person says, and those who join', async () => {
+  test('groups consecutive messages of one person, and consecutive joins', async () => {
     const context = await browse()
     const ada = await enter(context, 'groups', 'Ada')
     const ben = await enter(context, 'groups', 'Ben')
@@ -164,7 +164,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await groups.first().locator('b').allTextContents()).toEqual(['Ben'])
   })
 
-  test('meets those of another process that shares its Redis', requires('redis-server'), async () => {
+  test('shares its room with another process by Redis', requires('redis-server'), async () => {
     const port = await freePort()
     await RedisServer.start('--port', String(port), '--bind', '127.0.0.1')
     const start = async (): Promise<ChatDemo> => {
@@ -236,9 +236,9 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     await ben.said('Are you still there?').waitFor()
   })
 
-  test('counts down to the next attempt, connects at once on "Try now", and announces only changes', async () => {
+  test('counts down to the next attempt, connects at once on "Try now", and announces changes only', async () => {
     const context = await browse()
-    // The longest delays, so that there is time to see them: 2, 4 and 8 s.
+    // The longest delays: 2, 4 and 8 s.
     await context.addInitScript('Math.random = () => 0.999')
     const ada = await enter(context, 'outage', 'Ada')
     const announcements = await ada.tab.evaluateHandle<string[]>(`{
@@ -262,7 +262,7 @@ describe('the chat page in Chromium', requires('chromium'), () => {
     expect(await ada.members).toEqual(['Ada'])
   })
 
-  test('tells screen readers of messages alone', async () => {
+  test('announces only messages and the state to screen readers', async () => {
     const context = await browse()
     const ada = await enter(context, 'voices', 'Ada')
     const ben = await enter(context, 'voices', 'Ben')

@@ -59,7 +59,7 @@ describe('the page of live statistics in Chromium', requires('chromium'), () => 
     await late.getByRole('img', { name: 'Rooms: 0 now, at most 1 in the last minute' }).waitFor()
   })
 
-  test('comes back with its server', async () => {
+  test('connects again when its server is back', async () => {
     const demo = await startDemo()
     const tab = await open(demo)
     await tab.locator('#state[data-state=open]').waitFor()
@@ -72,7 +72,7 @@ describe('the page of live statistics in Chromium', requires('chromium'), () => 
     expect(await tab.locator('#outage').isVisible()).toBe(false)
   })
 
-  test('adds the processes up that share a Redis', requires('redis-server'), async () => {
+  test('adds up the processes that share a Redis', requires('redis-server'), async () => {
     const port = await freePort()
     await RedisServer.start('--port', String(port), '--bind', '127.0.0.1')
     const environment = { REDIS_URL: `redis://127.0.0.1:${port}` }

@@ -1,11 +1,11 @@
-// A small chart: lines over the last minute, in SVG.
+// Draws lines over the last minute, in SVG.
 
 const NAMESPACE = 'http://www.w3.org/2000/svg'
 const [WIDTH, HEIGHT] = [300, 96]
 
 /**
- * @param {number[][]} series - as many values each, the newest last
- * @param {string} label - what it shows, for those who do not see it
+ * @param {number[][]} series - of the same length, the newest value last
+ * @param {string} label - the description for screen readers
  */
 export function drawChart(series, label) {
   const most = niceCeiling(Math.max(1, ...series.flat()))
@@ -28,7 +28,7 @@ export function drawChart(series, label) {
   return { svg, most }
 }
 
-/** The next number that reads well: 1, 2, 5, 10, 20, 50, … @param {number} value */
+/** Rounds up to 1, 2, 5, 10, 20, 50, … @param {number} value */
 function niceCeiling(value) {
   const power = 10 ** Math.floor(Math.log10(value))
   return ([1, 2, 5].find((factor) => factor * power >= value) ?? 10) * power

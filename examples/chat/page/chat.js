@@ -26,7 +26,7 @@ let members = 0
 let pingedAt = 0
 let unread = 0
 let lastId = 0
-/** Own messages by their ids, until the server says whom they reached. @type {Map<unknown, HTMLElement>} */
+/** Own messages by their ids, until the server has confirmed them. @type {Map<unknown, HTMLElement>} */
 const unacknowledged = new Map()
 
 /** The room is the fragment of the URL, so that a link opens it. The name is kept for this tab. */
@@ -59,7 +59,7 @@ function roomOf(fragment) {
   try {
     text = decodeURIComponent(text)
   } catch {
-    // It is not encoded, and means what it says.
+    // It is not encoded: take it as it is.
   }
   return text.trim().slice(0, 40) || 'lobby'
 }
@@ -68,7 +68,7 @@ function roomOf(fragment) {
 function changed(state) {
   send.disabled = state !== 'open'
   if (state === 'open')
-    setTimeout(ping, 300) // not while the page is still busy with its beginning, which the time would contain
+    setTimeout(ping, 300) // while the page is loading, it would measure the browser
   else {
     latency.textContent = ''
     invitation.hidden = true
@@ -150,7 +150,7 @@ function ping() {
   socket?.send(PING)
 }
 
-/** Shares the link that opens this room, where a phone can, or else copies it. @param {HTMLElement} button */
+/** Shares the link to this room on a phone, and copies it elsewhere. @param {HTMLElement} button */
 async function shareLink(button) {
   const { href } = second
   const isPhone = matchMedia('(pointer: coarse)').matches && 'share' in navigator
@@ -158,8 +158,8 @@ async function shareLink(button) {
     await (isPhone ? navigator.share({ url: href }) : navigator.clipboard.writeText(href))
     button.dataset.done = isPhone ? 'Shared' : 'Copied'
   } catch {
-    if (isPhone) return // who changes their mind there has seen the link
-    // Without a secure context there is no clipboard: then the link itself is shown.
+    if (isPhone) return // the user has cancelled
+    // The clipboard needs a secure context. Without one, show the link.
     button.dataset.done = href
   }
   setTimeout(() => delete button.dataset.done, 2000)
@@ -180,7 +180,7 @@ element('join', HTMLFormElement).addEventListener('submit', (event) => {
 
 element('say', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault()
-  draft.focus() // a phone keeps its keyboard open
+  draft.focus() // keeps the keyboard of a phone open
   const id = ++lastId
   if (socket?.send(JSON.stringify({ action: 'say', id, text: draft.value })) !== 'sent') return
   unacknowledged.set(id, showMessage(name.value, draft.value, true))

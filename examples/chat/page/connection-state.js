@@ -1,4 +1,4 @@
-// Shows how a connection is: a word, and while there is none the reason, a countdown and a button.
+// Shows the state of a connection. Without a connection, it shows the reason, a countdown and a button.
 import { element } from './element.js'
 
 const state = element('state', HTMLElement)
@@ -31,7 +31,7 @@ retry.addEventListener('click', () => socket?.reconnect())
 function show(status) {
   clearInterval(timer)
   state.dataset.state = status.state
-  // An attempt of an outage belongs to it: its line stays where it is.
+  // During an outage, keep its line in place.
   if (status.state === 'connecting') {
     words.textContent = 'Connecting'
     countdown.textContent = 'Connecting…'
@@ -41,7 +41,7 @@ function show(status) {
   outage.hidden = status.state === 'open'
   const text = troubleOf(status)
   trouble.textContent = text
-  // A screen reader says what has changed: so the same text again is silence.
+  // A screen reader announces each change of the text: do not set the same text again.
   if (announcement.textContent !== (text || 'Connected')) announcement.textContent = text || 'Connected'
   countdown.textContent = ''
   if (status.state === 'waiting') count(Date.now() + status.delay)

@@ -1,5 +1,5 @@
 /**
- * The element with an id, which is of a type.
+ * Returns the element with an id, after a check of its type.
  *
  * @template {HTMLElement} Type
  * @param {string} id

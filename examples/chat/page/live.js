@@ -1,4 +1,4 @@
-// The corner of the chat page that counts the broadcasts, as long as it is shown.
+// Counts the broadcasts in the panel of the chat page, while the panel is visible.
 import { ReconnectingWebSocket } from '/hubwire/index.js'
 import { drawChart } from './chart.js'
 import { element } from './element.js'

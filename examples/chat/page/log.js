@@ -1,9 +1,9 @@
-// The messages. Those that one person says one after another stand in one group, under one name.
+// The messages. Consecutive messages of one person are a group, with one name and time.
 import { element, make } from './element.js'
 import { faceOf } from './people.js'
 
 const MOST_GROUPS = 500
-/** Milliseconds after which the same person begins a new group, with a new time. */
+/** Milliseconds without a message after which the same person gets a new group. */
 const PAUSE = 180_000
 
 const lines = element('lines', HTMLElement)
@@ -27,8 +27,8 @@ export function showMessage(member, text, isMine) {
 }
 
 /**
- * Says in one line what has happened; the same kind of thing again goes into the same line. It is not for screen readers:
- * who is here is in the list.
+ * Adds a note. With `sum`, further notes of the same kind extend the last one. Notes are hidden from screen readers, because
+ * the list of members has the same information.
  *
  * @param {string} text
  * @param {string} [kind]
@@ -49,7 +49,7 @@ export function showNote(text, kind = '', sum) {
   last = undefined
 }
 
-/** Says under an own message what became of it. @param {HTMLElement} bubble @param {string} text */
+/** Shows the delivery under an own message. @param {HTMLElement} bubble @param {string} text */
 export function showReceipt(bubble, text) {
   const receipt = make('small', 'receipt', text)
   receipt.ariaHidden = 'true'
@@ -84,7 +84,7 @@ function append(line) {
   })
 }
 
-/** Who reads at the end stays there; who has scrolled back is left alone. @param {boolean} always @param {() => void} [change] */
+/** Keeps the end of the log visible, unless the user has scrolled back. @param {boolean} always @param {() => void} [change] */
 function keepingEnd(always, change) {
   const goesOn = always || isAtEnd
   change?.()
@@ -95,5 +95,5 @@ let isAtEnd = true
 lines.addEventListener('scroll', () => {
   isAtEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40
 })
-// The keyboard of a phone takes half of the log: its end stays in sight.
+// The keyboard of a phone makes the log smaller: keep its end visible.
 new ResizeObserver(() => keepingEnd(false)).observe(lines)

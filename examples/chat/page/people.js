@@ -1,7 +1,7 @@
-// Who is here. Names need not be different, so each is kept as often as it is here.
+// The members of the room. Several members may have the same name.
 import { element, make } from './element.js'
 
-/** Faces in the button that opens the list on a narrow screen. */
+/** The number of faces on the button that opens the panel. */
 const FACES = 3
 
 const list = element('members', HTMLElement)
@@ -37,14 +37,14 @@ export function personLeft(name) {
   )
 }
 
-/** A circle with the first letter of a name, in a colour of its own. @param {string} name */
+/** A circle with the first letter of a name, in a colour that depends on the name. @param {string} name */
 export function faceOf(name) {
   const [letter = '?'] = name.trim()
   const face = make('span', 'face', letter.toUpperCase())
   face.ariaHidden = 'true'
   let hash = 0
   for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) | 0
-  face.style.setProperty('--hue', String(Math.abs(hash * 137) % 360)) // neighbours differ most by the golden angle
+  face.style.setProperty('--hue', String(Math.abs(hash * 137) % 360)) // the golden angle separates similar names
   return face
 }
 

@@ -1,4 +1,4 @@
-// The page of statistics: what all processes do, drawn anew with each second that comes over a WebSocket.
+// The page of statistics. It draws the sums of all processes anew when the sample of the next second arrives.
 import { ReconnectingWebSocket } from '/hubwire/index.js'
 import { drawChart } from './chart.js'
 import { showStateOf } from './connection-state.js'

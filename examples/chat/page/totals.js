@@ -1,4 +1,4 @@
-// The samples of /ws/stats, of all processes together, second by second.
+// Adds up the samples that all processes send at /ws/stats, second by second.
 
 /**
  * @typedef {{ connections: number, rooms: number, received: number, sent: number, slow: number, broadcasts: number, delivered: number }} Counts
@@ -6,7 +6,7 @@
  */
 
 export const SECONDS = 60
-/** Milliseconds after which a process that tells nothing is not counted. */
+/** Milliseconds of silence after which a process is not counted. */
 const SILENCE = 3000
 
 /** @type {Counts} */
@@ -15,13 +15,13 @@ const NOTHING = { connections: 0, rooms: 0, received: 0, sent: 0, slow: 0, broad
 export class Totals {
   /** The last minute, the newest last. @type {Counts[]} */
   seconds = []
-  /** The process that is connected to: its samples are the clock. */
+  /** The process on the other end of the connection. Its samples begin the seconds. */
   #own = ''
   /** @type {Map<string, { sample: Sample, heardAt: number }>} */
   #latest = new Map()
 
   /**
-   * Takes a message, and tells whether a second has passed.
+   * Takes a message. Returns whether it began a new second.
    *
    * @param {string} text
    */
@@ -38,7 +38,7 @@ export class Totals {
     return true
   }
 
-  /** The processes that are there now, by their latest samples; the one that is connected to first. */
+  /** The latest samples of the running processes. The process on the other end of the connection is first. */
   get processes() {
     const now = Date.now()
     const all = [...this.#latest.values()].filter(({ heardAt }) => now - heardAt < SILENCE)
@@ -53,7 +53,7 @@ export class Totals {
     return this.seconds.at(-1) ?? NOTHING
   }
 
-  /** One count over the last minute; zero where nothing is known. @param {keyof Counts} name */
+  /** One count over the last minute, with zeros for the time before the first sample. @param {keyof Counts} name */
   series(name) {
     const values = this.seconds.map((each) => each[name])
     return [...Array.from({ length: SECONDS - values.length }, () => 0), ...values]
