@@ -50,7 +50,7 @@ describe('nginx in front of a TCP port', requires('nginx'), () => {
     const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
     const answer = await exchange(Number(host.split(':')[1]), request)
     expect(answer.status).toBe(426)
-    expect(answer.body).toContain('websocket only')
+    expect(answer.body).toContain('accepts only WebSocket connections')
     expect(server.clients.size).toBe(0)
   })
 
