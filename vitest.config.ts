@@ -79,7 +79,7 @@ export default defineConfig({
         'src/protocol/**': { lines: 100, branches: 100, functions: 100, statements: 100 },
         // Without the tests in real browsers, whose code is not measured.
         'src/browser/**': { lines: 100, branches: 100, functions: 100, statements: 100 },
-        'src/!(protocol)/**': { lines: 95, branches: 93, functions: 95, statements: 95 },
+        'src/!(protocol)/**': { lines: 95, branches: 95, functions: 95, statements: 95 },
       },
     },
   },

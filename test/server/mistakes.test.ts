@@ -52,7 +52,11 @@ describe('throws for a mistake in the options, and says what to write (N7)', () 
       { heartbeat: { intervall: 5 } },
       /heartbeat\.intervall .* heartbeat\.interval$/,
     ],
-    ['a rate that is a number', { messageRate: 5 }, /messageRate must be \{ perSecond, burst \}; it is 5: write messageRate: \{ perSecond: 100 \}$/],
+    [
+      'a rate that is a number',
+      { messageRate: 5 },
+      /messageRate must be \{ perSecond, burst \}; it is 5: write messageRate: \{ perSecond: 100 \}$/,
+    ],
     ['a rate that is true', { controlFrameRate: true }, /controlFrameRate must be .*; it is true: write/],
     [
       'a misspelt rate',
@@ -157,7 +161,9 @@ describe('throws for a mistake in the options, and says what to write (N7)', () 
     expect(() => new WebSocket(url, { signal: 5000 } as object)).toThrow(
       /signal must be an AbortSignal; it is 5000/,
     )
-    expect(() => new WebSocket(url, { messageRate: 5 } as object)).toThrow(/messageRate must be .*; it is 5: write/)
+    expect(() => new WebSocket(url, { messageRate: 5 } as object)).toThrow(
+      /messageRate must be .*; it is 5: write/,
+    )
     expect(() => new Hub({ slowpolicy: 'skip' } as object)).toThrow(/write slowPolicy$/)
     expect(() => new Hub('skip' as never)).toThrow(/takes an object of options; it is given "skip"/)
     const server = construct({ noServer: true })
