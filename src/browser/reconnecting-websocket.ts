@@ -300,7 +300,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     if (reason === 'hidden') return type === 'pageshow'
     if (reason === 'busy' || type === 'offline') return false
     if (type === 'online') return true
-    // Who looks at a page again and again must not make it try as often.
+    // Showing a page repeatedly must not cause an attempt each time.
     return (
       environment.document?.visibilityState !== 'hidden' && Date.now() - this.#triedAt >= this.#settings.first
     )
