@@ -52,10 +52,15 @@ export class Peers {
     return peer
   }
 
-  /** This node has received its own message. While it could not receive anything, no node counts as silent. */
+  /** This node has heard itself. While it could not hear anybody, nobody was silent for more than a heartbeat. */
   heardSelf(): number {
-    this.#heardAt = performance.now()
-    return this.#heardAt
+    const now = performance.now()
+    const pause = now - this.#heardAt
+    if (pause > SILENT_AFTER * this.#interval) {
+      for (const peer of this.#peers.values()) peer.heardAt += pause - this.#interval
+    }
+    this.#heardAt = now
+    return now
   }
 
   /** Whether it was heard not long before the last that was heard. */

@@ -113,6 +113,13 @@ export class Recovery {
     this.#finishIfAnswered()
   }
 
+  /** A node has left, or has been silent for long: nobody can tell any more what it published. */
+  forgotten(peer: Peer): void {
+    if (!this.#isActive || !this.#unanswered.has(peer)) return
+    this.#giveUp(peer)
+    this.#finishIfAnswered()
+  }
+
   close(): void {
     clearTimeout(this.#timer)
     this.#isActive = false
@@ -127,6 +134,17 @@ export class Recovery {
     }
   }
 
+  /** Whatever a node has not answered for may be missing. */
+  #giveUp(peer: Peer): void {
+    for (const part of this.#unanswered.get(peer) ?? []) {
+      for (const { name, streams } of this.#parts[part]!) {
+        this.#collector.add(name, undefined)
+        streams?.delete(peer)
+      }
+    }
+    this.#unanswered.delete(peer)
+  }
+
   #finishIfAnswered(): void {
     if (this.#isActive && this.#unanswered.size === 0) this.#finish()
   }
@@ -134,14 +152,7 @@ export class Recovery {
   #finish(): void {
     clearTimeout(this.#timer)
     this.#isActive = false
-    for (const [peer, parts] of this.#unanswered) {
-      for (const part of parts) {
-        for (const { name, streams } of this.#parts[part]!) {
-          this.#collector.add(name, undefined)
-          streams?.delete(peer)
-        }
-      }
-    }
+    for (const peer of this.#unanswered.keys()) this.#giveUp(peer)
     const collector = this.#collector
     this.#collector = new GapCollector()
     this.#lost = new Set()

@@ -102,7 +102,10 @@ export class RelayNode {
       inOrder: (action) => this.#inbox.inOrder(action),
       now: () => this.#receiver.now,
     })
-    this.#peers = new Peers(heartbeatInterval, (peer) => this.#subscriptions.forget(peer))
+    this.#peers = new Peers(heartbeatInterval, (peer) => {
+      this.#subscriptions.forget(peer)
+      this.#recovery.forgotten(peer)
+    })
     const peers = this.#peers
     this.#recovery = new Recovery({
       peers,
