@@ -7,6 +7,9 @@ export default defineConfig(
     'dist/',
     'packages/',
     'test/consumers/{engines,loaders,programs,types}/',
+    // Its packages are installed by the bench that needs them.
+    'bench/relay/socket-io/',
+    'test/consumers/programs/',
     'test/types/refused/',
     'coverage/',
     '.cache/',
