@@ -273,7 +273,7 @@ describe('a request', () => {
     const { publish } = one.relay
     one.relay.publish = (async (channel: string, payload: Buffer) => {
       await publish.call(one.relay, channel, payload)
-    }) as typeof publish
+    }) as unknown as typeof publish
     expect(await one.hub.group('news').count()).toMatchObject({ total: 2, missing: [] })
     expect(other.gaps).toEqual([])
   })
