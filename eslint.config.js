@@ -9,7 +9,6 @@ export default defineConfig(
     'test/consumers/{engines,loaders,programs,types}/',
     // Its packages are installed by the bench that needs them.
     'bench/relay/socket-io/',
-    'test/consumers/programs/',
     'test/types/refused/',
     'coverage/',
     '.cache/',
