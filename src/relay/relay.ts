@@ -114,3 +114,13 @@ export function checkRelay(relay: unknown): asserts relay is Relay {
       `an object with the methods ${methods.join(', ')}`,
   )
 }
+
+/** For a relay that is given to a second hub. @internal */
+export function usedTwiceError(): Error {
+  return new Error('A relay serves one hub: make another relay for another hub')
+}
+
+/** For a relay that no hub has opened, or that is closed. @internal */
+export function notOpenError(): Error {
+  return new Error('The relay is not open: give it to a hub, new Hub({ relay })')
+}

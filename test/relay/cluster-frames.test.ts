@@ -1,13 +1,16 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { Hub } from 'hubwire'
 import { clusterRelay } from 'hubwire/cluster'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { encodeFrame, encodeSync, FrameKind, FrameReader } from '#src/relay/cluster/frames.js'
+import { WorkerRelay } from '#src/relay/cluster/worker-relay.js'
 import { until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
 import { runs } from '../support/runs.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
 
 /** A worker's connection to the router of this process. */
 async function connectAsWorker(): Promise<Socket> {
@@ -103,4 +106,22 @@ test('drops messages for a worker that does not read, past 16 MiB that wait for 
   expect(channels.length).toBeGreaterThanOrEqual(16)
   expect(channels.length).toBeLessThan(count / 2)
   await relay.close()
+})
+
+test('a worker loses its primary, and nothing else, when what comes from it is no frame', async () => {
+  const path = join(temporaryFolder(), 'primary.sock')
+  const primary = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.end(Buffer.from([0, 0, 0, 0, 9]))
+  }).listen(path)
+  onTestFinished(() => {
+    primary.close()
+  })
+  await once(primary, 'listening')
+  const states: boolean[] = []
+  const relay = new WorkerRelay(path, null)
+  onTestFinished(() => relay.close())
+  relay.open({ connection: ({ canPublish }) => states.push(canPublish), message() {}, misconfigured() {} })
+  await until(() => states.length >= 2)
+  expect(states.slice(0, 2)).toEqual([true, false])
 })

@@ -1,3 +1,6 @@
+import type { Socket } from 'node:net'
+import { ignore } from '../../options/ignore.js'
+
 /**
  * What workers and the router of their primary send each other: frames of a length in four bytes, a kind in one, and what
  * belongs to the kind. A channel is preceded by its length in two bytes.
@@ -94,4 +97,17 @@ export class FrameReader {
     const start = CHANNEL_HEAD_LENGTH + body.readUInt16BE(0)
     this.#sink.onChannel(kind, body.toString('utf8', CHANNEL_HEAD_LENGTH, start), body.subarray(start))
   }
+}
+
+/** Reads the frames of a socket, which closes when it fails or when its bytes are no frames. */
+export function readFrames(socket: Socket, sink: FrameSink): void {
+  const reader = new FrameReader(sink)
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      reader.push(chunk)
+    } catch {
+      socket.destroy()
+    }
+  })
+  socket.on('error', ignore)
 }

@@ -1,4 +1,4 @@
-import type { Relay, RelayEvents, RelayOptions } from '../relay.js'
+import { notOpenError, type Relay, type RelayEvents, type RelayOptions, usedTwiceError } from '../relay.js'
 import { type Router, type Subscriber, Subscriptions } from './router.js'
 
 /** The relay of a hub in the primary, where the router is. */
@@ -16,7 +16,7 @@ export class PrimaryRelay implements Relay, Subscriber {
   }
 
   open(events: RelayEvents): void {
-    if (this.#wasOpened) throw new Error('A relay serves one hub: make another relay for another hub')
+    if (this.#wasOpened) throw usedTwiceError()
     this.#wasOpened = true
     this.#events = events
     process.nextTick(() => this.#events?.connection({ canPublish: true, canReceive: true }))
@@ -53,7 +53,7 @@ export class PrimaryRelay implements Relay, Subscriber {
 
   #check(): void {
     if (this.#events === undefined) {
-      throw new Error('The relay is not open: give it to a hub, new Hub({ relay })')
+      throw notOpenError()
     }
   }
 }

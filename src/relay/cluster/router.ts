@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { ignore } from '../../options/ignore.js'
-import { encodeFrame, encodeSync, FrameKind, FrameReader, type FrameSink } from './frames.js'
+import { encodeFrame, encodeSync, FrameKind, type FrameSink, readFrames } from './frames.js'
 
 /** The environment variable by which a primary tells its workers where it listens. */
 export const VARIABLE = 'HUBWIRE_CLUSTER'
@@ -75,16 +74,7 @@ class RemoteRelay implements Subscriber, FrameSink {
     this.#router = router
     this.#socket = socket
     this.#subscriptions = new Subscriptions(router, this)
-    const reader = new FrameReader(this)
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        reader.push(chunk)
-      } catch {
-        socket.destroy()
-      }
-    })
-    // The socket closes, whatever the reason.
-    socket.on('error', ignore)
+    readFrames(socket, this)
     socket.on('close', () => {
       this.#subscriptions.end()
     })

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { ignore } from '../../options/ignore.js'
-import type { Relay, RelayEvents, RelayOptions } from '../relay.js'
-import { encodeFrame, encodeSync, FrameKind, FrameReader, type FrameSink } from './frames.js'
+import { notOpenError, type Relay, type RelayEvents, type RelayOptions, usedTwiceError } from '../relay.js'
+import { encodeFrame, encodeSync, FrameKind, type FrameSink, readFrames } from './frames.js'
 
 /** Milliseconds until a relay that has lost its primary looks for it again. */
 const RETRY_DELAY = 200
@@ -32,7 +32,7 @@ export class WorkerRelay implements Relay, FrameSink {
   }
 
   open(events: RelayEvents): void {
-    if (this.#wasOpened) throw new Error('A relay serves one hub: make another relay for another hub')
+    if (this.#wasOpened) throw usedTwiceError()
     this.#wasOpened = true
     this.#events = events
     this.#connect()
@@ -69,16 +69,11 @@ export class WorkerRelay implements Relay, FrameSink {
 
   #connect(): void {
     const socket = connect(this.#path)
-    const reader = new FrameReader(this)
     this.#socket = socket
     socket.on('connect', () => {
       this.#change(true)
     })
-    socket.on('data', (chunk: Buffer) => {
-      reader.push(chunk)
-    })
-    // The socket closes, whatever the reason.
-    socket.on('error', ignore)
+    readFrames(socket, this)
     socket.on('close', () => {
       this.#lost()
     })
@@ -102,7 +97,7 @@ export class WorkerRelay implements Relay, FrameSink {
   /** Settles when the router has done what the frames ask for. */
   async #send(frames: readonly Buffer[]): Promise<void> {
     if (this.#events === undefined) {
-      throw new Error('The relay is not open: give it to a hub, new Hub({ relay })')
+      throw notOpenError()
     }
     if (!this.#isConnected) throw new Error('The primary cannot be reached')
     const sync = (this.#next ??= this.#beginTurn())

@@ -11,7 +11,9 @@ import {
   type RelayConnection,
   type RelayEvents,
   type RelayOptions,
+  notOpenError,
   toRelaySettings,
+  usedTwiceError,
 } from '../relay.js'
 import { checkPrefix, subjectOf } from './subject.js'
 import { Unflushed } from './unflushed.js'
@@ -104,7 +106,7 @@ class NatsRelay implements Relay {
   }
 
   open(events: RelayEvents): void {
-    if (this.#wasOpened) throw new Error('A relay serves one hub: make another relay for another hub')
+    if (this.#wasOpened) throw usedTwiceError()
     if (this.#isDeaf && deafConnections.has(this.#connection)) {
       throw new Error(
         'A connection with noEcho serves one hub, because two would not hear each other: ' +
@@ -163,7 +165,7 @@ class NatsRelay implements Relay {
 
   #check(): void {
     if (this.#events === undefined) {
-      throw new Error('The relay is not open: give it to a hub, new Hub({ relay })')
+      throw notOpenError()
     }
   }
 

@@ -9,7 +9,9 @@ import {
   type RelayConnection,
   type RelayEvents,
   type RelayOptions,
+  notOpenError,
   toRelaySettings,
+  usedTwiceError,
 } from '../relay.js'
 import { ignore } from '../../options/ignore.js'
 import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
@@ -72,7 +74,7 @@ class RedisRelay implements Relay {
   }
 
   open(events: RelayEvents): void {
-    if (this.#wasOpened) throw new Error('A relay serves one hub: make another relay for another hub')
+    if (this.#wasOpened) throw usedTwiceError()
     const change = (change: Partial<RelayConnection>): void => {
       const before = this.#state
       this.#state = { ...before, ...change }
@@ -141,7 +143,7 @@ class RedisRelay implements Relay {
 }
 
 function notOpen(): Promise<never> {
-  return Promise.reject(new Error('The relay is not open: give it to a hub, new Hub({ relay })'))
+  return Promise.reject(notOpenError())
 }
 
 function isIoredis(client: object): client is IoredisClient {
