@@ -175,7 +175,9 @@ function tryListen(server: SocketServer, path: string): Promise<NodeJS.ErrnoExce
 }
 
 /**
- * Returns when the holder of the lock has closed it, or when a lock that a killed process left has been removed.
+ * Returns when the holder of the lock has closed it, or when a lock that a killed process left has been removed. The
+ * holder may have closed it already (`ENOENT`), may close it before it accepts us (`ECONNRESET`), or so many may wait for
+ * it that its backlog is full (`EAGAIN`).
  *
  * @returns the code of an error that will not pass by itself, or `undefined`
  */
@@ -187,8 +189,8 @@ async function waitForHolder(file: string): Promise<string | undefined> {
     return undefined
   }
   socket.destroy()
-  // EAGAIN: so many wait for the holder that its backlog is full.
-  if (code !== 'ECONNREFUSED') return code === 'ENOENT' || code === 'EAGAIN' ? undefined : code
+  if (code === 'ENOENT' || code === 'ECONNRESET' || code === 'EAGAIN') return undefined
+  if (code !== 'ECONNREFUSED') return code
   if (lstatSync(file, { throwIfNoEntry: false })?.isSocket() === false) return 'EADDRINUSE'
   const moved = `${file}${process.pid.toString(36)}`
   try {

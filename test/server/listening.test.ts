@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect as connectSocket, createServer } from 'node:net'
@@ -84,6 +85,22 @@ describe('unixPath', () => {
     const server = new WebSocketServer({ unixPath: join(folder(), 'nowhere', 'socket') })
     const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
     expect(error.syscall).toBe('listen')
+  })
+
+  test('starts when the holder of the lock closes it before it accepts a connection', async () => {
+    const path = join(folder(), 'socket')
+    const holder = createServer().listen(`${path}.lock`)
+    await once(holder, 'listening')
+    const closeHolder = (): void => {
+      unsubscribe('net.client.socket', closeHolder)
+      // Once the call that connects has returned, and before the event loop could accept the connection.
+      queueMicrotask(() => holder.close())
+    }
+    subscribe('net.client.socket', closeHolder)
+    const server = new WebSocketServer({ unixPath: path })
+    onTestFinished(() => server.close())
+    await once(server, 'listening')
+    expect(server.address()).toBe(path)
   })
 
   test("emits 'error' for a file at the path of its lock, and leaves it unchanged", async () => {
