@@ -72,7 +72,7 @@ describe('compression bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
     const { port, server } = await runningServer({ perMessageDeflate: true })
     const bombs = [bomb(10 * MEBI), bomb(40 * MEBI)]
     const round = async (sample: () => void): Promise<void> => {
-      const peers = await Promise.all(Array.from({ length: 250 }, () => openRaw(port)))
+      const peers = await Promise.all(Array.from({ length: 500 }, () => openRaw(port)))
       await Promise.all(
         peers.map(async (peer, index) => {
           peer.write(bombs[index % 2]!)
@@ -86,13 +86,15 @@ describe('compression bombs (CVE-2018-1000518, CVE-2026-1526)', () => {
     // The first round allocates what a process keeps: heap, pools, threads.
     await round(() => {})
     const { most, after } = await growth(async (sample) => {
-      for (let count = 0; count < 3; count++) await round(sample)
+      await round(sample)
+      await round(sample)
     })
     await settled()
     expect(server.clients.size).toBe(0)
-    // If they were inflated to the limit and kept, a round would take 250 MiB.
-    expect(most).toBeLessThan(100 * MEBI)
-    expect(after).toBeLessThan(100 * MEBI)
+    // If they were inflated to the limit and kept, a round would take 500 MiB. The pieces of those that are inflated at
+    // the time are freed when the collector runs: up to 127 MiB on a busy machine.
+    expect(most).toBeLessThan(250 * MEBI)
+    expect(after).toBeLessThan(250 * MEBI)
   })
 
   test('leave errors that do not keep inflated data alive', async () => {
