@@ -4,9 +4,9 @@ import { headerLength, MAX_HEADER_LENGTH, writeHeader, writeMaskingKey } from '.
 import { mask } from '../protocol/masking.js'
 import type { FrameSequence } from './frame-sequence.js'
 import type { MaskingKeys } from './masking-keys.js'
-import type { SendCallback } from './send-callback.js'
+import { runLater, type SendCallback } from './send-callback.js'
 import { type Slab, slabWithRoomFor } from './slab.js'
-import { type FeedOwner, SocketFeed } from './socket-feed.js'
+import { type FeedOwner, hasTakenAll, SLICE, SocketFeed } from './socket-feed.js'
 import { type Flushable, flushAfterTurn } from './turn.js'
 
 /**
@@ -56,9 +56,7 @@ export class Outbox implements Flushable {
   /** A field: a private getter costs 7 ns on Node.js 20 and 30 ns on Node.js 26, since V8 does not inline it. */
   readonly #keyLength: number
 
-  /**
-   * Created for a turn, and kept while something is queued: 120 bytes that most connections do not need between turns.
-   */
+  /** Exists while something is queued, which nearly never is so: 120 bytes. */
   #feed: SocketFeed | undefined
   /** Whether the last write was taken at once, and the bytes that were taken from earlier feeds. */
   #isQuick = false
@@ -73,6 +71,7 @@ export class Outbox implements Flushable {
   #callbacks: SendCallback[] | undefined
 
   #isInTurn = false
+  #isWriting = false
 
   /** @param keys - the source of masking keys in a client; a server has none */
   constructor(socket: Duplex, owner: OutboxOwner, keys?: MaskingKeys) {
@@ -181,9 +180,13 @@ export class Outbox implements Flushable {
 
   flush(): void {
     this.#isInTurn = false
-    if (this.#isGathering()) this.#seal(true)
-    else this.#feed?.pump()
-    this.#dropFeed()
+    if (this.#isWriting) this.#seal()
+    else if (this.#fitsOneWrite()) this.#writeAtOnce()
+    else {
+      this.#seal()
+      this.#feed?.pump()
+      this.#dropFeed()
+    }
     this.#owner.onFlushed()
   }
 
@@ -214,6 +217,12 @@ export class Outbox implements Flushable {
     this.#isQuick = true
     this.#taken += feed.taken
     this.#feed = undefined
+  }
+
+  /** Whether the socket has taken everything before at once, and gets this in one write. */
+  #fitsOneWrite(): boolean {
+    if (this.#feed !== undefined || !this.#isQuick) return false
+    return this.#shared === undefined ? this.#end > this.#start : this.#shared.length <= SLICE
   }
 
   #isGathering(): boolean {
@@ -316,21 +325,49 @@ export class Outbox implements Flushable {
   }
 
   /** Passes on the collected output, because the next frame cannot be added to it, or because the turn ends. */
-  #seal(isTurnOver = false): void {
+  #seal(): void {
     if (!this.#isGathering()) return
-    const shared = this.#shared
-    let bytes = shared === undefined ? this.#slab!.memory.subarray(this.#start, this.#end) : shared.join()
     const payload = this.#payload
     const callbacks = this.#callbacks
+    // Behind a slow reader the bytes of a slab may wait for long: a copy, so that they do not keep the slab alive.
+    const isOwn = this.#shared !== undefined
+    let bytes = this.#takeGathered()
+    if (!isOwn && this.#feed?.keeps(bytes.length) === true) bytes = isolate(bytes)
+    this.#makeFeed().add(bytes, payload, callbacks)
+  }
+
+  /** Writes the output of a turn to a socket that took the last write at once, and usually takes this one too. */
+  #writeAtOnce(): void {
+    const payload = this.#payload
+    const callbacks = this.#callbacks
+    const bytes = this.#takeGathered()
+    const { length } = bytes
+    this.#isWriting = true
+    try {
+      this.#socket.write(bytes)
+    } catch (failure) {
+      this.#makeFeed().break(failure)
+    }
+    this.#isWriting = false
+    if (this.#feed === undefined && hasTakenAll(this.#socket)) {
+      this.#taken += length
+      if (callbacks !== undefined) runLater(callbacks, undefined, this.#owner)
+    } else {
+      this.#makeFeed().adopt(length, payload, callbacks)
+      this.#dropFeed()
+    }
+  }
+
+  /** The output of this turn, which begins anew. */
+  #takeGathered(): Buffer {
+    const bytes =
+      this.#shared === undefined ? this.#slab!.memory.subarray(this.#start, this.#end) : this.#shared.join()
     // Before the write, which may be reentrant: an in-process stream can deliver, and receive an answer, synchronously.
     this.#shared = undefined
     this.#slab = undefined
     this.#start = this.#end = this.#payload = 0
     this.#callbacks = undefined
-    // Behind a slow reader they may wait for long: a copy, so that they do not keep a slab alive.
-    if (shared === undefined && this.#feed?.keeps(bytes.length) === true) bytes = isolate(bytes)
-    if (isTurnOver) this.#makeFeed().send(bytes, payload, callbacks)
-    else this.#makeFeed().add(bytes, payload, callbacks)
+    return bytes
   }
 }
 

@@ -7,7 +7,7 @@ import { type CallbackOwner, runLater, type SendCallback } from './send-callback
  * takes 96 µs whole, 112 µs in slices of this size and 125 µs in slices of 256 KiB; its echo takes 700 µs and more. A
  * socket that had to wait gets shorter ones.
  */
-const SLICE = 512 * 1024
+export const SLICE: number = 512 * 1024
 const SLICE_FOR_SLOW_PEER = 64 * 1024
 
 /**
@@ -125,22 +125,26 @@ export class SocketFeed {
     }
   }
 
-  /** Adds bytes, and writes as much as the socket takes. */
-  send(bytes: Buffer, payload: number, callbacks: SendCallback[] | undefined): void {
-    const isNext = !this.#isWriting && this.#flight === undefined && this.#isEmpty()
-    if (isNext && bytes.length <= SLICE && this.isOpen) {
-      // The usual case, one write that is taken at once, without a queue.
-      this.length += bytes.length
-      this.payload += payload
-      this.#isWriting = true
-      const flight = this.#expectsWait ? emptyFlight() : undefined
-      this.#write(bytes, flight)
-      this.#conclude(bytes.length, payload, callbacks, flight)
-      this.#isWriting = false
-    } else {
-      this.add(bytes, payload, callbacks)
+  /** Accounts for bytes that were just written to the socket, and goes on with those that were added meanwhile. */
+  adopt(length: number, payload: number, callbacks: SendCallback[] | undefined): void {
+    this.length += length
+    this.payload += payload
+    const flight = this.#flight
+    if (flight === undefined) this.#conclude(length, payload, callbacks, undefined)
+    else {
+      flight.length += length
+      flight.payload += payload
+      if (callbacks !== undefined) flight.callbacks = [...callbacks, ...(flight.callbacks ?? [])]
     }
     this.pump()
+  }
+
+  /** The socket's `write` threw. */
+  break(failure: unknown): void {
+    this.#isBroken = true
+    process.nextTick(() => {
+      this.#owner.onWriteFailed(failure)
+    })
   }
 
   /** Writes queued bytes, as long as the socket takes them. */
@@ -238,14 +242,11 @@ export class SocketFeed {
       if (flight === undefined) this.#socket.write(bytes)
       else {
         this.#socket.write(bytes, (error) => {
-          if (!error && this.#flight === flight && this.#isIntact()) this.#land(flight)
+          if (!error && this.#flight === flight && !this.#isBroken && isIntact(this.#socket)) this.#land(flight)
         })
       }
     } catch (failure) {
-      this.#isBroken = true
-      process.nextTick(() => {
-        this.#owner.onWriteFailed(failure)
-      })
+      this.break(failure)
     }
   }
 
@@ -284,11 +285,7 @@ export class SocketFeed {
   }
 
   #hasTakenAll(): boolean {
-    return this.#socket.writableLength === 0 && this.#isIntact()
-  }
-
-  #isIntact(): boolean {
-    return !this.#socket.destroyed && !this.#socket.errored && !this.#isBroken
+    return !this.#isBroken && hasTakenAll(this.#socket)
   }
 
   #take(length: number, payload: number, callbacks: SendCallback[] | undefined): void {
@@ -297,6 +294,15 @@ export class SocketFeed {
     this.taken += length
     if (callbacks !== undefined) runLater(callbacks, undefined, this.#owner)
   }
+}
+
+/** Whether a socket has taken everything that was written to it. */
+export function hasTakenAll(socket: Duplex): boolean {
+  return socket.writableLength === 0 && isIntact(socket)
+}
+
+function isIntact(socket: Duplex): boolean {
+  return !socket.destroyed && !socket.errored
 }
 
 function emptyFlight(): Flight {
