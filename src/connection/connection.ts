@@ -162,7 +162,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
       this.handlerFailed(failure)
     }
     if (!this.settings.preset.allowsSynchronousEvents) this.#inbound.holdForTurn()
-    if (!this.#isInChunk) this.#inbound.countCaused(this.#sender.bufferedBytes - before)
+    if (!this.#isInChunk) this.#inbound.countCaused(before, this.#sender.bufferedBytes)
   }
 
   onPing(payload: Buffer): void {
@@ -267,11 +267,11 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.silentLooks = 0
     this.#closing?.deadline?.putOff()
     const before = this.#sender.bufferedBytes
-    this.#inbound.regulate(before, this.settings.maxBufferedAmount / 2)
+    if (before > 0) this.#inbound.regulate(before, this.settings.maxBufferedAmount / 2)
     this.#isInChunk = true
     this.#inbound.push(chunk)
     this.#isInChunk = false
-    this.#inbound.countCaused(this.#sender.bufferedBytes - before)
+    this.#inbound.countCaused(before, this.#sender.bufferedBytes)
   }
 
   drain(): void {

@@ -145,9 +145,10 @@ export class Inbound implements ShareHolder {
     this.#settle(this.#decoder.allowance)
   }
 
-  /** @param bytes - the increase of queued output since the peer's input was handled */
-  countCaused(bytes: number): void {
-    if (bytes > 0) this.#caused += bytes
+  /** Counts output that was queued while the peer's input was handled. */
+  countCaused(before: number, after: number): void {
+    if (before === 0) this.#caused = 0
+    if (after > before) this.#caused += after - before
   }
 
   readShare(): void {
@@ -175,7 +176,6 @@ export class Inbound implements ShareHolder {
    * other.
    */
   regulate(waiting: number, limit: number): void {
-    if (waiting === 0) this.#caused = 0
     const isOver = Math.min(this.#caused, waiting) > (this.#stopTimer === undefined ? limit : limit / 2)
     if (isOver && this.#stopTimer === undefined) {
       this.#stopTimer = setTimeout(endStop, LONGEST_STOP, this)
@@ -198,6 +198,8 @@ export class Inbound implements ShareHolder {
   #settle(share: number): void {
     const decoder = this.#decoder
     spend(share - decoder.allowance)
+    // The usual case, in which everything was delivered.
+    if (decoder.heldLength === 0 && this.#isReading && !this.#endIsDue) return
     if (decoder.isExhausted && decoder.heldLength > 0 && !this.#waitsForShare) {
       this.#waitsForShare = true
       waitForShare(this)
