@@ -10,7 +10,9 @@ export interface Flushable {
  * the end of the tick. A socket write costs 2 to 4 µs and a frame tens of nanoseconds, so the number of writes is what
  * counts. Waiting longer than the tick would cost latency.
  */
-const waiting: Flushable[] = []
+const waiting: (Flushable | undefined)[] = []
+/** The end of the list, which keeps its memory: to begin it anew for each turn costs 25 ns. */
+let end = 0
 /** How many of them were flushed. A chunk that is handled within a flush (by an in-process stream) continues here. */
 let flushed = 0
 let depth = 0
@@ -32,7 +34,7 @@ export function inTurn<Subject, Input>(
 
 /** Calls `flush` at the end of the turn. Call this once per turn. */
 export function flushAfterTurn(subject: Flushable): void {
-  waiting.push(subject)
+  waiting[end++] = subject
   if (depth > 0 || isTicking) return
   isTicking = true
   process.nextTick(flushTick)
@@ -45,14 +47,15 @@ function flushTick(): void {
 
 function flushAll(): void {
   // This loop also flushes what a flush adds.
-  while (flushed < waiting.length) {
+  while (flushed < end) {
+    const subject = waiting[flushed]!
+    waiting[flushed++] = undefined
     try {
-      waiting[flushed++]!.flush()
+      subject.flush()
     } catch (error) {
       // Thrown outside of the loop: a failing flush must not delay the others.
       throwLater(error)
     }
   }
-  waiting.length = 0
-  flushed = 0
+  flushed = end = 0
 }
