@@ -1,5 +1,5 @@
 /** For fewer bytes, the view of words costs more than the loop over words saves. */
-const WORDS_FROM = 64
+const WORDS_FROM = 128
 
 /** For more bytes {@link mask} does not check the result, because `isAscii` is faster than this loop. */
 export const SEEN_UP_TO = 1024
