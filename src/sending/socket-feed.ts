@@ -242,7 +242,8 @@ export class SocketFeed {
       if (flight === undefined) this.#socket.write(bytes)
       else {
         this.#socket.write(bytes, (error) => {
-          if (!error && this.#flight === flight && !this.#isBroken && isIntact(this.#socket)) this.#land(flight)
+          if (!error && this.#flight === flight && !this.#isBroken && isIntact(this.#socket))
+            this.#land(flight)
         })
       }
     } catch (failure) {
