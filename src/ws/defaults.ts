@@ -4,7 +4,7 @@ import type { PerMessageDeflateOptions } from '../protocol/permessage-deflate.js
 import { withoutNulls } from '../options/checks.js'
 import { toErrorEvent } from './errors.js'
 
-/** Options as programs for `ws` give them. */
+/** Options as programs for `ws` pass them. */
 export interface GivenOptions extends PresetOptions {
   readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | null | undefined
   readonly allowSynchronousEvents?: boolean | null | undefined
@@ -29,7 +29,7 @@ const WS_PRESET: Preset = {
     fragments: (data) => [data],
   },
   answerPing: (socket, payload) => {
-    // The peer that is to get a Pong may have gone.
+    // The peer may have left.
     ;(socket as PongSender).pong(payload, undefined, ignore)
   },
   limitsSlowPeers: false,
@@ -57,7 +57,7 @@ const DEFAULTS = {
   handshakeTimeout: 0,
 } as const
 
-/** What both ends of `ws` have in common: its defaults, and the preset. */
+/** The defaults and the preset of both ends. */
 function commonOptions(given: GivenOptions, changes: Partial<Preset>): GivenOptions {
   const options = withoutNulls(given)
   const allowsSynchronousEvents = options.allowSynchronousEvents !== false
@@ -78,14 +78,14 @@ export function serverOptions(given: GivenOptions): GivenOptions {
   return { ...anyOrigin, ...options, perMessageDeflate: deflate(given.perMessageDeflate ?? false) }
 }
 
-/** In `ws` a window is kept from message to message unless that is turned off. */
+/** `ws` takes the context over from message to message unless that is turned off. */
 function deflate(given: boolean | PerMessageDeflateOptions): false | PerMessageDeflateOptions {
   if (given === false) return false
   const options = given === true ? {} : withoutNulls(given)
   const { clientMaxWindowBits: bits } = options
   return {
     ...options,
-    // zlib cannot compress with a window of 8 bits, and its window of 9 needs one of 9 to be inflated.
+    // zlib cannot compress with a window of 8 bits, and a receiver needs 9 bits for its window of 9.
     ...(typeof bits === 'number' ? { clientMaxWindowBits: Math.max(9, bits) } : {}),
     serverNoContextTakeover: options.serverNoContextTakeover === true,
     clientNoContextTakeover: options.clientNoContextTakeover === true,

@@ -1,13 +1,13 @@
 import type { EventEmitter } from 'node:events'
 import type { CloseDetails } from '../connection/connection-events.js'
 
-/** A listener as `addEventListener` takes it. */
+/** A listener of `addEventListener`. */
 export type Listener = ((event: SocketEvent) => unknown) | { handleEvent(event: SocketEvent): unknown }
 
 const HANDLED = ['open', 'message', 'close', 'error'] as const
 type Type = (typeof HANDLED)[number]
 
-/** The event of the web that listeners get; the class for `'open'`. */
+/** The web event that listeners receive, and the class for `'open'`. */
 export class SocketEvent {
   readonly type: string
   readonly target: unknown
@@ -66,8 +66,8 @@ const kListener = Symbol('listener')
 const kIsAttribute = Symbol('isAttribute')
 
 /**
- * Adds a listener of the web's kind. As in `ws` it stands among those of the emitter: they are called in the order in
- * which they were added, and what one throws keeps the next from being called.
+ * Adds a listener for web events. As in `ws`, it is one of the emitter's listeners: all are called in the order in which they
+ * were added, and none after one that throws.
  */
 function addListener(
   emitter: EventEmitter,
@@ -90,7 +90,7 @@ function addListener(
   else emitter.on(type, wrapper)
 }
 
-/** Gives a class of emitters the methods of an event target and the attributes `onopen`, `onmessage` and so on. */
+/** Adds the methods of an event target and the attributes `onopen`, `onmessage` and so on to a class of emitters. */
 export function defineEventTarget(prototype: object): void {
   for (const [name, method] of Object.entries(METHODS)) {
     Object.defineProperty(prototype, name, { configurable: true, writable: true, value: method })
@@ -132,7 +132,7 @@ function find(
   isAttribute: boolean,
   listener?: unknown,
 ): Wrapper | undefined {
-  // `listeners` and not `rawListeners`: those added with `once` stand in wrappers of the emitter's.
+  // Not `rawListeners`: the emitter wraps listeners added with `once`.
   return (emitter.listeners(type) as Wrapper[]).find(
     (wrapper) =>
       wrapper[kIsAttribute] === isAttribute && (listener === undefined || wrapper[kListener] === listener),

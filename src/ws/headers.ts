@@ -11,14 +11,14 @@ type Value = string | number | true
 /** The values of each parameter, by its name. */
 type Parameters<Each> = Record<string, Each[]>
 
-/** The form that `ws` has: for each name a list with the parameters of each occurrence. */
+/** The form of `ws`: for each name, a list with the parameters of each occurrence. */
 type Extensions = Record<string, Parameters<string | true>[]>
 
 /** The argument of `extension.format`: a single element needs no array. */
 type Formattable = Record<string, OneOrMore<Record<string, OneOrMore<Value>>>>
 type OneOrMore<Each> = Each | readonly Each[]
 
-/** What `ws` exports as `extension`. */
+/** The export `extension` of `ws`. */
 export const extension = {
   /** Reads a Sec-WebSocket-Extensions header. @throws SyntaxError if it is malformed */
   parse(header: string): Extensions {
@@ -41,7 +41,7 @@ export const extension = {
   },
 }
 
-/** What `ws` exports as `subprotocol`. */
+/** The export `subprotocol` of `ws`. */
 export const subprotocol = {
   /** Reads a Sec-WebSocket-Protocol header. @throws SyntaxError if it is malformed or names one twice */
   parse(header: string): Set<string> {

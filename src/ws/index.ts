@@ -33,7 +33,7 @@ export {
   subprotocol,
   WebSocket,
   WebSocket as default,
-  // What `require` returns (Node.js takes an export of this name for it).
+  // Node.js returns the export of this name from `require`.
   WebSocket as 'module.exports',
   WebSocketServer as Server,
   WebSocketServer,

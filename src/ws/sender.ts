@@ -5,31 +5,31 @@ import { FIN, RSV1 } from '../protocol/opcodes.js'
 import { FrameSequence } from '../sending/frame-sequence.js'
 import type { WriteCallback } from '../sending/send-callback.js'
 
-/** How {@link Sender.frame} makes a frame. */
+/** Options of {@link Sender.frame}. */
 export interface FrameOptions {
   fin?: boolean
   rsv1?: boolean
   opcode: number
   /** Masks the payload, as a client must. */
   mask?: boolean
-  /** Whether the payload must not be changed: it is masked in a copy then. */
+  /** Whether the payload must not be changed. Then a copy is masked. */
   readOnly?: boolean
   maskBuffer?: Buffer
   generateMask?: (mask: Buffer) => void
 }
 
-/** Takes frames that are made already. */
+/** Accepts complete frames. */
 export interface FrameTarget {
   sendFrames(frames: FrameSequence, callback?: WriteCallback): void
 }
 
 /**
- * The frames of lists that were sent, by the list: who sends one list to many sockets, as Socket.IO does, has it joined
- * once, and all of them write the same bytes.
+ * The joined frames of each list that was sent. Socket.IO sends one list to many sockets: it is joined once, and all of
+ * them write the same bytes.
  */
 const sequences = new WeakMap<readonly Buffer[], FrameSequence>()
 
-/** What `ws` exports as `Sender`: it makes frames, and sends those that are made. */
+/** The export `Sender` of `ws`: it creates frames, and sends complete ones. */
 export class Sender {
   readonly #target: () => FrameTarget | undefined
 
@@ -39,9 +39,9 @@ export class Sender {
   }
 
   /**
-   * Makes a frame.
+   * Creates a frame.
    *
-   * @returns the parts to send one behind the other: for a payload of bytes its header, and the payload itself
+   * @returns the parts of the frame in order: the header, and the payload if it consists of bytes
    */
   static frame(data: Buffer | string, options: FrameOptions): Buffer[] {
     const isMasked = options.mask === true
@@ -62,7 +62,7 @@ export class Sender {
     return [header, payload]
   }
 
-  /** Sends the parts of frames, behind all that was sent before. */
+  /** Sends the parts of frames, after everything that was sent before. */
   sendFrame(list: readonly Buffer[], callback?: WriteCallback): void {
     const target = this.#target()
     if (target === undefined) {

@@ -2,13 +2,13 @@ import { Duplex, type DuplexOptions } from 'node:stream'
 import type { WebSocket } from './websocket.js'
 
 /**
- * A Node stream over a socket, as that of `ws`: each chunk written is a message, each message arrives as a chunk. What goes
- * wrong with the socket destroys the stream with that error.
+ * A Node stream over a socket, as that of `ws`: each chunk written is a message, each message arrives as a chunk. An error
+ * of the socket destroys the stream.
  *
  * @param options - of the `Duplex`; with `readableObjectMode` text arrives as strings
  */
 export function createWebSocketStream(socket: WebSocket, options: DuplexOptions = {}): Duplex {
-  /** Whether destroying the stream ends the connection: a socket that failed sends its Close frame by itself. */
+  /** Whether destroying the stream ends the connection. A socket that failed sends its Close frame by itself. */
   let mayTerminate = true
   const duplex: Duplex = new Duplex({
     ...options,
@@ -44,17 +44,17 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
   socket.once('close', () => {
     if (!duplex.destroyed) duplex.push(null)
   })
-  // At once, and not a tick later: programs look at it in their own listener.
+  // At once, not a tick later: programs read it in their own listener.
   duplex.on('end', () => {
     if (duplex.writableFinished) duplex.destroy()
   })
   return duplex
 }
 
-/** Closes the socket, and waits until all has been handed to the operating system. */
+/** Closes the socket, and waits until the operating system has taken everything. */
 function finish(socket: WebSocket, callback: () => void): void {
   const transport = socket._socket
-  // An attempt that failed has none: its `'error'` destroys the stream.
+  // A failed attempt has none: its `'error'` destroys the stream.
   if (transport === null) return
   if (transport.writableFinished) {
     callback()

@@ -13,7 +13,7 @@ import { clientOptions, type GivenOptions, serverOptions } from './defaults.js'
 import { defineEventTarget } from './event-target.js'
 import { Sender } from './sender.js'
 
-/** What is given to a client. */
+/** The arguments of a client. */
 interface ClientOptions extends GivenOptions {
   readonly protocolVersion?: number | null
   readonly finishRequest?: ((request: ClientRequest, socket: unknown) => void) | null
@@ -25,10 +25,10 @@ const EMPTY = Buffer.alloc(0)
 /** The `WebSocket` of the package `ws`, over the same connections as that of `hubwire`. */
 export class WebSocket extends CoreWebSocket {
   #sender: Sender | undefined
-  /** The bytes of what was to be sent when it was not open any more. */
+  /** Bytes of messages that were sent after it had closed. */
   #unsent = 0
 
-  /** @param address - `null` makes the socket of a server, with that server's options */
+  /** @param address - `null` creates the socket of a server, with that server's options */
   constructor(address: string | URL | null, protocols?: unknown, options?: ClientOptions | null) {
     if (address === null) super(null, undefined, options as WebSocketOptions)
     else {
@@ -38,7 +38,7 @@ export class WebSocket extends CoreWebSocket {
     }
   }
 
-  /** What it runs over once it is open. */
+  /** The underlying stream once it is open. */
   get _socket(): Duplex | null {
     return connectionOf(this)?.socket ?? null
   }
@@ -53,7 +53,7 @@ export class WebSocket extends CoreWebSocket {
     return attemptOf(this)?.handshake.redirects
   }
 
-  /** Sends frames that are made already; `null` until it is open. */
+  /** Sends complete frames; `null` until it is open. */
   get _sender(): Sender | null {
     if (connectionOf(this) === undefined) return null
     return (this.#sender ??= new Sender(() =>
@@ -61,10 +61,10 @@ export class WebSocket extends CoreWebSocket {
     ))
   }
 
-  /** Whether {@link setSocket} makes the end of a server. */
+  /** Whether {@link setSocket} creates the server's end. */
   _isServer = true
 
-  /** Opens what was made with `null` over a stream: for tests that have no HTTP server. */
+  /** Opens a socket that was created with `null` over a stream, for tests without an HTTP server. */
   setSocket(socket: Duplex, head: Buffer, options: GivenOptions = {}): void {
     const from = this._isServer ? 'client' : 'server'
     const keys = this._isServer ? undefined : randomMaskingKey
@@ -118,7 +118,7 @@ export class WebSocket extends CoreWebSocket {
     if (this.readyState === this.OPEN || this.readyState === this.CLOSING) super.resume()
   }
 
-  /** Without a mask, which the peer of a client must refuse: for tests of servers. */
+  /** Sends without a mask, which a server must refuse (RFC 6455 section 5.1), for tests of servers. */
   #sendPlain(data: unknown, options: SendOptions | null | undefined, callback?: WriteCallback): boolean {
     const isText = typeof data === 'string' || typeof data === 'number'
     const { binary = !isText, fin = true } = options ?? {}
@@ -129,7 +129,7 @@ export class WebSocket extends CoreWebSocket {
   }
 }
 
-// In `ws` the constants are on both, and the attributes on the prototype, for programs that list or copy them.
+// In `ws` both have the constants, and the prototype has the attributes; some programs list or copy them.
 for (const [value, name] of ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'].entries()) {
   for (const owner of [WebSocket, WebSocket.prototype])
     Object.defineProperty(owner, name, { value, enumerable: true })
@@ -159,7 +159,7 @@ function completed(given: ClientOptions): WebSocketOptions {
   return clientOptions(given, opening) as WebSocketOptions
 }
 
-/** `ws` sends nothing for `null`, and arrays as the bytes that they list. */
+/** `ws` sends an empty message for `null`, and an array of numbers as bytes. */
 function readPayload(data: unknown): Payload {
   if (typeof data === 'number') return String(data)
   if (data === null || data === undefined || data === false) return EMPTY
@@ -177,11 +177,11 @@ function lengthOf(data: unknown): number {
   return data instanceof Blob ? data.size : Buffer.byteLength(readPayload(data) as string)
 }
 
-/** Reads the arguments of a Ping or Pong; those of a Blob are read first, and what has no open socket then is gone. */
+/** Reads the arguments of a Ping or Pong. A Blob is read first, and dropped if the socket has closed by then. */
 function withControl(values: readonly unknown[], send: (values: readonly unknown[]) => void): void {
   const [data, ...rest] = values
   if (data instanceof Blob) {
-    // A control frame of bytes that cannot be read is not sent.
+    // A control frame whose Blob cannot be read is not sent.
     data.arrayBuffer().then((bytes) => {
       send([bytes, ...rest])
     }, ignore)

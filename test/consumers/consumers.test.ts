@@ -31,7 +31,7 @@ async function runs({ name, file }: Program, ...options: string[]): Promise<void
 }
 
 describe('a consumer of ws, on hubwire', () => {
-  test('has no other ws than ours', () => {
+  test('uses no ws but ours', () => {
     const names = placesOfWs().map((place) => manifestOf(place).name)
     expect(names.length).toBeGreaterThan(0)
     expect(new Set(names)).toEqual(new Set(['hubwire-ws']))

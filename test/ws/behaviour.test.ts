@@ -35,7 +35,7 @@ async function answerTo(url: string, lines: string[]): Promise<string> {
 const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
 
 describe('messages', () => {
-  test('arrive as Buffers, text too, and as strings for listeners of the web', async () => {
+  test('arrive as Buffers, also text, and as strings for listeners of addEventListener', async () => {
     const { client, accepted } = await open()
     const event = new Promise<unknown>((resolve) => {
       accepted.onmessage = ({ data }) => {
@@ -60,7 +60,7 @@ describe('messages', () => {
     expect(await message).toEqual([expected, true])
   })
 
-  test('of bytes arrive as a Blob where that is the binaryType', async () => {
+  test('of bytes arrive as a Blob if that is the binaryType', async () => {
     const { client, accepted } = await open()
     Object.assign(accepted, { binaryType: 'blob' })
     const message = once(accepted, 'message') as Promise<[Blob, boolean]>
@@ -94,7 +94,7 @@ describe('messages', () => {
     ])
   })
 
-  test('stop where they are when a socket pauses, which is not read any more until it resumes', async () => {
+  test('stop when a socket pauses, and its TCP socket is not read until it resumes', async () => {
     const { client, accepted } = await open()
     const { _socket: below } = accepted as unknown as { _socket: Socket }
     const received: string[] = []
@@ -115,7 +115,7 @@ describe('messages', () => {
     expect(received).toEqual(['held'])
   })
 
-  test('come one in a turn of the event loop with allowSynchronousEvents: false', async () => {
+  test('arrive one in each turn of the event loop with allowSynchronousEvents: false', async () => {
     const { client, accepted } = await open({ allowSynchronousEvents: false })
     const turns: number[] = []
     let turn = 0
@@ -143,7 +143,7 @@ describe('messages', () => {
     expect(await message).toEqual([Buffer.from(text), isBinary])
   })
 
-  test('that come before there is a listener are dropped', async () => {
+  test('that arrive before there is a listener are dropped', async () => {
     const { server, url } = await listen()
     const received: string[] = []
     server.on('connection', async (socket) => {
@@ -162,7 +162,7 @@ describe('messages', () => {
     expect(received).toEqual(['late'])
   })
 
-  test('of a client can leave without a mask, which a server refuses', async () => {
+  test('of a client can be sent without a mask, which a server refuses', async () => {
     const { client, accepted } = await open()
     const error = once(accepted, 'error') as Promise<[NodeJS.ErrnoException]>
     const end = closed(client)
@@ -171,7 +171,7 @@ describe('messages', () => {
     expect((await end).slice(0, 2)).toEqual([1002, Buffer.alloc(0)])
   })
 
-  test('that are not sent any more count in bufferedAmount', async () => {
+  test('that are no longer sent count in bufferedAmount', async () => {
     const { client } = await open()
     client.close()
     const callback = vi.fn()
@@ -217,7 +217,7 @@ describe('Pings', () => {
 })
 
 describe('the end of a connection', () => {
-  test('has a Buffer for a reason, and a string for listeners of the web', async () => {
+  test('has a Buffer as its reason, and a string for listeners of addEventListener', async () => {
     const { client, accepted } = await open()
     const event = new Promise<unknown>((resolve) => {
       accepted.addEventListener('close', ({ type, code, reason, wasClean, target }) => {
@@ -230,7 +230,7 @@ describe('the end of a connection', () => {
     expect(await event).toEqual({ type: 'close', code: 4000, reason: 'bye', wasClean: true, isMine: true })
   })
 
-  test('takes a reason without a code for none', async () => {
+  test('ignores a reason without a code', async () => {
     const { client, accepted } = await open()
     client.close(undefined, 'ignored')
     expect((await closed(accepted)).slice(0, 2)).toEqual([1005, Buffer.alloc(0)])
@@ -245,7 +245,7 @@ describe('the end of a connection', () => {
     expect(error).not.toHaveBeenCalled()
   })
 
-  test('is an error for the mistakes of a peer: without a listener, of the process', async () => {
+  test('is an error if the peer violates the protocol; without a listener, an uncaught one', async () => {
     const errors = uncaught()
     const { client, accepted } = await open()
     ;(client as unknown as { _socket: Duplex })._socket.write(Buffer.from([0x85, 0x80, 0, 0, 0, 0]))
@@ -268,7 +268,7 @@ describe('the end of a connection', () => {
     expect((await closed(client)).slice(0, 2)).toEqual([closeCode, Buffer.alloc(0)])
   })
 
-  test('calls no other than the process when a listener throws or rejects', async () => {
+  test('leaves what a listener throws or rejects with to the process', async () => {
     const errors = uncaught()
     const { client, accepted } = await open()
     accepted.on('message', (data) => {
@@ -294,7 +294,7 @@ describe('the end of a connection', () => {
 })
 
 describe('an attempt to connect', () => {
-  test('fails with an error while CLOSING, and the process gets it without a listener', async () => {
+  test('fails with an error while CLOSING, which is uncaught without a listener', async () => {
     const errors = uncaught()
     const client = new WebSocket('ws://127.0.0.1:1')
     expect((await closed(client)).slice(0, 2)).toEqual([1006, Buffer.alloc(0)])
@@ -307,7 +307,7 @@ describe('an attempt to connect', () => {
     expect([...states, heard.readyState]).toEqual([WebSocket.CLOSING, WebSocket.CLOSED])
   })
 
-  test('is silent after a handled unexpected-response, until close() is called', async () => {
+  test('emits nothing after a handled unexpected-response until close() is called', async () => {
     const http = createServer((_request, response) => response.writeHead(404).end())
     http.listen(0, '127.0.0.1')
     await once(http, 'listening')
@@ -336,7 +336,7 @@ describe('an attempt to connect', () => {
     expect((await end)[0]).toBe(1006)
   })
 
-  test('reports a failing listener of its own to the process', async () => {
+  test('leaves the failure of its own listener to the process', async () => {
     const errors = uncaught()
     const client = new WebSocket('ws://127.0.0.1:1')
     client.on('error', () => {
@@ -389,7 +389,7 @@ describe('an attempt to connect', () => {
     expect(() => new WebSocket('ws://127.0.0.1:1', protocols as string[])).toThrow(SyntaxError)
   })
 
-  test('takes null for the default of each option', async () => {
+  test('accepts null as the default of each option', async () => {
     const nothing = {
       perMessageDeflate: null,
       maxPayload: null,
@@ -406,7 +406,7 @@ describe('an attempt to connect', () => {
     expect(client.readyState).toBe(WebSocket.OPEN)
   })
 
-  test('pauses nothing before it is open', () => {
+  test('does not pause before it is open', () => {
     const client = new WebSocket('ws://127.0.0.1:1')
     client.on('error', () => undefined)
     client.pause()
@@ -444,7 +444,7 @@ describe('a server', () => {
     expect(await answerTo(url, lines)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
   })
 
-  test('takes the truth of what verifyClient returns, and calls back at once', async () => {
+  test('accepts any truthy result of verifyClient, and an immediate callback', async () => {
     const { url } = await listen({ verifyClient: () => 1 as unknown as boolean })
     const client = new WebSocket(url)
     await once(client, 'open')
@@ -482,7 +482,7 @@ describe('a server', () => {
     client.terminate()
   })
 
-  test('lets the process have what its checks and connection listeners throw', async () => {
+  test('leaves what its checks and connection listeners throw to the process', async () => {
     const errors = uncaught()
     const { server, url } = await listen({
       handleProtocols: () => {
@@ -500,7 +500,7 @@ describe('a server', () => {
     plain.terminate()
   })
 
-  test('takes any subprotocol that handleProtocols chooses', async () => {
+  test('accepts any subprotocol that handleProtocols chooses', async () => {
     const { url } = await listen({ handleProtocols: () => 'other' })
     const answer = await answerTo(url, [
       'GET / HTTP/1.1',
@@ -512,7 +512,7 @@ describe('a server', () => {
     expect(answer).toContain('Sec-WebSocket-Protocol: other')
   })
 
-  test('asks shouldHandle of a subclass, whose path is an attribute', async () => {
+  test('calls shouldHandle of a subclass, which can read the path', async () => {
     class Picky extends WebSocketServer {
       override shouldHandle(incoming: IncomingMessage): boolean {
         return incoming.url === '/yes'
@@ -531,7 +531,7 @@ describe('a server', () => {
     expect((await once(new WebSocket(`${url}/ignored`), 'error'))[0]).toBeInstanceOf(Error)
   })
 
-  test('makes sockets of the class that it is given', async () => {
+  test('creates sockets of the given class', async () => {
     class Mine extends WebSocket {
       readonly mark = 'mine'
     }
@@ -539,7 +539,7 @@ describe('a server', () => {
     expect(accepted).toMatchObject({ mark: 'mine' })
   })
 
-  test('takes a request that no client sent', async () => {
+  test('accepts a request that no client sent', async () => {
     const server = new WebSocketServer({ noServer: true })
     const socket = new Duplex({
       read: () => undefined,
@@ -572,7 +572,7 @@ describe('a server', () => {
     socket.destroy()
   })
 
-  test('can be closed again, which emits close again', async () => {
+  test('can be closed twice, and emits close twice', async () => {
     const server = new WebSocketServer({ noServer: true })
     server.close()
     await once(server, 'close')
@@ -582,7 +582,7 @@ describe('a server', () => {
     expect(callback).toHaveBeenCalledExactlyOnceWith(expect.any(Error))
   })
 
-  test('has its own HTTP server, or the one that it is given, until it is closed', async () => {
+  test('has its own or the given HTTP server until it is closed', async () => {
     const http = createServer()
     const server = new WebSocketServer({ server: http })
     expect(server).toHaveProperty('_server', http)
@@ -607,7 +607,7 @@ describe('a server', () => {
 })
 
 describe('a stream', () => {
-  test('has text as strings with readableObjectMode, and bytes without', async () => {
+  test('yields text as strings with readableObjectMode, and as bytes without', async () => {
     const { client, accepted } = await open()
     const objects = createWebSocketStream(accepted, { readableObjectMode: true })
     client.send('text')
@@ -618,7 +618,7 @@ describe('a stream', () => {
     expect(chunks).toEqual(['text', Buffer.from('bytes')])
   })
 
-  test('echoes what is written before it is open', async () => {
+  test('sends what was written before it was open', async () => {
     const { server, url } = await listen()
     server.on('connection', (socket) => {
       const stream = createWebSocketStream(socket)
@@ -631,7 +631,7 @@ describe('a stream', () => {
     expect(Buffer.concat(chunks).toString()).toBe('early')
   })
 
-  test('is destroyed by what destroys its socket, and terminates it when it is destroyed', async () => {
+  test('is destroyed with its socket, and terminates the socket when it is destroyed', async () => {
     const { client, accepted } = await open()
     const stream = createWebSocketStream(accepted)
     ;(client as unknown as { _socket: Duplex })._socket.write(Buffer.from([0x85, 0x80, 0, 0, 0, 0]))
@@ -643,7 +643,7 @@ describe('a stream', () => {
     expect((await once(other.client, 'close'))[0]).toBe(1006)
   })
 
-  test('is destroyed at once when its socket is closed already', async () => {
+  test('is destroyed at once if its socket has already closed', async () => {
     const { client, accepted } = await open()
     const stream = createWebSocketStream(accepted)
     client.close()
@@ -652,7 +652,7 @@ describe('a stream', () => {
     expect((await once(stream, 'error'))[0]).toEqual(new Error('of the application'))
   })
 
-  test('pauses a socket that it does not read from', async () => {
+  test('pauses its socket while nobody reads from it', async () => {
     const { client, accepted } = await open()
     const stream = createWebSocketStream(accepted, { readableHighWaterMark: 1 })
     client.send('one')
@@ -667,7 +667,7 @@ describe('a stream', () => {
   })
 })
 
-test('opens over a stream that it is given, as tests without an HTTP server do', async () => {
+test('opens over a given stream, for tests without an HTTP server', async () => {
   const { here: left, there: right } = await socketPair()
   const ends = [new WebSocket(null), new WebSocket(null)] as unknown as (WebSocket & Settable)[]
   const [client, server] = ends as [WebSocket & Settable, WebSocket & Settable]

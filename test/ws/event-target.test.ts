@@ -7,7 +7,7 @@ import { open } from './open.js'
 const plain = (): WebSocket => new WebSocket(null)
 
 describe('a listener of addEventListener', () => {
-  test('stands among those of the emitter, in their order', () => {
+  test('is called among those of the emitter, in the order in which they were added', () => {
     const socket = plain()
     const calls: string[] = []
     socket.on('message', () => calls.push('first'))
@@ -17,7 +17,7 @@ describe('a listener of addEventListener', () => {
     expect(calls).toEqual(['first', 'second', 'third'])
   })
 
-  test('is called with the socket as this, and once for each event however often it was added', () => {
+  test('is called with the socket as this, and once for each event even if it was added twice', () => {
     const socket = plain()
     const listener = vi.fn(function (this: unknown) {
       expect(this).toBe(socket)
@@ -45,7 +45,7 @@ describe('a listener of addEventListener', () => {
     })
   })
 
-  test('goes with its first event if it is added with once, and with removeEventListener', () => {
+  test('is removed after its first event if added with once, and by removeEventListener', () => {
     const socket = plain()
     const listener = vi.fn()
     socket.addEventListener('message', listener, { once: true })
@@ -68,7 +68,7 @@ describe('a listener of addEventListener', () => {
     expect(socket.listenerCount(type)).toBe(0)
   })
 
-  test('is not removed by what removes others', () => {
+  test('is not removed when others are removed', () => {
     const socket = plain()
     const listener = vi.fn()
     socket.addEventListener('message', listener)
@@ -93,7 +93,7 @@ describe('the attribute of an event', () => {
     expect([socket[`on${type}`], socket.listenerCount(type)]).toEqual([null, 0])
   })
 
-  test('is apart from the same function as a listener', () => {
+  test('is independent of the same function added as a listener', () => {
     const socket = plain()
     const listener = vi.fn()
     socket.addEventListener('open', listener)
@@ -107,7 +107,7 @@ describe('the attribute of an event', () => {
   })
 })
 
-test('an error event has the error and its message, and a real connection causes the others', async () => {
+test('an error event has the error and its message; a real connection causes the others', async () => {
   const { client, accepted } = await open()
   const error = new Promise((resolve) => {
     accepted.onerror = (event) => {

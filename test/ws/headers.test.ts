@@ -6,7 +6,7 @@ const { extension, subprotocol } = ws as unknown as {
   subprotocol: { parse(header: string): Set<string> }
 }
 
-test('extension.parse has the parameters of each time that an extension is named', () => {
+test('extension.parse lists the parameters of each occurrence of an extension', () => {
   const parsed = extension.parse('a; b; c="1"; c=2, toString;constructor, a')
   expect(Object.getPrototypeOf(parsed)).toBeNull()
   expect(JSON.parse(JSON.stringify(parsed))).toEqual({
@@ -21,7 +21,7 @@ test('extension.format writes one or more of each', () => {
   )
 })
 
-test('subprotocol.parse has each name once', () => {
+test('subprotocol.parse returns each name once', () => {
   expect(subprotocol.parse('chat, superchat')).toEqual(new Set(['chat', 'superchat']))
 })
 

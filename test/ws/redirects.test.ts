@@ -51,7 +51,7 @@ async function follow(url: string, options: ClientOptions = {}, isWatched = fals
 }
 
 describe('a redirect', () => {
-  test('to the same host takes all headers along', async () => {
+  test('to the same host keeps all headers', async () => {
     const server = createServer()
     const accepting = new WebSocketServer({ noServer: true })
     const requests: IncomingMessage[] = []
@@ -82,7 +82,7 @@ describe('a redirect', () => {
     expect(socket).toMatchObject({ _redirects: 1, _req: null })
   })
 
-  test('to another host drops who the user is, and no other header', async () => {
+  test('to another host drops the credentials, and no other header', async () => {
     const end = await place()
     const start = await place(`ws://${end.host}/`)
     await follow(`ws://${start.host}/`)
@@ -100,7 +100,7 @@ describe('a redirect', () => {
     expect(end.requests).toHaveLength(1)
   })
 
-  test('from wss: to ws: is followed without who the user is', async () => {
+  test('from wss: to ws: is followed without the credentials', async () => {
     const end = await place()
     const start = await place(`ws://${end.host}/`, createSecureServer(makeCertificate()))
     await follow(`wss://${start.host}/`, { rejectUnauthorized: false })
@@ -123,7 +123,7 @@ describe('a redirect', () => {
     },
   )
 
-  test('can be looked at, and changed, by its request', async () => {
+  test('can be inspected and changed through its request', async () => {
     const end = await place()
     const start = await place(`ws://${end.host}/`)
     const options = { followRedirects: true, headers: HEADERS }

@@ -36,13 +36,13 @@ describe('Sender.frame', () => {
     expect(rest).toEqual([])
   })
 
-  test('sets RSV1, leaves FIN out, and takes text', () => {
+  test('sets RSV1, omits FIN, and accepts text', () => {
     expect(Buffer.concat(Sender.frame('é', { rsv1: true, opcode: 1 }))).toEqual(
       Buffer.from([0x41, 2, 0xc3, 0xa9]),
     )
   })
 
-  test('masks in place, or in a copy of what must not be changed', () => {
+  test('masks in place, or in a copy of a read-only payload', () => {
     const generateMask = (mask: Buffer): void => {
       mask.set([1, 2, 3, 4])
     }
@@ -56,7 +56,7 @@ describe('Sender.frame', () => {
     expect([data, maskBuffer]).toEqual([Buffer.from([9 ^ 1, 9 ^ 2]), Buffer.from([1, 2, 3, 4])])
   })
 
-  test('masks with another key each time', () => {
+  test('masks with a new key each time', () => {
     const frames = [1, 2].map(() =>
       Buffer.concat(Sender.frame(Buffer.alloc(8), { fin: true, opcode: 2, mask: true })),
     )
@@ -65,7 +65,7 @@ describe('Sender.frame', () => {
 })
 
 describe('sendFrame', () => {
-  test('sends the frames of one list to many sockets, behind what was sent before', async () => {
+  test('sends the frames of one list to many sockets, after what was sent before', async () => {
     const pairs = await Promise.all([open(), open()])
     const list = Sender.frame('shared', { fin: true, opcode: 1 })
     const received = pairs.map(async ({ client }) => {
@@ -88,7 +88,7 @@ describe('sendFrame', () => {
     expect(callback.mock.calls.map(([error]) => error as unknown)).toEqual([undefined, undefined])
   })
 
-  test('tells its callback that the socket is not open any more', async () => {
+  test('tells its callback that the socket is no longer open', async () => {
     const { accepted } = await open()
     accepted.close()
     const error = await new Promise((resolve) => {
