@@ -7,7 +7,7 @@
 export { ConnectError, type ConnectErrorCode, type ConnectErrorDetails } from './client/connect-error.js'
 export type { Subprotocols } from './client/subprotocols.js'
 export { answerPings, type AnswerPingsOptions } from './websocket/answer-pings.js'
-export type { Params } from './websocket/admission.js'
+export type { Params } from './websocket/accepted-client.js'
 export type { WebSocketOptions } from './websocket/attempt.js'
 export { connect } from './websocket/connect.js'
 export type { BinaryType, CloseDetails } from './connection/connection-events.js'

@@ -202,7 +202,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   }
 
   onReadingOn(): void {
-    this.#inbound.settle()
+    this.#inbound.inflated()
   }
 
   /** The peer's FIN, after everything that it sent. Without a Close frame before it, the closure is abnormal. */

@@ -96,7 +96,7 @@ export class Inbound implements ShareHolder {
     const share = this.#waitsForShare ? this.#decoder.allowance : takeShare()
     this.#decoder.allowance = share
     this.#decoder.push(chunk)
-    this.#settle(share)
+    this.#afterReading(share)
   }
 
   /** The socket has ended, which is reported to the owner once everything before it is delivered. */
@@ -131,7 +131,7 @@ export class Inbound implements ShareHolder {
   releaseAll(): void {
     this.#isReleased = true
     this.#holds = 0
-    this.goOn()
+    this.readInContext()
   }
 
   /** Ends the input, and returns the number of held messages, which are lost. */
@@ -141,8 +141,8 @@ export class Inbound implements ShareHolder {
   }
 
   /** A message that was inflated on the thread pool has been delivered. */
-  settle(): void {
-    this.#settle(this.#decoder.allowance)
+  inflated(): void {
+    this.#afterReading(this.#decoder.allowance)
   }
 
   /** Counts output that was queued while the peer's input was handled. */
@@ -153,21 +153,21 @@ export class Inbound implements ShareHolder {
 
   readShare(): void {
     this.#waitsForShare = false
-    this.goOn()
+    this.readInContext()
   }
 
   /** Continues to read in the context of the connection, with a new share, unless messages are held. */
-  goOn(): void {
-    this.#owner.runInAsyncScope(inTurn<Inbound, undefined>, undefined, this, undefined, readOn)
+  readInContext(): void {
+    this.#owner.runInAsyncScope(inTurn<Inbound, undefined>, undefined, this, undefined, read)
   }
 
-  /** The implementation of {@link goOn}. */
-  readOn(): void {
+  /** The implementation of {@link readInContext}. */
+  read(): void {
     const share = takeShare()
     this.#decoder.allowance = share
     if (this.#holds === 0) this.#decoder.release()
     else this.#decoder.resume()
-    this.#settle(share)
+    this.#afterReading(share)
   }
 
   /**
@@ -195,7 +195,7 @@ export class Inbound implements ShareHolder {
     this.#updateFlow()
   }
 
-  #settle(share: number): void {
+  #afterReading(share: number): void {
     const decoder = this.#decoder
     spend(share - decoder.allowance)
     // The usual case, in which everything was delivered.
@@ -225,15 +225,15 @@ export class Inbound implements ShareHolder {
 }
 
 function releaseLater(inbound: Inbound): void {
-  if (!inbound.isHeld()) inbound.goOn()
+  if (!inbound.isHeld()) inbound.readInContext()
 }
 
 function endTurn(inbound: Inbound): void {
   inbound.release(Hold.turn)
 }
 
-function readOn(inbound: Inbound): void {
-  inbound.readOn()
+function read(inbound: Inbound): void {
+  inbound.read()
 }
 
 function endStop(inbound: Inbound): void {

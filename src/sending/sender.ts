@@ -43,7 +43,7 @@ export interface SenderOwner {
 }
 
 /** A message whose last fragment has not been sent yet. */
-interface UnfinishedMessage {
+interface FragmentedMessage {
   readonly isSkipped: boolean
   /** The bytes of its fragments so far. */
   length: number
@@ -63,7 +63,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   #outbox: Outbox | undefined
   /** Created for messages that are not a single plain frame. Most connections need none. */
   #writer: MessageWriter | undefined
-  #unfinished: UnfinishedMessage | undefined
+  #unfinished: FragmentedMessage | undefined
   /** Why nothing more is accepted. */
   #closed: Error | undefined
   #hasFailed = false

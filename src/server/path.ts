@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { describe } from '../options/describe.js'
-import { NO_PARAMS, type Params } from '../websocket/admission.js'
+import { NO_PARAMS, type Params } from '../websocket/accepted-client.js'
 
 /** The params of a literal path: `{ room: string }` for `'/chat/:room'`. */
 export type ParamsOf<Pattern extends string> = Pattern extends string

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
-import type { Params } from '../websocket/admission.js'
+import type { Params } from '../websocket/accepted-client.js'
 import type { WebSocket } from '../websocket/websocket.js'
 import type { SocketUser } from './admission/authentication.js'
 import { compilePattern, matchPattern, normalPath, type ParamsOf } from './path.js'

@@ -14,7 +14,7 @@ import {
   PERMESSAGE_DEFLATE,
   type PerMessageDeflateOptions,
 } from '../protocol/permessage-deflate.js'
-import type { Params } from '../websocket/admission.js'
+import type { Params } from '../websocket/accepted-client.js'
 import { startAccepted, type WebSocket } from '../websocket/websocket.js'
 import type { Admission, Admitted } from './admission/admission.js'
 import { GONE } from './admission/authentication.js'

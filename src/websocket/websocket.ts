@@ -19,7 +19,7 @@ import { type Payload, toPayload } from '../sending/payload.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import { onAbort } from './abort.js'
-import { type Admission, NO_PARAMS, type Params } from './admission.js'
+import { type AcceptedClient, NO_PARAMS, type Params } from './accepted-client.js'
 import { Attempt, type WebSocketOptions } from './attempt.js'
 import { EarlyMessages } from './early-messages.js'
 import { type MessageData, MessageIterators } from './message-iterator.js'
@@ -31,7 +31,7 @@ import { describeInterface, notOpenError } from './web-interface.js'
 export let startAccepted: <User>(
   webSocket: WebSocket<User>,
   established: Established,
-  admission: Admission<User>,
+  admission: AcceptedClient<User>,
 ) => void
 /** The connection of a socket once it is open: for its server. @internal */
 export let connectionOf: (webSocket: WebSocket) => Connection | undefined

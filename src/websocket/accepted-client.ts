@@ -5,7 +5,7 @@ export type Params = Readonly<Record<string, string>>
 export const NO_PARAMS: Params = Object.freeze({})
 
 /** Properties of a server's connection that do not come from the handshake. @internal */
-export interface Admission<User> {
+export interface AcceptedClient<User> {
   readonly params: Params
   readonly user: User
   readonly forwardedAddress: string | undefined
