@@ -3,6 +3,7 @@ import { MAX_NAME_LENGTH } from '../relay/channels.js'
 import type { RelayedMessage } from '../relay/envelope.js'
 import type { Gap } from '../relay/gap.js'
 import type { LocalGroups } from '../relay/local-groups.js'
+import type { LocalPresence } from '../relay/presence.js'
 import type { Relay } from '../relay/relay.js'
 import { RelayNode } from '../relay/relay-node.js'
 import { PreparedMessage } from '../sending/prepared-message.js'
@@ -23,6 +24,7 @@ export interface PublishResult extends BroadcastResult {
 /** What a cluster requires from its hub. */
 interface LocalHub {
   readonly memberships: Memberships
+  readonly presence: LocalPresence
   readonly limits: SlowLimits
   readonly counts: BroadcastCounts
   readonly onFailure: (failure: unknown, member: Member) => void
@@ -35,7 +37,7 @@ export class Cluster implements LocalGroups {
 
   constructor(relay: Relay, hub: LocalHub, onGap: (gap: Gap) => void) {
     this.#hub = hub
-    this.node = new RelayNode(relay, this, onGap)
+    this.node = new RelayNode(relay, this, hub.presence, onGap)
     hub.memberships.watcher = this.node
   }
 

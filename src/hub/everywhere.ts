@@ -50,9 +50,9 @@ export interface NodesResult {
 }
 
 /** The id of a hub without a relay. */
-const LOCAL = 'local'
+export const LOCAL = 'local'
 
-const ALONE: Answers = { replies: new Map(), missing: [] }
+const ALONE: Answers = { replies: new Map(), lists: new Map(), missing: [] }
 
 /** Counts the members of a group in all processes. */
 export async function countMembers(

@@ -13,10 +13,12 @@ import type { Cluster, PublishResult } from './cluster.js'
 import { closeMembers, type CloseResult, countMembers, type CountResult } from './everywhere.js'
 import type { Member } from './member.js'
 import type { Memberships } from './memberships.js'
+import type { AddOptions, HubPresence, MembersResult } from './presence.js'
 
 /** The state that the groups of a hub share. */
 interface GroupContext {
   readonly memberships: Memberships
+  readonly presence: HubPresence
   readonly limits: SlowLimits
   readonly counts: BroadcastCounts
   readonly onFailure: (failure: unknown, member: Member) => void
@@ -53,13 +55,19 @@ export class Group<Socket extends Member = Member> {
   }
 
   /**
-   * Adds a member, which leaves automatically when it closes. One that has already closed is not added.
+   * Adds a member, which leaves automatically when it closes. One that has already closed is not added. With `presence`
+   * it is present, see {@link members}. If it already is, the value replaces its former one; without `presence` it keeps
+   * that.
    *
-   * @throws TypeError when it is not a member
+   * @throws TypeError when it is not a member, or `presence` is nothing that JSON can express
+   * @throws RangeError when `presence` is longer than 4,096 bytes as JSON, or than the relay's `maxPayload`
    */
-  add(member: Socket): this {
+  add(member: Socket, options?: AddOptions | null): this {
+    const { memberships, presence } = this.#context
     checkMember('group.add()', member)
-    this.#context.memberships.add(this.name, member)
+    const text = presence.textOf(options)
+    memberships.add(this.name, member)
+    if (text !== undefined) presence.add(this.name, member, text)
     return this
   }
 
@@ -116,6 +124,17 @@ export class Group<Socket extends Member = Member> {
   /** Counts the members in all processes. `missing` names the nodes that did not answer in time. */
   async count(): Promise<CountResult> {
     return await countMembers(this.#context.cluster, this.name, this.size)
+  }
+
+  /**
+   * Lists the members in all processes that were added with `presence`. `missing` names the nodes of which it is not
+   * known for certain who is present, after the relay's `requestTimeout`, or at once while the broker cannot be reached.
+   *
+   * The list is consistent with the hub's `'presence'` events if the group has members in this process: earlier events
+   * are contained in it, and later ones are not.
+   */
+  async members(): Promise<MembersResult> {
+    return await this.#context.presence.members(this.name)
   }
 
   /**

@@ -2,10 +2,10 @@ import type { EventEmitter } from 'node:events'
 import { TypedEmitter } from '../events/typed-emitter.js'
 import { checkChoice, checkNumber, checkOptions, withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
-import { toError } from '../options/thrown.js'
+import { throwLater, toError } from '../options/thrown.js'
 import type { Gap } from '../relay/gap.js'
 import { checkRelay, type Relay } from '../relay/relay.js'
-import type { RelayStats } from '../relay/relay-node.js'
+import type { RelayStats } from '../relay/relay-stats.js'
 import { checkNames } from '../options/spelling.js'
 import type { Payload } from '../sending/payload.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
@@ -15,6 +15,7 @@ import { describeNodes, type NodesResult } from './everywhere.js'
 import { createGroup, type Group, type GroupContext } from './group.js'
 import type { Member } from './member.js'
 import { Memberships } from './memberships.js'
+import { HubPresence, type PresenceChange } from './presence.js'
 
 /** The options of a hub. By default, slow members are treated as by their server. */
 export interface HubOptions {
@@ -45,6 +46,12 @@ export interface HubEvents<Socket extends Member = Member> {
   error: [error: Error, member: Socket]
   /** Members of this process missed messages of other processes. */
   gap: [gap: Gap]
+  /**
+   * Members that were added with `presence` came to a group or left it, in any process. There is one event for each group
+   * and turn of the event loop, or message of another process. With a relay, it is emitted for the groups that have
+   * members in this process, and begins with those that are present in others.
+   */
+  presence: [change: PresenceChange]
 }
 
 /**
@@ -71,15 +78,23 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
     if (maxBufferedAmount !== undefined) checkNumber('maxBufferedAmount', maxBufferedAmount, 1)
     if (slowPolicy !== undefined) checkChoice('slowPolicy', slowPolicy, ['terminate', 'skip'])
     if (relay !== undefined) checkRelay(relay)
+    const memberships = new Memberships()
+    const presence = new HubPresence({
+      memberships,
+      isObserved: () => this.listenerCount('presence') > 0,
+      emit: (change) => this.#report('presence', change),
+    })
     const local = {
-      memberships: new Memberships(),
+      memberships,
+      presence,
       limits: { maxBufferedAmount, slowPolicy },
       counts: { broadcasts: 0, delivered: 0, skipped: 0 },
       onFailure: (failure: unknown, member: Member) => {
         this.#reportFailure(failure, member as Socket)
       },
     }
-    const cluster = relay && new Cluster(relay, local, (gap) => this.#reportGap(gap))
+    const cluster = relay && new Cluster(relay, local, (gap) => this.#report('gap', gap))
+    presence.node = cluster?.node
     this.#context = { ...local, cluster }
   }
 
@@ -147,14 +162,12 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
     return cluster === undefined ? stats : { ...stats, relay: cluster.node.stats() }
   }
 
-  #reportGap(gap: Gap): void {
+  #report(event: 'gap' | 'presence', value: Gap | PresenceChange): void {
     try {
-      ;(this as EventEmitter).emit('gap', gap)
+      ;(this as EventEmitter).emit(event, value)
     } catch (error) {
-      // The messages after the gap are still delivered.
-      process.nextTick(() => {
-        throw error
-      })
+      // What follows is still delivered.
+      throwLater(error)
     }
   }
 

@@ -21,6 +21,8 @@ export interface MembershipsWatcher {
 export class Memberships {
   /** Notified when a group gets its first member and loses its last one; for a hub with a relay. */
   watcher: MembershipsWatcher | undefined
+  /** Called for each member that has left a group; for presence. */
+  onRemoved: ((name: string, member: Member) => void) | undefined
   readonly #members = new Map<string, Set<Member>>()
   readonly #names = new Map<Member, Set<string>>()
   /** The function that stops watching each member, while it is in a group. */
@@ -101,6 +103,7 @@ export class Memberships {
   #remove(name: string, member: Member): void {
     const members = this.#members.get(name)
     members?.delete(member)
+    this.onRemoved?.(name, member)
     if (members?.size !== 0) return
     this.#members.delete(name)
     this.watcher?.left(name)

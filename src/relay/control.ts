@@ -5,7 +5,7 @@ import { FieldReader, type FieldWriter } from './fields.js'
 /** The most groups in one envelope. */
 export const MAX_ENTRIES = 1000
 
-const HEARTBEAT_FLAGS = Flag.droppedByLimit | Flag.droppedOffline | Flag.final
+const HEARTBEAT_FLAGS = Flag.droppedByLimit | Flag.droppedOffline | Flag.final | Flag.presence
 
 /** The sender. */
 export interface Sender {
@@ -39,6 +39,7 @@ export type Question =
   | { readonly ask: 'count'; readonly key: string }
   | { readonly ask: 'close'; readonly key: string; readonly code: number; readonly reason: string }
   | { readonly ask: 'describe' }
+  | { readonly ask: 'members'; readonly key: string }
 
 /** How a node describes itself. */
 export interface Description {
@@ -55,12 +56,12 @@ export interface Request {
 
 export interface Reply {
   readonly id: number
-  /** Members counted or closed. */
+  /** Members counted, closed or listed. */
   readonly count: number
   readonly description: Description
 }
 
-const ASKS = ['count', 'close', 'describe'] as const
+const ASKS = ['count', 'close', 'describe', 'members'] as const
 
 const header = (kind: Kind, { id, epoch }: Sender): FieldWriter => writeHeader(kind, id, epoch)
 
@@ -141,7 +142,7 @@ export function decodeRequest(bytes: Buffer): Request | undefined {
   const id = fields.u32()
   const ask = ASKS[fields.u8()]
   let question: Question = { ask: 'describe' }
-  if (ask === 'count') question = { ask, key: fields.text() }
+  if (ask === 'count' || ask === 'members') question = { ask, key: fields.text() }
   else if (ask === 'close') question = { ask, key: fields.text(), code: fields.u16(), reason: fields.text() }
   return fields.isComplete && ask !== undefined ? { id, question } : undefined
 }

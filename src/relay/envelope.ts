@@ -21,6 +21,14 @@ export const Kind = {
   request: 7,
   /** Answers a request. */
   reply: 8,
+  /** Who came to a group and who left it, on the channel of the group. */
+  presence: 9,
+  /** Asks who is present in groups, unless that is known. */
+  presenceQuery: 10,
+  /** Answers a query of presence. */
+  presenceState: 11,
+  /** The members of a group, in front of the reply to a request. */
+  presenceList: 12,
 } as const
 
 export type Kind = (typeof Kind)[keyof typeof Kind]
@@ -49,6 +57,8 @@ export const Flag = {
   droppedOffline: 4,
   /** In a heartbeat: nothing more will follow, and the numbers may be forgotten. */
   final: 8,
+  /** In a heartbeat: `top` is the version of a group's presence, and `base` the number of those present. */
+  presence: 16,
 } as const
 
 const BATCH_FLAGS = Flag.start | Flag.droppedByLimit | Flag.droppedOffline

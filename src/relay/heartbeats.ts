@@ -1,6 +1,7 @@
 import type { Channels } from './channels.js'
 import { encodeHeartbeat, type Sender } from './control.js'
 import type { Counters } from './counters.js'
+import type { PresencePublisher } from './presence-publisher.js'
 import type { Relay } from './relay.js'
 
 /** Publishes heartbeats, one at a time. */
@@ -8,13 +9,15 @@ export class Heartbeats {
   readonly #relay: Relay
   readonly #channels: Channels
   readonly #counters: Counters
+  readonly #presence: PresencePublisher
   /** The one that the broker has not answered. */
   #unanswered: symbol | undefined
 
-  constructor(relay: Relay, channels: Channels, counters: Counters) {
+  constructor(relay: Relay, channels: Channels, counters: Counters, presence: PresencePublisher) {
     this.#relay = relay
     this.#channels = channels
     this.#counters = counters
+    this.#presence = presence
   }
 
   /** Publishes one, unless the broker has not answered the last. */
@@ -23,13 +26,17 @@ export class Heartbeats {
     const mark = Symbol()
     this.#unanswered = mark
     const heartbeat = this.#counters.heartbeat()
-    const published = encodeHeartbeat(sender, heartbeat).map((part) =>
+    const presence = this.#presence.entries()
+    const entries = [...heartbeat.entries, ...presence]
+    const published = encodeHeartbeat(sender, { ...heartbeat, entries }).map((part) =>
       this.#relay.publish(this.#channels.nodes, part),
     )
     const settled = (isTaken: boolean): void => {
       if (this.#unanswered !== mark) return
       this.#unanswered = undefined
-      if (isTaken) this.#counters.taken(heartbeat)
+      if (!isTaken) return
+      this.#counters.taken(heartbeat)
+      this.#presence.taken(presence)
     }
     Promise.all(published).then(
       () => settled(true),

@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer'
 import type { Channels } from './channels.js'
 import { decodeHeartbeat, decodePositions, decodeQuery, decodeReply, decodeRequest } from './control.js'
-import type { Query, Question } from './control.js'
+import type { Query, Request } from './control.js'
 import { decodeBatch, type Header, Kind, readBatchHead, readHeader, type RelayedMessage } from './envelope.js'
 import type { Gap } from './gap.js'
 import type { LocalGroups } from './local-groups.js'
 import type { Peer, Peers } from './peers.js'
+import type { PresenceNode } from './presence-node.js'
 import type { Receiver } from './receiver.js'
 import type { Recovery } from './recovery.js'
 import type { Requests } from './requests.js'
@@ -23,6 +24,7 @@ export interface IncomingOptions {
   readonly receiver: Receiver
   readonly recovery: Recovery
   readonly requests: Requests
+  readonly presence: PresenceNode
   readonly answerQuery: (node: string, query: Query) => void
   readonly answerRequest: (node: string, id: number, count: number) => void
 }
@@ -51,7 +53,7 @@ export class Incoming {
     const { channels, subscriptions, id } = this.#options
     if (channel.startsWith(this.#groupPrefix)) {
       const subscription = subscriptions.find(channel.slice(this.#groupPrefix.length))
-      if (subscription !== undefined) this.#batch(subscription, payload, isCut)
+      if (subscription !== undefined) this.#fromGroup(subscription, payload, isCut)
     } else if (channel.startsWith(this.#plainPrefix)) {
       const subscription = subscriptions.find(channel.slice(this.#plainPrefix.length))
       if (subscription !== undefined) this.#plain(subscription, payload, isCut)
@@ -63,8 +65,17 @@ export class Incoming {
     }
   }
 
-  #batch(subscription: Subscription, payload: Buffer, isCut: boolean): void {
+  #fromGroup(subscription: Subscription, payload: Buffer, isCut: boolean): void {
     const header = readHeader(payload)
+    if (header?.kind !== Kind.presence) this.#batch(header, subscription, payload, isCut)
+    // The next heartbeat tells of one that was cut.
+    else if (!isCut && header.node !== this.#options.id) {
+      const isSound = this.#options.presence.delta(subscription.key, () => this.#peer(header), payload)
+      if (!isSound) this.counts.refused++
+    }
+  }
+
+  #batch(header: Header | undefined, subscription: Subscription, payload: Buffer, isCut: boolean): void {
     const batch = isCut ? readBatchHead(payload) : decodeBatch(payload)
     if (header?.kind !== Kind.batch || batch === undefined) {
       this.counts.refused++
@@ -96,13 +107,16 @@ export class Incoming {
 
   /** Returns `false` for a malformed or unknown message. */
   #control(header: Header, payload: Buffer): boolean {
-    const { receiver, recovery, requests, answerQuery, answerRequest } = this.#options
+    const { receiver, recovery, requests, presence, answerQuery, answerRequest } = this.#options
     const { node, kind } = header
     switch (kind) {
       case Kind.heartbeat: {
         const part = decodeHeartbeat(payload)
-        if (part !== undefined) receiver.heartbeat(this.#peer(header), part)
-        return part !== undefined
+        if (part === undefined) return false
+        const peer = this.#peer(header)
+        receiver.heartbeat(peer, part)
+        presence.heartbeat(peer, part)
+        return true
       }
       case Kind.bye:
         this.#options.peers.forget(node)
@@ -122,7 +136,7 @@ export class Incoming {
         if (request === undefined) return false
         // A node describes itself to the others, and asks them, when it has connected.
         if (request.question.ask === 'describe') recovery.returned(this.#peer(header))
-        const count = this.#answer(request.question)
+        const count = this.#answer(node, request)
         if (count !== undefined) answerRequest(node, request.id, count)
         return count !== undefined
       }
@@ -132,13 +146,14 @@ export class Incoming {
         return reply !== undefined
       }
       default:
-        return false
+        return presence.take(header, () => this.#peer(header), payload)
     }
   }
 
-  #answer(question: Question): number | undefined {
-    const { local, subscriptions } = this.#options
+  #answer(node: string, { id, question }: Request): number | undefined {
+    const { local, subscriptions, presence } = this.#options
     if (question.ask === 'describe') return 0
+    if (question.ask === 'members') return presence.publisher.list(node, id, question.key)
     const name = subscriptions.find(question.key)?.name
     if (name === undefined) return 0
     if (question.ask === 'count') return local.size(name)

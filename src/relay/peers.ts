@@ -1,5 +1,7 @@
 /** Missing heartbeats after which a node is no longer waited for, and counts as missing. */
 const SILENT_AFTER = 5
+/** Missing heartbeats after which the members of a node are no longer present. */
+const ABSENT_AFTER = 20
 /** Missing heartbeats after which a node is forgotten. */
 const FORGOTTEN_AFTER = 60
 /** The most known nodes: envelopes are not signed, so anyone can invent nodes. */
@@ -20,16 +22,19 @@ export class Peers {
   readonly #peers = new Map<string, Peer>()
   readonly #interval: number
   readonly #onForgotten: (peer: Peer) => void
+  readonly #onAppeared: ((peer: Peer) => void) | undefined
   /** When anything was last received, including from this node itself. */
   #heardAt = performance.now()
 
   /**
    * @param interval - milliseconds between heartbeats
    * @param onForgotten - told of those that left, were silent for long, or were too many
+   * @param onAppeared - told of those that are heard for the first time
    */
-  constructor(interval: number, onForgotten: (peer: Peer) => void) {
+  constructor(interval: number, onForgotten: (peer: Peer) => void, onAppeared?: (peer: Peer) => void) {
     this.#interval = interval
     this.#onForgotten = onForgotten
+    this.#onAppeared = onAppeared
   }
 
   get size(): number {
@@ -48,7 +53,9 @@ export class Peers {
       peer = { id, epoch, heardAt: 0, heartbeats: [] }
       this.#peers.set(id, peer)
     }
+    const isNew = peer.heardAt === 0
     peer.heardAt = this.heardSelf()
+    if (isNew) this.#onAppeared?.(peer)
     return peer
   }
 
@@ -66,6 +73,11 @@ export class Peers {
   /** Whether it was heard not long before the last that was heard. */
   isAlive({ heardAt }: Peer): boolean {
     return this.#heardAt - heardAt < SILENT_AFTER * this.#interval
+  }
+
+  /** Whether it was heard so recently that its members count as present. */
+  isPresent({ heardAt }: Peer): boolean {
+    return this.#heardAt - heardAt < ABSENT_AFTER * this.#interval
   }
 
   forget(id: string): void {

@@ -71,6 +71,7 @@ export class Receiver {
     const previous = peer.heartbeats.find(({ number }) => number === part.previous)
     const gaps = new Map<GapCause, GapCollector>()
     for (const entry of part.entries) {
+      if ((entry.flags & Flag.presence) !== 0) continue
       const subscription = this.#options.subscriptions.find(entry.key)
       if (subscription?.state !== 'subscribed') continue
       const isProven = previous !== undefined && previous.at > subscription.since

@@ -4,47 +4,36 @@ import { Channels, keyOf } from './channels.js'
 import { type Description, encodeBare, encodePositions, encodeQuery, encodeReply } from './control.js'
 import { encodeRequest, type Query, type Question, type Request, type Sender } from './control.js'
 import { Counters } from './counters.js'
+import { Deferred } from './deferred.js'
 import { BATCH_HEAD, Kind, NODE_ID_LENGTH, type RelayedMessage } from './envelope.js'
 import type { Gap } from './gap.js'
 import { Heartbeats } from './heartbeats.js'
 import { ignore } from '../options/ignore.js'
 import { Inbox } from './inbox.js'
 import { Incoming } from './incoming.js'
+import { limited } from './limited.js'
 import type { LocalGroups } from './local-groups.js'
-import { Peers } from './peers.js'
+import { type Peer, Peers } from './peers.js'
+import type { LocalPresence } from './presence.js'
+import { PresenceNode } from './presence-node.js'
 import { Probe } from './probe.js'
 import { type Done, Publisher } from './publisher.js'
 import { Receiver } from './receiver.js'
 import { Recovery } from './recovery.js'
 import { type Relay, type RelayConnection, type RelaySettings, toRelaySettings } from './relay.js'
+import type { RelayStats } from './relay-stats.js'
 import { type Answers, Requests } from './requests.js'
 import { type Subscription, Subscriptions } from './subscriptions.js'
 
 /** Milliseconds for which `close` waits for unanswered messages. */
 const CLOSE_TIMEOUT = 2000
 
-/** Statistics and the state of a hub's relay. */
-export interface RelayStats {
-  /** Whether messages are exchanged with other nodes. */
-  connected: boolean
-  /** Other nodes that are known. */
-  nodes: number
-  /** Messages sent to the broker. */
-  published: number
-  /** Messages that stayed local, while disconnected or because the broker was too slow. */
-  dropped: number
-  /** Messages that came from other nodes or programs. */
-  received: number
-  /** Messages from the broker that were refused: malformed, too long, or of another version. */
-  refused: number
-  /** `'gap'` events. */
-  gaps: number
-}
-
 /** One hub among those that share a broker and a prefix. */
 export class RelayNode {
   /** The id by which other nodes know this one. */
   readonly id: string = randomBytes(NODE_ID_LENGTH).toString('hex')
+  /** Who is present in groups. */
+  readonly presence: PresenceNode
   readonly #relay: Relay
   readonly #local: LocalGroups
   readonly #settings: RelaySettings
@@ -67,11 +56,9 @@ export class RelayNode {
   #hasBaseChannels = false
   #isUp = false
   #closing: Promise<void> | undefined
-  readonly #ready: Promise<void>
-  #becomeReady!: () => void
-  #failReady!: (error: Error) => void
+  readonly #ready = new Deferred()
 
-  constructor(relay: Relay, local: LocalGroups, onGap: (gap: Gap) => void) {
+  constructor(relay: Relay, local: LocalGroups, present: LocalPresence, onGap: (gap: Gap) => void) {
     this.#relay = relay
     this.#local = local
     this.#onGap = onGap
@@ -86,7 +73,6 @@ export class RelayNode {
       if (!this.#probe.take(channel, payload)) this.#incoming.take(channel, payload, isCut)
     })
     this.#publisher = new Publisher(this.id, relay, channels, this.#counters)
-    this.#heartbeats = new Heartbeats(relay, channels, this.#counters)
     this.#probe = new Probe({
       relay,
       channels,
@@ -101,12 +87,15 @@ export class RelayNode {
       unsubscribeDelay,
       inOrder: (action) => this.#inbox.inOrder(action),
       now: () => this.#receiver.now,
+      onReady: (key) => this.presence.follower.ready(key),
     })
-    this.#peers = new Peers(heartbeatInterval, (peer) => {
+    const forget = (peer: Peer): void => {
       this.#subscriptions.forget(peer)
       this.#recovery.forgotten(peer)
-    })
-    const peers = this.#peers
+      this.presence.follower.forget(peer)
+    }
+    const peers = new Peers(heartbeatInterval, forget, (peer) => this.presence.follower.appeared(peer))
+    this.#peers = peers
     this.#recovery = new Recovery({
       peers,
       timeout: this.#settings.recoveryTimeout,
@@ -124,23 +113,20 @@ export class RelayNode {
       timeout: this.#settings.requestTimeout,
       send: (request) => this.#sendRequest(request),
     })
+    this.presence = this.#presenceOf(present)
+    this.#heartbeats = new Heartbeats(relay, channels, this.#counters, this.presence.publisher)
     this.#incoming = this.#receiveBy(report)
-    this.#ready = new Promise((resolve, reject) => {
-      this.#becomeReady = resolve
-      this.#failReady = reject
-    })
-    this.#ready.catch(ignore)
     this.#timer = setInterval(() => this.#tick(), heartbeatInterval).unref()
     relay.open({
       connection: (state) => this.#changed(state),
       message: (channel, payload) => this.#inbox.push(channel, payload),
-      misconfigured: (error) => this.#failReady(error),
+      misconfigured: (error) => this.#ready.reject(error),
     })
   }
 
   /** Settles at the first connection to the broker. */
   get ready(): Promise<void> {
-    return this.#ready
+    return this.#ready.promise
   }
 
   /** The longest message that can be relayed, in bytes. */
@@ -150,12 +136,16 @@ export class RelayNode {
 
   /** A group has got its first member. */
   joined(name: string): void {
-    if (this.#closing === undefined) this.#subscriptions.add(name)
+    if (this.#closing !== undefined) return
+    this.#subscriptions.add(name)
+    this.presence.joined(name)
   }
 
   /** A group has lost its last member. */
   left(name: string): void {
-    if (this.#closing === undefined) this.#subscriptions.remove(name)
+    if (this.#closing !== undefined) return
+    this.#subscriptions.remove(name)
+    this.presence.left(name)
   }
 
   groupReady(name: string): Promise<void> {
@@ -194,6 +184,19 @@ export class RelayNode {
     return { id: this.id, epoch: this.#counters.epoch }
   }
 
+  #presenceOf(local: LocalPresence): PresenceNode {
+    return new PresenceNode({
+      channels: this.#channels,
+      local,
+      settings: this.#settings,
+      peers: this.#peers,
+      subscriptions: this.#subscriptions,
+      requests: this.#requests,
+      sender: () => this.#sender,
+      send: (channel, bytes) => this.#send(channel, bytes),
+    })
+  }
+
   #receiveBy(report: (gap: Gap) => void): Incoming {
     const channels = this.#channels
     return new Incoming({
@@ -207,13 +210,14 @@ export class RelayNode {
       receiver: this.#receiver,
       recovery: this.#recovery,
       requests: this.#requests,
+      presence: this.presence,
       answerQuery: (node, { recovery, part, keys }) => {
         const tops = keys.map((key) => this.#counters.topOf(key))
-        this.#send(channels.node(node), encodePositions(this.#sender, { recovery, part, tops }))
+        void this.#send(channels.node(node), encodePositions(this.#sender, { recovery, part, tops }))
       },
       answerRequest: (node, id, count) => {
         const reply = encodeReply(this.#sender, { id, count, description: this.describe() })
-        this.#send(channels.node(node), reply)
+        void this.#send(channels.node(node), reply)
       },
     })
   }
@@ -225,6 +229,7 @@ export class RelayNode {
     if (before.canPublish && !state.canPublish) {
       this.#heartbeats.giveUp()
       this.#publisher.disconnected()
+      this.presence.publisher.disconnected()
     }
     if (before.canReceive && !state.canReceive) this.#stopReceiving()
     if (!before.canPublish && state.canPublish) {
@@ -254,6 +259,7 @@ export class RelayNode {
   #stopReceiving(): void {
     this.#recovery.lost(this.#groupsWithMembers())
     this.#subscriptions.disconnected()
+    this.presence.follower.disconnected()
     this.#isUp = false
   }
 
@@ -275,9 +281,10 @@ export class RelayNode {
     }
     this.#isUp = true
     this.#subscriptions.up()
+    this.presence.follower.up()
     this.#recovery.begin()
     // The others learn of this node, and this node of them.
-    void this.ask({ ask: 'describe' }).then(this.#becomeReady)
+    void this.ask({ ask: 'describe' }).then(this.#ready.resolve)
   }
 
   #tick(): void {
@@ -285,6 +292,7 @@ export class RelayNode {
     this.#peers.sweep()
     this.#publisher.sweep(now)
     this.#subscriptions.sweep(now)
+    this.presence.tick()
     this.#beat()
   }
 
@@ -294,7 +302,7 @@ export class RelayNode {
 
   #sendQuery(query: Query, node: string | undefined): void {
     const channel = node === undefined ? this.#channels.nodes : this.#channels.node(node)
-    this.#send(channel, encodeQuery(this.#sender, query))
+    void this.#send(channel, encodeQuery(this.#sender, query))
   }
 
   #sendRequest(request: Request): Promise<number | undefined> {
@@ -302,19 +310,22 @@ export class RelayNode {
     return this.#relay.publish(this.#channels.nodes, encodeRequest(this.#sender, request))
   }
 
-  #send(channel: string, bytes: Buffer): void {
-    if (this.#publisher.isConnected) this.#relay.publish(channel, bytes).catch(ignore)
+  /** `undefined` while the broker cannot be reached. */
+  #send(channel: string, bytes: Buffer): Promise<unknown> | undefined {
+    return this.#publisher.isConnected ? this.#relay.publish(channel, bytes).catch(ignore) : undefined
   }
 
   async #close(): Promise<void> {
     clearInterval(this.#timer)
+    this.presence.close()
     this.#publisher.flush()
     if (this.#publisher.isConnected) {
-      await limited(this.#publisher.answered())
+      await limited(this.#publisher.answered(), CLOSE_TIMEOUT)
       // Whoever has received less than this says so.
       this.#heartbeats.giveUp()
       this.#beat()
-      await limited(this.#relay.publish(this.#channels.nodes, encodeBare(Kind.bye, this.#sender)))
+      const bye = encodeBare(Kind.bye, this.#sender)
+      await limited(this.#relay.publish(this.#channels.nodes, bye), CLOSE_TIMEOUT)
     }
     this.#probe.end()
     this.#isUp = false
@@ -323,18 +334,8 @@ export class RelayNode {
     this.#inbox.clear()
     const error = new Error('The hub was closed')
     this.#subscriptions.close(error)
-    this.#failReady(error)
+    this.#ready.reject(error)
     this.#publisher.disconnected()
     await this.#relay.close()
   }
-}
-
-/** Waits until a promise settles, for a limited time. */
-async function limited(promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise((resolve) => {
-    timer = setTimeout(resolve, CLOSE_TIMEOUT)
-  })
-  await Promise.race([promise.catch(ignore), timeout])
-  clearTimeout(timer)
 }

@@ -1,9 +1,13 @@
 import type { Question, Reply, Request } from './control.js'
 import { MAX_PEERS, type Peers } from './peers.js'
+import { costOf, MAX_HELD, type Presence } from './presence.js'
+import type { PresenceList } from './presence-envelopes.js'
 
 /** The answers of the other nodes, by their ids. */
 export interface Answers {
   readonly replies: ReadonlyMap<string, Reply>
+  /** The members that nodes have listed in front of their replies. */
+  readonly lists: ReadonlyMap<string, readonly Presence[]>
   /** The ids of the nodes that did not answer. */
   readonly missing: readonly string[]
 }
@@ -18,6 +22,9 @@ export interface RequestsOptions {
 
 interface Pending {
   readonly replies: Map<string, Reply>
+  readonly lists: Map<string, Presence[]>
+  /** The memory that the lists take. */
+  cost: number
   /** The nodes that should answer. */
   readonly awaited: Set<string>
   /** How many got the request; `undefined` until the broker has said so. */
@@ -43,13 +50,14 @@ export class Requests {
     for (const peer of peers) if (peers.isAlive(peer)) awaited.add(peer.id)
     return new Promise((resolve) => {
       const replies = new Map<string, Reply>()
+      const lists = new Map<string, Presence[]>()
       const finish = (): void => {
         if (!this.#pending.delete(id)) return
         clearTimeout(timer)
         const missing = [...peers].map((peer) => peer.id).filter((peer) => !replies.has(peer))
-        resolve({ replies, missing })
+        resolve({ replies, lists, missing })
       }
-      const pending: Pending = { replies, awaited, receivers: undefined, finish }
+      const pending: Pending = { replies, lists, cost: 0, awaited, receivers: undefined, finish }
       const timer = timeout === Infinity ? undefined : setTimeout(finish, timeout)
       this.#pending.set(id, pending)
       send({ id, question }).then(
@@ -70,6 +78,19 @@ export class Requests {
     pending.replies.set(node, reply)
     pending.awaited.delete(node)
     finishIfAnswered(pending)
+  }
+
+  /** A node lists members in front of its reply. */
+  listed(node: string, { id, members }: PresenceList): void {
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return
+    pending.cost += costOf('')
+    for (const { text } of members) pending.cost += costOf(text)
+    // Then a list is shorter than its reply says.
+    if (pending.cost > MAX_HELD) return
+    const list = pending.lists.get(node)
+    if (list === undefined) pending.lists.set(node, [...members])
+    else list.push(...members)
   }
 
   /** Ends all requests with the answers received so far. */

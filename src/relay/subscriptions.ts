@@ -42,6 +42,8 @@ export interface SubscriptionsOptions {
   readonly inOrder: (action: () => void) => void
   /** The time as counted by what arrives. */
   readonly now: () => number
+  /** The messages of a group arrive from now on. */
+  readonly onReady: (key: string) => void
 }
 
 /** Keeps the channels of the groups that have members subscribed, with one command at a time for each group. */
@@ -104,6 +106,11 @@ export class Subscriptions {
     const promise = new Promise<void>((resolve, reject) => subscription.waiting.push({ resolve, reject }))
     promise.catch(ignore)
     return promise
+  }
+
+  /** Whether the messages of other nodes arrive for the members of the group. */
+  isReady(key: string): boolean {
+    return this.#isUp && this.#byKey.get(key)?.state === 'subscribed'
   }
 
   /** Messages arrive. The relay restores existing subscriptions, and the rest follows in batches. */
@@ -274,6 +281,7 @@ export class Subscriptions {
 
   #tellReady(subscription: Subscription): void {
     if (!this.#isUp || subscription.state !== 'subscribed') return
+    this.#options.onReady(subscription.key)
     for (const { resolve } of subscription.waiting.splice(0)) resolve()
   }
 

@@ -15,6 +15,16 @@ import {
   MAX_ENTRIES,
   type Question,
 } from '#src/relay/control.js'
+import {
+  decodeDelta,
+  decodeList,
+  decodePresenceQuery,
+  decodeState,
+  encodeDelta,
+  encodeList,
+  encodePresenceQuery,
+  encodeState,
+} from '#src/relay/presence-envelopes.js'
 import { decodeBatch, encodeBatch, Flag, Kind, readBatchHead, readHeader } from '#src/relay/envelope.js'
 import { runs } from '../support/runs.js'
 
@@ -45,7 +55,7 @@ const entry = fc
   .record({
     key: text,
     numbers: fc.tuple(u48, u48),
-    flags: fc.constantFrom(0, Flag.final, Flag.droppedByLimit),
+    flags: fc.constantFrom(0, Flag.final, Flag.droppedByLimit, Flag.presence),
   })
   .map(({ key, numbers, flags }) => ({ key, base: Math.min(...numbers), top: Math.max(...numbers), flags }))
 const heartbeat = fc.record({
@@ -59,10 +69,30 @@ const question: fc.Arbitrary<Question> = fc.oneof(
   fc.record({ ask: fc.constant('count'), key: text }),
   fc.record({ ask: fc.constant('close'), key: text, code: u16, reason: text }),
   fc.record({ ask: fc.constant('describe') }),
+  fc.record({ ask: fc.constant('members'), key: text }),
 )
 const request = fc.record({ id: u32, question })
 const description = fc.record({ host: text, pid: u32, groups: u32, members: u32 })
 const reply = fc.record({ id: u32, count: u32, description })
+const present = fc.record({ id: u48, text: fc.json({ maxDepth: 1 }) })
+const delta = fc.record({
+  previous: fc.nat(1000),
+  version: fc.integer({ min: 1001, max: 2 ** 48 - 1 }),
+  joined: fc.array(present, { minLength: 1, maxLength: 5 }),
+  left: fc.array(u48, { maxLength: 5 }),
+})
+const asked = fc.record({ key: text, version: u48 })
+const presenceQuery = fc.record({ number: u32, groups: fc.array(asked, { minLength: 1, maxLength: 8 }) })
+const record = fc
+  .record({
+    index: u16,
+    version: fc.integer({ min: 1, max: 2 ** 48 - 1 }),
+    isEnd: fc.boolean(),
+    members: fc.array(present, { maxLength: 4 }),
+  })
+  .map((one) => (one.members.length === 0 ? { ...one, version: 0 } : one))
+const state = fc.record({ number: u32, part: u32, covered: u16, records: fc.array(record, { maxLength: 4 }) })
+const list = fc.record({ id: u32, members: fc.array(present, { maxLength: 8 }) })
 
 interface Codec {
   readonly kind: number
@@ -93,6 +123,10 @@ const codecs: Record<string, Codec> = {
   positions: codec(Kind.positions, positions, encodePositions, decodePositions),
   request: codec(Kind.request, request, encodeRequest, decodeRequest),
   reply: codec(Kind.reply, reply, encodeReply, decodeReply),
+  presence: codec(Kind.presence, delta, encodeDelta, decodeDelta),
+  presenceQuery: codec(Kind.presenceQuery, presenceQuery, encodePresenceQuery, decodePresenceQuery),
+  presenceState: codec(Kind.presenceState, state, encodeState, decodeState),
+  presenceList: codec(Kind.presenceList, list, encodeList, decodeList),
 }
 
 describe.each(Object.entries(codecs))('an envelope of the kind %s', (_, { kind, value, encode, decode }) => {
@@ -246,7 +280,7 @@ describe('a list', () => {
 
   test('of questions ends at the known ones', () => {
     const bytes = encodeRequest(who, { id: 1, question: { ask: 'describe' } })
-    bytes[bytes.length - 1] = 3
+    bytes[bytes.length - 1] = 4
     expect(decodeRequest(bytes)).toBeUndefined()
   })
 })
