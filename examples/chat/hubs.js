@@ -1,8 +1,8 @@
 import { Hub } from 'hubwire'
 
 const { REDIS_URL } = process.env
-/** Bytes. A process sends the members of all its rooms in one message, see roster.js. */
-const MAX_PAYLOAD = 64 * 1024 * 1024
+/** Milliseconds. The members of a killed process leave after 20 heartbeats. */
+const HEARTBEAT = 250
 
 /**
  * A hub of this process. With REDIS_URL it shares its groups with the hubs of that name in other processes.
@@ -14,7 +14,7 @@ export async function makeHub(name) {
   if (!REDIS_URL) return new Hub()
   const { createClient } = await import('redis')
   const { redisRelay } = await import('hubwire/redis')
-  const options = { prefix: `hubwire-chat:${name}:`, maxPayload: MAX_PAYLOAD }
+  const options = { prefix: `hubwire-chat:${name}:`, heartbeatInterval: HEARTBEAT }
   const relay = redisRelay(createClient({ url: REDIS_URL }), options)
   /** @type {Hub<import('hubwire').WebSocket>} */
   const hub = new Hub({ relay })

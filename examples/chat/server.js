@@ -5,7 +5,6 @@ import { createServer } from 'node:http'
 import { answerPings, WebSocketServer } from 'hubwire'
 import { makeHub } from './hubs.js'
 import { parseObject } from './parse-object.js'
-import { Roster } from './roster.js'
 import { servePage } from './serve-page.js'
 import { showStatistics } from './statistics.js'
 
@@ -21,21 +20,27 @@ echo.on('connection', (socket, request) => {
   socket.on('message', (data) => socket.send(data)) // sends a string as text, a Buffer as binary
 })
 
-const roster = new Roster(backstage, (type, { room, name }) => {
-  const event = JSON.stringify({ type, member: name })
-  for (const socket of rooms.group(`chat_${room}`)) socket.send(event) // in this process only
+/** The sockets that have got the list of members. From then on, they get its changes. */
+const welcomed = new WeakSet()
+rooms.on('presence', ({ group, joined, left }) => {
+  const came = joined.map(({ data }) => ({ type: 'member_joined', member: data }))
+  const events = [...came, ...left.map(({ data }) => ({ type: 'member_left', member: data }))]
+  for (const event of events.map((each) => JSON.stringify(each))) {
+    for (const socket of rooms.group(group)) if (welcomed.has(socket)) socket.send(event) // in this process only
+  }
 })
 const chat = new WebSocketServer({ server: http, path: '/ws/chat/:room/' })
-chat.on('connection', (socket, request) => {
+chat.on('connection', async (socket, request) => {
   console.log(`WebSocket ${request.url}`)
   const room = socket.params.room.slice(0, 40)
   const member = new URLSearchParams(request.url?.split('?')[1]).get('name')?.slice(0, 40) || 'Guest'
   const group = rooms.group(`chat_${room}`)
   const reply = (/** @type {object} */ event) => socket.send(JSON.stringify(event))
 
-  socket.on('close', roster.join(room, member)) // returns a function that removes the member
-  group.add(socket) // removed automatically when the socket closes
-  reply({ type: 'connection_established', room, member, members: roster.namesIn(room) })
+  group.add(socket, { presence: member }) // removed automatically when the socket closes
+  const { members } = await group.members() // in all processes
+  welcomed.add(socket)
+  reply({ type: 'connection_established', room, member, members: members.map(({ data }) => data) })
   answerPings(socket)
   socket.on('message', async (data) => {
     const said = parseObject(data)
@@ -62,7 +67,6 @@ async function stop() {
   const farewell = { code: 1001, reason: 'The server stops', timeout: 5000 }
   await Promise.all([echo, chat, statistics].map((server) => server.shutdown(farewell)))
   http.closeAllConnections()
-  roster.close()
   await Promise.all([rooms.close(), backstage.close()])
 }
 process.once('SIGTERM', () => void stop()).once('SIGINT', () => void stop())

@@ -1,4 +1,5 @@
-// A chat on several workers that share one port with node:cluster: what a client says reaches the clients of all. SIGHUP replaces them one after the other, SIGTERM stops them.
+// A chat on several workers that share one port with node:cluster: what a client says reaches the clients of all, and all
+// are told who is here (connect with ?name=Ada). SIGHUP replaces the workers one after the other, SIGTERM stops them.
 // PORT, HOST and WORKERS set the address and the number of workers.
 import cluster from 'node:cluster'
 import { once } from 'node:events'
@@ -65,11 +66,18 @@ async function restart() {
 }
 
 function runWorker() {
-  const hub = new Hub({ relay: clusterRelay() })
+  // The clients of a killed worker leave after 20 heartbeats of so many milliseconds.
+  const hub = new Hub({ relay: clusterRelay({ heartbeatInterval: 250 }) })
   const chat = hub.group('chat')
+  hub.on('presence', async () => {
+    const { members } = await chat.members() // of all workers
+    const names = members.map(({ data }) => String(data)).sort()
+    for (const socket of chat) socket.send(`here: ${names.join(', ')}`) // to those of this worker
+  })
   const server = new WebSocketServer({ host: HOST, port: Number(PORT) })
-  server.on('connection', async (socket) => {
-    chat.add(socket)
+  server.on('connection', async (socket, request) => {
+    const name = new URLSearchParams(request.url?.split('?')[1]).get('name') || 'Guest'
+    chat.add(socket, { presence: name.slice(0, 40) })
     await chat.ready // what the clients of other workers say arrives from here on
     socket.send(`worker ${process.pid}`)
     socket.on('message', (data) => chat.publish(data))

@@ -1,12 +1,15 @@
 import { ReconnectingWebSocket, type Status } from 'hubwire/browser'
 import { WebSocket } from 'hubwire'
 import { expect, onTestFinished, test } from 'vitest'
+import { until } from '../support/event-loop.js'
 import { Example } from '../support/example.js'
 import { Program } from '../support/program.js'
 import { Queue } from '../support/queue.js'
 
 /** A client that connects again by itself, and the processes that have served it, in order. */
 class Client {
+  /** Who is here, by the last list that it got. */
+  here = ''
   readonly workers = new Queue<number>()
   readonly echoes = new Queue<string>()
   readonly states: Status[] = []
@@ -20,7 +23,9 @@ class Client {
     })
     this.#socket.addEventListener('message', ({ data }) => {
       const [, pid] = /^worker (\d+)$/.exec(String(data)) ?? []
-      if (pid === undefined) this.echoes.push(String(data))
+      const [, names] = /^here: (.*)$/.exec(String(data)) ?? []
+      if (names !== undefined) this.here = names
+      else if (pid === undefined) this.echoes.push(String(data))
       else this.workers.push(Number(pid))
     })
     onTestFinished(() => {
@@ -36,6 +41,17 @@ class Client {
     }
   }
 
+  close(): void {
+    this.#socket.close()
+  }
+
+  /** Does not connect again when it loses its connection. */
+  stay(): void {
+    this.#socket.addEventListener('state', ({ state }) => {
+      if (state !== 'open') this.close()
+    })
+  }
+
   async echo(text: string): Promise<string> {
     expect(this.#socket.send(text)).toBe('sent')
     return this.echoes.next()
@@ -43,11 +59,15 @@ class Client {
 }
 
 /** As many clients, one after the other, with the workers that serve them. */
-async function connectTo(example: Example, count: number): Promise<{ clients: Client[]; workers: number[] }> {
+async function connectTo(
+  example: Example,
+  count: number,
+  names: readonly string[] = [],
+): Promise<{ clients: Client[]; workers: number[] }> {
   const clients: Client[] = []
   const workers: number[] = []
   while (clients.length < count) {
-    const client = new Client(`ws://127.0.0.1:${example.port}`)
+    const client = new Client(`ws://127.0.0.1:${example.port}/?name=${names[clients.length] ?? ''}`)
     clients.push(client)
     workers.push(await client.workers.next())
   }
@@ -81,6 +101,22 @@ test('relays what a client says to the clients of both workers', async () => {
     expect(await client.echo(text)).toBe(text)
     for (const other of clients) if (other !== client) expect(await other.echoes.next()).toBe(text)
   }
+})
+
+test('tells the clients of all workers who is here, without those of a killed one', async () => {
+  const example = await Example.forTest('cluster')
+  const { clients, workers } = await connectTo(example, 4, ['Ada', 'Ben', 'Cyd', 'Dan'])
+  await until(() => clients.every(({ here }) => here === 'Ada, Ben, Cyd, Dan'))
+  clients[3]!.close()
+  await until(() => clients.slice(0, 3).every(({ here }) => here === 'Ada, Ben, Cyd'))
+  // Whoever cannot connect again is gone with its worker.
+  const killed = clients.filter((_, index) => workers[index] === workers[0])
+  const others = clients.slice(0, 3).filter((client) => !killed.includes(client))
+  expect(others.length).toBeGreaterThan(0)
+  for (const client of killed) client.stay()
+  process.kill(workers[0]!, 'SIGKILL')
+  const names = ['Ada', 'Ben', 'Cyd'].filter((_, index) => workers[index] !== workers[0])
+  await until(() => others.every(({ here }) => here === names.join(', ')))
 })
 
 test('restarts twice if it is asked twice', async () => {
@@ -126,8 +162,13 @@ test('closes its clients with 1001 on SIGTERM, and exits with all processes', as
   const example = await Example.forTest('cluster')
   const clients = [await example.connect('/'), await example.connect('/')]
   const pids = await Promise.all(
-    clients.map(async ({ received }) => /\d+/.exec((await received.next()) as string)),
+    clients.map(async ({ received }) => {
+      for (;;) {
+        const pid = /(?<=^worker )\d+/.exec((await received.next()) as string)
+        if (pid !== null) return pid
+      }
+    }),
   )
   await example.expectToStop(...clients)
-  for (const [pid] of pids.map((match) => match!)) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
+  for (const [pid] of pids) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
 })

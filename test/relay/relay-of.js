@@ -8,10 +8,11 @@ import { createClient } from 'redis'
  * The relay of a process that a test has started. A connection to NATS ends with the channel to that test.
  *
  * @param {string} broker - `cluster`, `nats:` and a port, or the path of the unix socket of Redis
+ * @param {number} [heartbeatInterval]
  * @returns {Promise<import('hubwire').Relay>}
  */
-export async function relayOf(broker) {
-  const options = { heartbeatInterval: 200, recoveryTimeout: 60_000, unsubscribeDelay: 20 }
+export async function relayOf(broker, heartbeatInterval = 200) {
+  const options = { heartbeatInterval, recoveryTimeout: 60_000, unsubscribeDelay: 20 }
   if (broker === 'cluster') return clusterRelay(options)
   if (!broker.startsWith('nats:')) {
     return redisRelay(createClient({ socket: { path: broker, tls: false } }), options)
