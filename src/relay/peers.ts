@@ -45,6 +45,11 @@ export class Peers {
     return this.#peers.values()
   }
 
+  /** Whether it has not been forgotten. */
+  has(peer: Peer): boolean {
+    return this.#peers.get(peer.id) === peer
+  }
+
   /** The node from which a message has just been received. */
   heard(id: string, epoch: number): Peer {
     let peer = this.#peers.get(id)

@@ -75,6 +75,7 @@ export class Recovery {
     if (this.#options.timeout !== Infinity) {
       this.#timer = setTimeout(() => this.#finish(), this.#options.timeout)
     }
+    for (const peer of this.#peersThen) if (!this.#options.peers.has(peer)) this.#giveUp(peer)
     this.#ask(suspect)
     this.#finishIfAnswered()
   }

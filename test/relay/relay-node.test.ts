@@ -137,6 +137,29 @@ describe('numbers', () => {
       expect(other.gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed: 1 }])
     })
 
+    test('are given up if it has left before the connection counts as back', async () => {
+      const broker = new MemoryBroker()
+      const one = await nodeOf(broker, [])
+      const other = await nodeOf(broker, ['news'], { recoveryTimeout: Infinity })
+      await one.hub.publish('news', 'first')
+      await until(() => other.member.delivered.length === 1)
+      other.relay.cut()
+      await one.hub.publish('news', 'lost')
+      const { publish } = other.relay
+      other.relay.publish = async (name, payload) => {
+        if (name.startsWith('hubwire:probe:')) {
+          other.relay.publish = publish
+          await one.hub.close()
+        }
+        return await publish.call(other.relay, name, payload)
+      }
+      other.relay.connect()
+      await until(() => other.gaps.length > 0)
+      expect(other.gaps).toEqual([
+        { cause: 'connection', groups: ['news'], node: undefined, missed: undefined },
+      ])
+    })
+
     test('are given up when it counts as gone: a gap names all groups', async () => {
       const [, other] = await waiting(20)
       await until(() => other.gaps.length > 0)
