@@ -67,11 +67,12 @@ async function restart() {
 
 function runWorker() {
   // The clients of a killed worker leave after 20 heartbeats of so many milliseconds.
+  /** @type {Hub<import('hubwire').WebSocket>} */
   const hub = new Hub({ relay: clusterRelay({ heartbeatInterval: 250 }) })
   const chat = hub.group('chat')
   hub.on('presence', async () => {
     const { members } = await chat.members() // of all workers
-    const names = members.map(({ data }) => String(data)).sort()
+    const names = members.map(({ data }) => /** @type {string} */ (data)).sort()
     for (const socket of chat) socket.send(`here: ${names.join(', ')}`) // to those of this worker
   })
   const server = new WebSocketServer({ host: HOST, port: Number(PORT) })

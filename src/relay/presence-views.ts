@@ -32,10 +32,6 @@ export class PresenceViews {
     this.#maxHeld = maxHeld
   }
 
-  get size(): number {
-    return this.#views.size
-  }
-
   [Symbol.iterator](): IterableIterator<View> {
     return this.#views.values()
   }

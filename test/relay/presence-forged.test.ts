@@ -1,8 +1,9 @@
 import { Hub } from 'hubwire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Channels } from '#src/relay/channels.js'
 import { encodeHeartbeat, encodeReply, MAX_ENTRIES, type Sender } from '#src/relay/control.js'
 import { Flag, Kind } from '#src/relay/envelope.js'
-import { Peers } from '#src/relay/peers.js'
+import { MAX_PEERS, Peers } from '#src/relay/peers.js'
 import type { RemotePresence } from '#src/relay/presence.js'
 import {
   decodeDelta,
@@ -15,6 +16,7 @@ import {
   type PresenceQuery,
 } from '#src/relay/presence-envelopes.js'
 import { PresenceFollower } from '#src/relay/presence-follower.js'
+import { PresencePublisher } from '#src/relay/presence-publisher.js'
 import { settled, turn, until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
 import { MemoryBroker, type MemoryRelay } from '../support/memory-broker.js'
@@ -313,6 +315,99 @@ describe('the members of other nodes', () => {
     expect(queries.at(-1)!.groups).toEqual([{ key: 'news', version: 5 }])
     answer(0, 0)
     expect(present.size).toBe(0)
+  })
+})
+
+describe('what is asked', () => {
+  /** A follower of these groups, and a peer that it knows. */
+  async function follower(keys: readonly string[]) {
+    const peers = new Peers(1000, () => undefined)
+    const queries: PresenceQuery[] = []
+    const following = new PresenceFollower({
+      peers,
+      timeout: 0,
+      send: (_, query) => queries.push(query),
+      changed: () => undefined,
+    })
+    const peer = peers.heard('a', 1)
+    following.appeared(peer)
+    following.up()
+    for (const key of keys) {
+      following.follow(key, key)
+      following.ready(key)
+    }
+    await turn()
+    return { following, peer, queries }
+  }
+
+  test('is asked again if the answer is older than a version that was heard of meanwhile', async () => {
+    const { following, peer, queries } = await follower(['news'])
+    const answer = (version: number): void => {
+      const records = [{ index: 0, version, isEnd: true, members: [{ id: 1, text: '1' }] }]
+      following.state(peer, { number: queries.at(-1)!.number, part: 0, covered: 1, records })
+    }
+    // A broker that keeps no order across channels.
+    following.delta('news', peer, { previous: 5, version: 6, joined: [{ id: 2, text: '2' }], left: [] })
+    answer(5)
+    await turn()
+    expect(queries.at(-1)!.groups).toEqual([{ key: 'news', version: 5 }])
+    answer(6)
+    await turn()
+    expect(queries).toHaveLength(2)
+    expect((await following.members(following.find('news')!)).missing).toEqual([])
+  })
+
+  test('is at most 1,000 groups at once, and those that are not covered are asked for again', async () => {
+    const keys = Array.from({ length: 25_000 }, (_, index) => `group ${index}`)
+    const { following, peer, queries } = await follower(keys)
+    const asked = new Map<string, number>()
+    while (asked.size < keys.length || queries.length > 0) {
+      const query = queries.shift()!
+      expect(query.groups.length).toBeLessThanOrEqual(MAX_ENTRIES)
+      const covered = Math.min(900, query.groups.length)
+      for (const { key } of query.groups.slice(0, covered)) asked.set(key, (asked.get(key) ?? 0) + 1)
+      following.state(peer, { number: query.number, part: 0, covered, records: [] })
+      await turn()
+    }
+    // Some are asked for twice: with all others, because there are many, and by themselves.
+    expect(Math.max(...asked.values())).toBeLessThanOrEqual(2)
+    for (const key of keys.slice(0, 3)) {
+      expect((await following.members(following.find(key)!)).missing).toEqual([])
+    }
+  })
+
+  test('is at most 64 KiB of names at once', async () => {
+    const { queries } = await follower(
+      Array.from({ length: 100 }, (_, index) => `${index} ${'x'.repeat(1000)}`),
+    )
+    expect(queries[0]!.groups).toHaveLength(65)
+  })
+
+  test('by more nodes than there may be is answered for those', async () => {
+    const sent: (() => void)[] = []
+    const publisher = new PresencePublisher({
+      channels: new Channels(''),
+      local: { present: () => [], isObserved: () => false, groupNames: () => [], changed: () => undefined },
+      maxPayload: 1000,
+      sender: () => forger,
+      send: () => new Promise<void>((resolve) => sent.push(resolve)),
+    })
+    const query = { number: 1, groups: [{ key: 'news', version: 0 }] }
+    for (let node = 0; node < 2000; node++) publisher.answer(String(node), query)
+    publisher.answer('1', query)
+    for (let answered = 0; answered < sent.length; answered++) {
+      sent[answered]!()
+      await turn()
+    }
+    // The first is answered at once.
+    expect(sent).toHaveLength(1 + MAX_PEERS)
+    // What waits when the connection is lost is not answered.
+    publisher.answer('1', query)
+    publisher.answer('2', query)
+    publisher.disconnected()
+    sent.at(-1)!()
+    await turn()
+    expect(sent).toHaveLength(2 + MAX_PEERS)
   })
 })
 

@@ -248,6 +248,58 @@ describe('changes', () => {
   })
 })
 
+describe('while the broker stands still', () => {
+  test('a bounded number of messages is on its way, and the others know everything when it goes on', async () => {
+    const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2, { heartbeatInterval: 100 })) as [
+      Node,
+      Node,
+    ]
+    const outside = await nodeOf(new MemoryBroker())
+    const before = publishedTo(one, 'hubwire:group:news')
+    one.relay.stop()
+    for (let index = 0; index < 1100; index++) {
+      one.hub.group('news').add(new FakeMember(), { presence: `${index}` })
+      await turn()
+    }
+    expect(publishedTo(one, 'hubwire:group:news') - before).toBe(1024)
+    one.relay.resume()
+    await until(() => other.log.in('news').length === 1102)
+    expect(other.log.strangers).toEqual([])
+    expect(outside.log.events).toEqual([])
+  })
+
+  test('nobody is answered, and who asks names that node as missing', async () => {
+    const broker = new MemoryBroker()
+    const options = { heartbeatInterval: 20, requestTimeout: 200 }
+    const one = await nodeOf(broker, options)
+    for (let index = 0; index < 1100; index++) {
+      one.hub.group('news').add(new FakeMember(), { presence: index })
+    }
+    await settled()
+    const outside = await nodeOf(broker, options)
+    // The broker takes nothing more, but messages arrive.
+    const { publish } = one.relay
+    const answers: (() => void)[] = []
+    one.relay.publish = async (channel, payload) => {
+      if (channel.startsWith('hubwire:group:')) await new Promise<void>((resolve) => answers.push(resolve))
+      return await publish.call(one.relay, channel, payload)
+    }
+    const member = new FakeMember()
+    for (let index = 0; index < 1024; index++) {
+      one.hub.group('busy').add(member, { presence: index })
+      await turn()
+    }
+    expect(answers).toHaveLength(1024)
+    expect(await outside.hub.group('news').members()).toEqual({ members: [], missing: [one.id] })
+    outside.hub.group('news').add(new FakeMember())
+    expect(await outside.hub.group('news').members()).toEqual({ members: [], missing: [one.id] })
+    one.relay.publish = publish
+    for (const answer of answers) answer()
+    await until(() => outside.log.in('news').length === 1100)
+    expect((await outside.hub.group('news').members()).missing).toEqual([])
+  })
+})
+
 describe('an answer', () => {
   test('that is longer than an envelope is divided, for one group and for many', async () => {
     const broker = new MemoryBroker()
