@@ -30,7 +30,7 @@ export type { CloseResult, CountResult, HubNode, NodesResult } from './hub/every
 export type { AddOptions, JsonValue, MembersResult, PresenceChange, PresentMember } from './hub/presence.js'
 export { Hub, type HubOptions, type HubStats } from './hub/hub.js'
 export type { Gap, GapCause } from './relay/gap.js'
-export type { Relay, RelayConnection, RelayEvents, RelayOptions } from './relay/relay.js'
+export type { PartitionedRelay, Relay, RelayConnection, RelayEvents, RelayOptions } from './relay/relay.js'
 export type { RelayStats } from './relay/relay-stats.js'
 export { ProtocolError, type ProtocolErrorCode } from './protocol/errors.js'
 export { HandshakeError, type HandshakeErrorCode } from './protocol/handshake.js'

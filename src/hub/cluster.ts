@@ -4,8 +4,9 @@ import type { RelayedMessage } from '../relay/envelope.js'
 import type { Gap } from '../relay/gap.js'
 import type { LocalGroups } from '../relay/local-groups.js'
 import type { LocalPresence } from '../relay/presence.js'
-import type { Relay } from '../relay/relay.js'
-import { RelayNode } from '../relay/relay-node.js'
+import { createNode, type PartitionedNode } from '../relay/partitioned-node.js'
+import type { PartitionedRelay, Relay } from '../relay/relay.js'
+import type { RelayNode } from '../relay/relay-node.js'
 import { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import { type BroadcastCounts, type BroadcastResult, deliverToAll } from './broadcast.js'
@@ -32,12 +33,12 @@ interface LocalHub {
 
 /** A hub among those of other processes. */
 export class Cluster implements LocalGroups {
-  readonly node: RelayNode
+  readonly node: RelayNode | PartitionedNode
   readonly #hub: LocalHub
 
-  constructor(relay: Relay, hub: LocalHub, onGap: (gap: Gap) => void) {
+  constructor(relay: Relay | PartitionedRelay, hub: LocalHub, onGap: (gap: Gap) => void) {
     this.#hub = hub
-    this.node = new RelayNode(relay, this, hub.presence, onGap)
+    this.node = createNode(relay, this, hub.presence, onGap)
     hub.memberships.watcher = this.node
   }
 

@@ -4,7 +4,7 @@ import { checkChoice, checkNumber, checkOptions, withoutNulls } from '../options
 import { describe } from '../options/describe.js'
 import { throwLater, toError } from '../options/thrown.js'
 import type { Gap } from '../relay/gap.js'
-import { checkRelay, type Relay } from '../relay/relay.js'
+import { checkRelay, type PartitionedRelay, type Relay } from '../relay/relay.js'
 import type { RelayStats } from '../relay/relay-stats.js'
 import { checkNames } from '../options/spelling.js'
 import type { Payload } from '../sending/payload.js'
@@ -24,7 +24,7 @@ export interface HubOptions {
   /** What happens to a slow member: `'terminate'` ends its connection, `'skip'` skips the message. */
   slowPolicy?: SlowPolicy | null | undefined
   /** Connects the hub with those of other processes, for example `redisRelay(client)` of `hubwire/redis`. */
-  relay?: Relay | null | undefined
+  relay?: Relay | PartitionedRelay | null | undefined
 }
 
 /** What a hub has done so far. */
@@ -73,7 +73,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
     const { maxBufferedAmount, slowPolicy, relay } = withoutNulls(options ?? {}) as {
       maxBufferedAmount?: number
       slowPolicy?: SlowPolicy
-      relay?: Relay
+      relay?: Relay | PartitionedRelay
     }
     if (maxBufferedAmount !== undefined) checkNumber('maxBufferedAmount', maxBufferedAmount, 1)
     if (slowPolicy !== undefined) checkChoice('slowPolicy', slowPolicy, ['terminate', 'skip'])

@@ -4,6 +4,7 @@ import { checkNames } from '../options/spelling.js'
 import { toError } from '../options/thrown.js'
 import { type LocalPresence, MAX_PRESENCE, type Presence } from '../relay/presence.js'
 import type { PresenceChanges, RemotePresence } from '../relay/presence.js'
+import type { PartitionedNode } from '../relay/partitioned-node.js'
 import type { RelayNode } from '../relay/relay-node.js'
 import { LOCAL } from './everywhere.js'
 import type { Member } from './member.js'
@@ -75,7 +76,7 @@ interface PresenceOptions {
  */
 export class HubPresence implements LocalPresence {
   /** The other processes, if there are any. */
-  node: RelayNode | undefined
+  node: RelayNode | PartitionedNode | undefined
   readonly #options: PresenceOptions
   readonly #groups = new Map<string, Map<Member, Entry>>()
   #changed = new Map<string, Set<Entry>>()

@@ -31,7 +31,7 @@ const CLOSE_TIMEOUT = 2000
 /** One hub among those that share a broker and a prefix. */
 export class RelayNode {
   /** The id by which other nodes know this one. */
-  readonly id: string = randomBytes(NODE_ID_LENGTH).toString('hex')
+  readonly id: string
   /** Who is present in groups. */
   readonly presence: PresenceNode
   readonly #relay: Relay
@@ -58,7 +58,15 @@ export class RelayNode {
   #closing: Promise<void> | undefined
   readonly #ready = new Deferred()
 
-  constructor(relay: Relay, local: LocalGroups, present: LocalPresence, onGap: (gap: Gap) => void) {
+  /** @param id - that of the same hub in another partition, if there is one */
+  constructor(
+    relay: Relay,
+    local: LocalGroups,
+    present: LocalPresence,
+    onGap: (gap: Gap) => void,
+    id: string = randomBytes(NODE_ID_LENGTH).toString('hex'),
+  ) {
+    this.id = id
     this.#relay = relay
     this.#local = local
     this.#onGap = onGap

@@ -71,6 +71,17 @@ export interface Relay {
   close(): Promise<void>
 }
 
+/**
+ * Several relays, each for a part of the groups: for a broker that keeps the order of messages only within partitions. A
+ * group always belongs to the same one, and the partitions fail and recover independently.
+ */
+export interface PartitionedRelay {
+  /** The hub's options. */
+  readonly options?: RelayOptions | null | undefined
+  /** The same number in all processes, in the same order. They must not see each other's channels. */
+  readonly partitions: readonly Relay[]
+}
+
 /** @internal */
 export function toRelaySettings(options: RelayOptions | null | undefined): RelaySettings {
   const given = withoutNulls(options ?? {}) as Partial<RelaySettings>
@@ -98,20 +109,24 @@ export function toRelaySettings(options: RelayOptions | null | undefined): Relay
   return settings
 }
 
+const METHODS = ['open', 'publish', 'subscribe', 'unsubscribe', 'close'] as const
+
 /** @throws TypeError when it is not a relay */
-export function checkRelay(relay: unknown): asserts relay is Relay {
-  const candidate = relay as Partial<Record<keyof Relay, unknown>> | null
-  const methods = ['open', 'publish', 'subscribe', 'unsubscribe', 'close'] as const
-  if (
-    typeof candidate === 'object' &&
-    candidate !== null &&
-    methods.every((name) => typeof candidate[name] === 'function')
-  ) {
-    return
-  }
+export function checkRelay(relay: unknown): asserts relay is Relay | PartitionedRelay {
+  const { partitions } = (relay ?? {}) as { partitions?: unknown }
+  if (Array.isArray(partitions) ? partitions.length > 0 && partitions.every(isRelay) : isRelay(relay)) return
   throw new TypeError(
     'relay must be a relay, such as redisRelay(client) of hubwire/redis: ' +
-      `an object with the methods ${methods.join(', ')}`,
+      `an object with the methods ${METHODS.join(', ')}`,
+  )
+}
+
+function isRelay(relay: unknown): boolean {
+  const candidate = relay as Partial<Record<keyof Relay, unknown>> | null
+  return (
+    typeof candidate === 'object' &&
+    candidate !== null &&
+    METHODS.every((name) => typeof candidate[name] === 'function')
   )
 }
 

@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { Relay, RelayConnection } from '../relay/relay.js'
+import type { PartitionedRelay, Relay, RelayConnection } from '../relay/relay.js'
 
 /** One requirement of a relay. */
 export interface RelayCheck {
@@ -23,6 +23,7 @@ type Check = (open: () => Promise<OpenRelay>, make: () => Relay) => Promise<void
 
 /**
  * The requirements of a hub for a relay, for any test runner. They need the broker, and use channels with random names.
+ * A relay with partitions must meet them in each partition.
  *
  * ```ts
  * for (const { name, run } of relayChecks(() => redisRelay(client))) test(name, run)
@@ -30,23 +31,34 @@ type Check = (open: () => Promise<OpenRelay>, make: () => Relay) => Promise<void
  *
  * @param make - creates a new relay to the same broker on each call
  */
-export function relayChecks(make: () => Relay): RelayCheck[] {
+export function relayChecks(make: () => Relay | PartitionedRelay): RelayCheck[] {
   return Object.entries(checks).map(([name, check]) => ({
     name,
     async run() {
-      const opened: Relay[] = []
-      const open = async (): Promise<OpenRelay> => {
-        const relay = make()
-        opened.push(relay)
-        return await openRelay(relay)
-      }
-      try {
-        await check(open, make)
-      } finally {
-        await Promise.all(opened.map((relay) => relay.close()))
-      }
+      const made = make()
+      const count = 'partitions' in made ? made.partitions.length : 1
+      for (let partition = 0; partition < count; partition++)
+        await runCheck(check, () => partOf(make(), partition))
     },
   }))
+}
+
+function partOf(relay: Relay | PartitionedRelay, partition: number): Relay {
+  return 'partitions' in relay ? relay.partitions[partition]! : relay
+}
+
+async function runCheck(check: Check, make: () => Relay): Promise<void> {
+  const opened: Relay[] = []
+  const open = async (): Promise<OpenRelay> => {
+    const relay = make()
+    opened.push(relay)
+    return await openRelay(relay)
+  }
+  try {
+    await check(open, make)
+  } finally {
+    await Promise.all(opened.map((relay) => relay.close()))
+  }
 }
 
 async function openRelay(relay: Relay): Promise<OpenRelay> {

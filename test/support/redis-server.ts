@@ -6,22 +6,28 @@ import { createInterface } from 'node:readline'
 import { createClient } from 'redis'
 import { onTestFinished } from 'vitest'
 import { programPath } from './requirements.js'
-import { temporaryFolder } from './temporary-folder.js'
+import { type OnEnd, temporaryFolder } from './temporary-folder.js'
 
 /** A Redis of its own on a unix socket, which lasts as long as the test, or until its process is ended. */
 export class RedisServer {
   /** The path of its unix socket, the same after a restart. */
-  readonly path: string = join(temporaryFolder(), 'redis.sock')
+  readonly path: string
   #arguments: readonly string[] = []
   #process: ChildProcess | undefined
 
-  private constructor() {
-    onTestFinished(() => this.kill())
+  private constructor(onEnd: OnEnd = onTestFinished) {
+    this.path = join(temporaryFolder(onEnd), 'redis.sock')
+    onEnd(() => this.kill())
   }
 
   /** @param settings - more of its settings, such as `--requirepass`, `secret` */
   static async start(...settings: string[]): Promise<RedisServer> {
-    const server = new RedisServer()
+    return await RedisServer.startUntil(onTestFinished, ...settings)
+  }
+
+  /** Starts one that lasts longer than a test, until what it registers with `onEnd` is called. */
+  static async startUntil(onEnd: OnEnd, ...settings: string[]): Promise<RedisServer> {
+    const server = new RedisServer(onEnd)
     server.#arguments = [
       ...[
         '--port',
@@ -34,6 +40,8 @@ export class RedisServer {
         'no',
         '--daemonize',
         'no',
+        '--dir',
+        dirname(server.path),
       ],
       ...settings,
     ]
@@ -41,26 +49,36 @@ export class RedisServer {
     return server
   }
 
-  /** @param configuration - the text of its redis.conf, for the path of its unix socket */
-  static async configured(configuration: (path: string) => string): Promise<RedisServer> {
+  /**
+   * @param configuration - the text of its redis.conf, for the path of its unix socket
+   * @param settings - more of its command line
+   */
+  static async configured(
+    configuration: (path: string) => string,
+    ...settings: string[]
+  ): Promise<RedisServer> {
     const server = new RedisServer()
     const file = join(dirname(server.path), 'redis.conf')
     writeFileSync(file, configuration(server.path))
-    server.#arguments = [file]
+    server.#arguments = [file, ...settings]
     await server.restart()
     return server
   }
 
-  /** Starts it when it does not run. */
-  async restart(): Promise<void> {
+  get isRunning(): boolean {
+    return this.#process !== undefined
+  }
+
+  /** Starts it when it does not run. @param settings - more settings, this time */
+  async restart(...settings: string[]): Promise<void> {
     // It ends with the process that runs the tests, whatever becomes of that.
-    const wrapped = ['--pdeathsig', 'KILL', programPath('redis-server'), ...this.#arguments]
+    const wrapped = ['--pdeathsig', 'KILL', programPath('redis-server'), ...this.#arguments, ...settings]
     const child = spawn('setpriv', wrapped, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#process = child
     const lines: string[] = []
     for await (const line of createInterface({ input: child.stdout })) {
       lines.push(line)
-      if (!line.includes('eady to accept connections')) continue
+      if (!/eady to accept connections|Sentinel ID is/.test(line)) continue
       child.stdout.resume()
       return
     }

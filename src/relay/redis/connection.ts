@@ -20,12 +20,28 @@ export interface ConnectionEvents {
   error(error: Error): void
 }
 
-/** One connection to Redis, by either client. */
+/** What a relay does with a connection. */
 export interface RedisConnection {
   open(events: ConnectionEvents): void
   publish(channel: string, payload: Buffer): Promise<number>
   subscribe(channels: readonly string[]): Promise<unknown>
   unsubscribe(channels: readonly string[]): Promise<unknown>
   ping(): Promise<unknown>
-  close(): void
+  /** @param isDead - whether it no longer answers, so that nobody else should use it either */
+  close(isDead?: boolean): void
+}
+
+/** One connection to one server, by either client. */
+export interface ServerConnection extends RedisConnection {
+  /** The same with SPUBLISH, SSUBSCRIBE and SUNSUBSCRIBE, in a cluster. All channels must have the same slot. */
+  publishSharded(channel: string, payload: Buffer): Promise<number>
+  subscribeSharded(channels: readonly string[]): Promise<unknown>
+  unsubscribeSharded(channels: readonly string[]): Promise<unknown>
+}
+
+/** A server to which connections can be made. */
+export interface Server {
+  readonly host: string
+  readonly port: number
+  connect(): ServerConnection
 }

@@ -1,18 +1,22 @@
 import { ignore } from '../../options/ignore.js'
-import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
+import { type ConnectionEvents, PING_INTERVAL, type ServerConnection } from './connection.js'
 import { retryDelay, SOCKET_TIMEOUT } from './connection.js'
 
 /** The members of a client of the package `ioredis` that are used. */
 export interface IoredisClient {
   readonly status: string
+  readonly options?: { readonly host?: string; readonly port?: number } | undefined
   duplicate(overrides: object): IoredisClient
   connect(): Promise<unknown>
   publish(channel: string, payload: Buffer): Promise<number>
   subscribe(channels: string[]): Promise<unknown>
   unsubscribe(channels: string[]): Promise<unknown>
+  spublish(channel: string, payload: Buffer): Promise<number>
+  ssubscribe(channels: string[]): Promise<unknown>
+  sunsubscribe(channels: string[]): Promise<unknown>
   ping(): Promise<unknown>
   disconnect(): void
-  on(event: 'messageBuffer', listener: (channel: Buffer, payload: Buffer) => void): unknown
+  on(event: 'messageBuffer' | 'smessageBuffer', listener: (channel: Buffer, payload: Buffer) => void): unknown
   on(event: string, listener: (error: Error) => void): unknown
 }
 
@@ -20,10 +24,11 @@ export interface IoredisClient {
  * A connection by the package `ioredis`. Its own way to restore subscriptions loses them when the connection breaks
  * again meanwhile, with an unhandled rejection, so they are restored here.
  */
-export class IoredisConnection implements RedisConnection {
+export class IoredisConnection implements ServerConnection {
   readonly #client: IoredisClient
   readonly #subscribed = new Set<string>()
   #pings: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(client: IoredisClient) {
@@ -40,6 +45,11 @@ export class IoredisConnection implements RedisConnection {
       socketTimeout: SOCKET_TIMEOUT,
       retryStrategy: retryDelay,
       reconnectOnError: null,
+      // Otherwise a client with sentinels that gave up once would never connect again, or would publish to a replica.
+      sentinelRetryStrategy: retryDelay,
+      // A master that lives on is told to be one no more only 10 s later.
+      failoverDetector: true,
+      role: 'master',
     })
   }
 
@@ -48,14 +58,18 @@ export class IoredisConnection implements RedisConnection {
     const report = (isReady: boolean): void => {
       if (!this.#isClosed) events.ready(isReady)
     }
-    client.on('messageBuffer', (channel: Buffer, payload: Buffer) => {
+    const take = (channel: Buffer, payload: Buffer): void => {
       if (!this.#isClosed) events.message(channel.toString(), payload)
-    })
+    }
+    client.on('messageBuffer', take)
+    client.on('smessageBuffer', take)
     client.on('ready', () => {
       if (this.#subscribed.size > 0) client.subscribe([...this.#subscribed]).catch(ignore)
       report(true)
     })
     client.on('close', () => report(false))
+    // The slot of a channel has moved to another server.
+    client.on('moved', () => report(false))
     client.on('error', (error) => {
       if (!this.#isClosed) events.error(error)
     })
@@ -63,7 +77,7 @@ export class IoredisConnection implements RedisConnection {
     this.#pings = setInterval(() => {
       if (client.status === 'ready') client.ping().catch(ignore)
     }, PING_INTERVAL).unref()
-    // It tries again by itself.
+    client.on('end', () => this.#connectAgain())
     client.connect().catch(ignore)
   }
 
@@ -83,6 +97,18 @@ export class IoredisConnection implements RedisConnection {
     return count
   }
 
+  publishSharded(channel: string, payload: Buffer): Promise<number> {
+    return this.#client.spublish(channel, payload)
+  }
+
+  subscribeSharded(channels: readonly string[]): Promise<unknown> {
+    return this.#client.ssubscribe([...channels])
+  }
+
+  unsubscribeSharded(channels: readonly string[]): Promise<unknown> {
+    return this.#client.sunsubscribe([...channels])
+  }
+
   ping(): Promise<unknown> {
     return this.#client.ping()
   }
@@ -90,6 +116,15 @@ export class IoredisConnection implements RedisConnection {
   close(): void {
     this.#isClosed = true
     clearInterval(this.#pings)
+    clearTimeout(this.#retry)
     this.#client.disconnect()
+  }
+
+  /** It tries again by itself, but ends for good when its detector reports a failover while it connects. */
+  #connectAgain(): void {
+    if (this.#isClosed) return
+    this.#retry = setTimeout(() => {
+      this.#client.connect().catch(ignore)
+    }, retryDelay(0))
   }
 }

@@ -1,5 +1,5 @@
 import { ignore } from '../../options/ignore.js'
-import { type ConnectionEvents, type RedisConnection, retryDelay, SOCKET_TIMEOUT } from './connection.js'
+import { type ConnectionEvents, retryDelay, type ServerConnection, SOCKET_TIMEOUT } from './connection.js'
 
 type Listener = (payload: Buffer, channel: Buffer) => void
 
@@ -12,17 +12,20 @@ export interface NodeRedisClient {
   sendCommand(args: readonly (string | Buffer)[]): Promise<unknown>
   subscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
   unsubscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
+  sSubscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
+  sUnsubscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
   destroy(): void
   on(event: string, listener: (error: Error) => void): unknown
 }
 
 /** A connection by the package `redis`, which restores its subscriptions itself before it is ready again. */
-export class NodeRedisConnection implements RedisConnection {
+export class NodeRedisConnection implements ServerConnection {
   readonly #client: NodeRedisClient
   #listener: Listener | undefined
   #isClosed = false
 
-  constructor(client: NodeRedisClient) {
+  /** @param socket - the options of its socket, if not the client's */
+  constructor(client: NodeRedisClient, socket: object | undefined = client.options?.socket) {
     this.#client = client.duplicate({
       // Otherwise messages published while disconnected would be sent later: outdated, and without a limit.
       disableOfflineQueue: true,
@@ -30,7 +33,7 @@ export class NodeRedisConnection implements RedisConnection {
       commandOptions: { timeout: 0 },
       keyPrefix: undefined,
       clientSideCache: undefined,
-      socket: { socketTimeout: SOCKET_TIMEOUT, ...client.options?.socket, reconnectStrategy: retryDelay },
+      socket: { socketTimeout: SOCKET_TIMEOUT, ...socket, reconnectStrategy: retryDelay },
     })
   }
 
@@ -45,6 +48,10 @@ export class NodeRedisConnection implements RedisConnection {
     client.on('ready', report)
     client.on('reconnecting', report)
     client.on('end', report)
+    // The slot of a channel has moved to another server.
+    client.on('sharded-channel-moved', () => {
+      if (!this.#isClosed) events.ready(false)
+    })
     client.on('error', (error) => {
       report()
       if (!this.#isClosed) events.error(error)
@@ -63,6 +70,18 @@ export class NodeRedisConnection implements RedisConnection {
 
   unsubscribe(channels: readonly string[]): Promise<unknown> {
     return Promise.resolve(this.#client.unsubscribe([...channels], this.#listener!, true))
+  }
+
+  publishSharded(channel: string, payload: Buffer): Promise<number> {
+    return this.#client.sendCommand(['SPUBLISH', channel, payload]) as Promise<number>
+  }
+
+  subscribeSharded(channels: readonly string[]): Promise<unknown> {
+    return Promise.resolve(this.#client.sSubscribe([...channels], this.#listener!, true))
+  }
+
+  unsubscribeSharded(channels: readonly string[]): Promise<unknown> {
+    return Promise.resolve(this.#client.sUnsubscribe([...channels], this.#listener!, true))
   }
 
   ping(): Promise<unknown> {

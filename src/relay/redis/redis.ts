@@ -4,7 +4,10 @@
  *
  * @packageDocumentation
  */
+import { checkInteger } from '../../options/checks.js'
+import { ignore } from '../../options/ignore.js'
 import {
+  type PartitionedRelay,
   type Relay,
   type RelayConnection,
   type RelayEvents,
@@ -13,17 +16,43 @@ import {
   toRelaySettings,
   usedTwiceError,
 } from '../relay.js'
-import { ignore } from '../../options/ignore.js'
+import { type ChannelNames, partitionNames, plainNames } from './channel-names.js'
 import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
+import { FollowingConnection } from './following-connection.js'
+import { hashTags, slotOf } from './hash-tags.js'
 import { type IoredisClient, IoredisConnection } from './ioredis.js'
+import {
+  clusterLookup,
+  isCluster,
+  isSentinel,
+  nodeRedisSentinel,
+  type RedisClusterClient,
+} from './lookups.js'
 import { type NodeRedisClient, NodeRedisConnection } from './node-redis.js'
+import { SharedConnections } from './shared-connections.js'
+import { Topology } from './topology.js'
 
-export type { Relay, RelayConnection, RelayEvents, RelayOptions }
+export type { PartitionedRelay, RedisClusterClient, Relay, RelayConnection, RelayEvents, RelayOptions }
 
-/** A client of the package `redis` or `ioredis` for a single server. Only its `duplicate()` is used. */
+/** The options of a relay by Redis. */
+export interface RedisRelayOptions extends RelayOptions {
+  /**
+   * Only for a cluster: over how many partitions the groups are spread; 16 by default, 1,024 at most. Each partition
+   * belongs to one master at a time, so have several for each master. All processes must have the same number.
+   */
+  partitions?: number | null | undefined
+}
+
+/**
+ * A client of the package `redis` or `ioredis`: of a single server, or by sentinels. Only its `duplicate()` is used.
+ */
 export interface RedisClient {
   duplicate(overrides?: object): unknown
 }
+
+/** Partitions of a cluster, if their number is not set. */
+const PARTITIONS = 16
+const MAX_PARTITIONS = 1024
 
 /** PINGs that may be unanswered until a publisher is replaced: as long as a socket may be silent. */
 const MAX_UNANSWERED_PINGS = 3
@@ -37,30 +66,70 @@ const REFUSALS: readonly [pattern: RegExp, remedy: string][] = [
   [/NOAUTH|Authentication required/i, 'give the client a password'],
   [
     /NOPERM|no permissions/i,
-    'allow its user SUBSCRIBE, UNSUBSCRIBE, PUBLISH and PING on channels with the prefix',
+    'allow its user SUBSCRIBE, UNSUBSCRIBE, PUBLISH and PING on channels with the prefix, ' +
+      'in a cluster SSUBSCRIBE, SUNSUBSCRIBE and SPUBLISH',
   ],
   [/DB index is out of range/i, 'choose a database that the server has'],
 ]
 
 /**
+ * A relay through a Redis Cluster, for `new Hub({ relay })`. Each group belongs to one of the partitions, and each
+ * partition to a slot of the cluster; messages travel by sharded pub/sub. It opens two connections to each master. When
+ * a master fails, or a slot moves, the groups of its partitions are told of a gap, and follow to the new master.
+ *
+ * @param client - of `createCluster()` of the package `redis`, or `new Cluster()` of `ioredis`; version 6 of either and
+ *   Redis 7 are tested. It need not be connected
+ * @throws TypeError when the prefix has a brace, which would give all partitions the same slot
+ * @throws TypeError or RangeError when another option cannot be used
+ */
+export function redisRelay(client: RedisClusterClient, options?: RedisRelayOptions | null): PartitionedRelay
+
+/**
  * A relay through Redis, for `new Hub({ relay })`. It opens two connections with `client.duplicate()`, one that
  * publishes and one that receives, and ends them with `hub.close()`. `client` need not be connected, and stays as it
- * is.
+ * is. With a client by sentinels, they follow to the master that the sentinels name.
  *
- * @param client - of `createClient()` of the package `redis`, or `new Redis()` of `ioredis`; version 6 of either is
- *   tested
- * @throws TypeError when it is neither, or a cluster's client
+ * @param client - of `createClient()` or `createSentinel()` of the package `redis`, or `new Redis()` of `ioredis`, also
+ *   with `sentinels`; version 6 of either is tested
+ * @throws TypeError when it is none of these
  * @throws TypeError or RangeError when an option cannot be used
  */
-export function redisRelay(client: RedisClient, options?: RelayOptions | null): Relay {
-  toRelaySettings(options)
+export function redisRelay(client: RedisClient, options?: RedisRelayOptions | null): Relay
+
+export function redisRelay(
+  client: RedisClient | RedisClusterClient,
+  options?: RedisRelayOptions | null,
+): Relay | PartitionedRelay {
+  const { prefix } = toRelaySettings(options)
+  const partitions = options?.partitions ?? undefined
+  if (partitions !== undefined) checkInteger('partitions', partitions, 1, MAX_PARTITIONS)
+  if (isCluster(client)) {
+    if (/[{}]/.test(prefix)) {
+      throw new TypeError(
+        `prefix must not have a brace with a cluster; it is ${JSON.stringify(prefix)}. ` +
+          'All partitions would have the same slot',
+      )
+    }
+    return partitionsOf(new Topology(clusterLookup(client)), prefix, {
+      ...options,
+      partitions: partitions ?? PARTITIONS,
+    })
+  }
+  if (partitions !== undefined) {
+    throw new TypeError('partitions is for the client of a cluster, and this is none: leave it out')
+  }
   checkClient(client)
-  return new RedisRelay(() => connectionOf(client), options)
+  if (!isSentinel(client)) return new RedisRelay(() => connectionOf(client), options)
+  const topology = new Topology(nodeRedisSentinel(client))
+  return new RedisRelay(following(topology, newConnections(), plainNames), options)
 }
+
+/** What a connection is for. */
+type Role = 'publisher' | 'subscriber'
 
 class RedisRelay implements Relay {
   readonly options: RelayOptions | null | undefined
-  readonly #connect: () => RedisConnection
+  readonly #connect: (role: Role) => RedisConnection
   #publisher: RedisConnection | undefined
   #subscriber: RedisConnection | undefined
   #pings: NodeJS.Timeout | undefined
@@ -68,7 +137,7 @@ class RedisRelay implements Relay {
   #wasOpened = false
   #state: RelayConnection = { canPublish: false, canReceive: false }
 
-  constructor(connect: () => RedisConnection, options: RelayOptions | null | undefined) {
+  constructor(connect: (role: Role) => RedisConnection, options: RelayOptions | null | undefined) {
     this.#connect = connect
     this.options = options
   }
@@ -91,8 +160,12 @@ class RedisRelay implements Relay {
     }
     this.#wasOpened = true
     const publishing = { ready: (canPublish: boolean) => change({ canPublish }), message, error }
-    this.#publisher = this.#opened(publishing)
-    this.#subscriber = this.#opened({ ready: (canReceive) => change({ canReceive }), message, error })
+    this.#publisher = this.#opened('publisher', publishing)
+    this.#subscriber = this.#opened('subscriber', {
+      ready: (canReceive) => change({ canReceive }),
+      message,
+      error,
+    })
     this.#pings = setInterval(() => this.#checkPublisher(publishing), PING_INTERVAL).unref()
   }
 
@@ -118,8 +191,8 @@ class RedisRelay implements Relay {
     return Promise.resolve()
   }
 
-  #opened(events: ConnectionEvents): RedisConnection {
-    const connection = this.#connect()
+  #opened(role: Role, events: ConnectionEvents): RedisConnection {
+    const connection = this.#connect(role)
     connection.open(events)
     return connection
   }
@@ -135,11 +208,35 @@ class RedisRelay implements Relay {
       this.#publisher?.ping().then(() => (this.#unansweredPings = 0), ignore)
     } else {
       this.#unansweredPings = 0
-      this.#publisher?.close()
+      this.#publisher?.close(true)
       events.ready(false)
-      this.#publisher = this.#opened(events)
+      this.#publisher = this.#opened('publisher', events)
     }
   }
+}
+
+function newConnections(): Record<Role, SharedConnections> {
+  return { publisher: new SharedConnections(), subscriber: new SharedConnections() }
+}
+
+/** Makes connections that follow their server. */
+function following(
+  topology: Topology,
+  connections: Record<Role, SharedConnections>,
+  names: ChannelNames,
+): (role: Role) => RedisConnection {
+  const siblings = new Set<FollowingConnection>()
+  return (role) =>
+    new FollowingConnection({ topology, connections: connections[role], names, siblings, role })
+}
+
+function partitionsOf(topology: Topology, prefix: string, options: RedisRelayOptions): PartitionedRelay {
+  const connections = newConnections()
+  const partitions = hashTags(options.partitions!).map((tag) => {
+    const names = partitionNames(prefix, tag, slotOf(tag))
+    return new RedisRelay(following(topology, connections, names), options)
+  })
+  return { options, partitions }
 }
 
 function notOpen(): Promise<never> {
@@ -156,13 +253,11 @@ function connectionOf(client: RedisClient): RedisConnection {
 }
 
 function checkClient(client: unknown): void {
-  const { duplicate, sendCommand, isCluster, slots } = (client ?? {}) as Record<string, unknown>
-  if (isCluster === true || slots !== undefined) {
-    throw new TypeError('redisRelay() takes the client of a single Redis server; this one is a cluster’s')
-  }
+  const { duplicate, sendCommand } = (client ?? {}) as Record<string, unknown>
   if (typeof duplicate === 'function' && typeof sendCommand === 'function') return
   throw new TypeError(
-    'redisRelay() takes a client: createClient() of the package redis, or new Redis() of ioredis. ' +
+    'redisRelay() takes a client: createClient(), createCluster() or createSentinel() of the package redis, or ' +
+      'new Redis() or new Cluster() of ioredis. ' +
       `It was given ${client === null ? 'null' : `a value of type ${typeof client}`}`,
   )
 }

@@ -1,0 +1,154 @@
+import { setTimeout } from 'node:timers/promises'
+import { ignore } from '../../options/ignore.js'
+import type { Server } from './connection.js'
+
+/** Milliseconds in which a question must be answered: a server that hangs is accepted by its kernel all the same. */
+const LOOKUP_TIMEOUT = 3000
+
+/** Milliseconds between two lookups at least: each makes connections, and all partitions may ask when servers fail. */
+const LOOKUP_INTERVAL = 500
+
+/** The address of a server. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** A client that has been made to ask once which server is in charge. */
+export interface Lookup {
+  connect(): Promise<unknown>
+  /** The server of a slot; the master, where there are no slots. */
+  serverOf(slot: number): Promise<Server>
+  /** Calls when another server takes over, for which it stays open. Without it, the servers themselves tell. */
+  watch?(onMoved: () => void): void
+  close(): void
+}
+
+/**
+ * Makes a client that asks once.
+ *
+ * @param known - servers to ask besides those of the user's client, which may all have been replaced
+ * @param onError - told why a server could not be asked
+ */
+export type StartLookup = (known: readonly Address[], onError: (error: Error) => void) => Lookup
+
+/** Who is told when another server takes over. */
+export interface TopologyUser {
+  moved(): void
+}
+
+/** A lookup, and how many wait for its answers. */
+interface Shared {
+  readonly lookup: Lookup
+  readonly connected: Promise<unknown>
+  users: number
+  isOver: boolean
+}
+
+/**
+ * Finds out which server is in charge, anew each time: by a client that is made for it. What a client has found out when
+ * it connected does not help when a server has failed, and none of the clients asks again while nothing is answered.
+ */
+export class Topology {
+  readonly #start: StartLookup
+  /** The one that connects now, which all who ask meanwhile share. */
+  #opening: Shared | undefined
+  readonly #open = new Set<Shared>()
+  /** The servers that were in charge last, by their slots. */
+  readonly #known = new Map<number, Server>()
+  readonly #users = new Set<TopologyUser>()
+  /** The lookup that stays open. */
+  #watching: Shared | undefined
+  /** When the next lookup may begin. */
+  #next = 0
+
+  constructor(start: StartLookup) {
+    this.#start = start
+  }
+
+  /**
+   * @param slot - 0 where there are no slots
+   * @param onError - told why a server could not be asked
+   */
+  async serverOf(slot: number, onError: (error: Error) => void): Promise<Server> {
+    const shared = (this.#opening ??= this.#begin(onError))
+    shared.users++
+    try {
+      const server = await limited(shared.connected.then(() => shared.lookup.serverOf(slot)))
+      this.#known.set(slot, server)
+      this.#watch(shared)
+      return server
+    } finally {
+      if (--shared.users === 0 && shared !== this.#watching) this.#end(shared)
+    }
+  }
+
+  use(user: TopologyUser): void {
+    this.#users.add(user)
+  }
+
+  /** When nobody uses it any more, its connections are ended. */
+  leave(user: TopologyUser): void {
+    this.#users.delete(user)
+    if (this.#users.size === 0) for (const shared of [...this.#open]) this.#end(shared)
+  }
+
+  #watch(shared: Shared): void {
+    const before = this.#watching
+    if (shared.lookup.watch === undefined || shared.isOver || shared === before) return
+    this.#watching = shared
+    if (before?.users === 0) this.#end(before)
+    shared.lookup.watch(() => {
+      if (shared === this.#watching) for (const user of this.#users) user.moved()
+    })
+  }
+
+  #begin(onError: (error: Error) => void): Shared {
+    const shared: Shared = {
+      lookup: this.#start([...this.#known.values()], onError),
+      connected: this.#turn().then(() => {
+        if (shared.isOver) throw new Error('Nobody asks any more')
+        return shared.lookup.connect()
+      }),
+      users: 0,
+      isOver: false,
+    }
+    this.#open.add(shared)
+    const settled = (): void => {
+      if (this.#opening === shared) this.#opening = undefined
+    }
+    shared.connected.then(settled, settled)
+    return shared
+  }
+
+  /** Waits until a lookup may begin. Whoever asks meanwhile shares it. */
+  async #turn(): Promise<void> {
+    const wait = this.#next - performance.now()
+    if (wait > 0) await setTimeout(wait, undefined, { ref: false })
+    this.#next = performance.now() + LOOKUP_INTERVAL
+  }
+
+  #end(shared: Shared): void {
+    if (this.#opening === shared) this.#opening = undefined
+    if (!this.#open.delete(shared)) return
+    shared.isOver = true
+    shared.lookup.close()
+  }
+}
+
+/** Rejects when it takes too long. */
+async function limited<Result>(promise: Promise<Result>): Promise<Result> {
+  // It may reject when nobody waits for it any more.
+  promise.catch(ignore)
+  const over = new AbortController()
+  const { signal } = over
+  const timeout = setTimeout(LOOKUP_TIMEOUT, undefined, { ref: false, signal }).then(() => {
+    throw new Error('Redis did not say which server is in charge')
+  })
+  try {
+    return await Promise.race([promise, timeout])
+  } finally {
+    timeout.catch(ignore)
+    over.abort()
+  }
+}
