@@ -77,6 +77,28 @@ describe('a cluster', { timeout: runs(60_000) }, () => {
     }
     expect(await ask('end')).toBeNull()
   })
+
+  test('gives a worker that was stopped everything, without a gap, when it goes on', async () => {
+    const ask = await startCluster()
+    expect(await ask('count', 'group 0')).toMatchObject({ total: 2 * WORKERS * 2, missing: [] })
+    await ask('signal', [1, 'SIGSTOP'])
+    const { missing } = (await ask('count', 'group 0')) as { missing: string[] }
+    expect(missing).toHaveLength(1)
+    const texts = Array.from({ length: 50 }, (_, index) => `meanwhile ${index}`)
+    const results = (await ask(
+      'publish',
+      texts.map((text) => ['group 0', text]),
+    )) as { relayed: boolean }[]
+    expect(results.every(({ relayed }) => relayed)).toBe(true)
+    await ask('signal', [1, 'SIGCONT'])
+    const reports = (await ask('report', 4 * texts.length)) as WorkerReport[]
+    for (const { gaps, received } of reports) {
+      expect(gaps).toEqual([])
+      const inGroup = received.flat().filter(([group]) => group === 'group 0')
+      expect(inGroup.map(([, got]) => got)).toEqual(inGroup.map(() => texts))
+    }
+    expect(await ask('end')).toBeNull()
+  })
 })
 
 test('relays between the threads of a process, and the process ends when they are done', async () => {

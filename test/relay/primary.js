@@ -42,6 +42,9 @@ const commands = {
     worker?.process.kill('SIGKILL')
     await once(worker ?? cluster, 'exit')
   },
+  signal(/** @type {[index: number, name: NodeJS.Signals]} */ [index, name]) {
+    workers[index]?.process.kill(name)
+  },
   async end() {
     for (const worker of workers) if (worker.isConnected()) worker.send({ end: true })
     await Promise.all(workers.filter((worker) => !worker.isDead()).map((worker) => once(worker, 'exit')))

@@ -1,15 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { connect, Hub, type Relay, type WebSocket } from 'hubwire'
-import { natsRelay } from 'hubwire/nats'
-import { redisRelay } from 'hubwire/redis'
-import { createClient } from 'redis'
+import { connect, Hub, type WebSocket } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { brokers, redisCluster } from '../support/brokers.js'
 import { turn, until } from '../support/event-loop.js'
-import { NatsServer } from '../support/nats-server.js'
-import { RedisServer } from '../support/redis-server.js'
-import { type Requirement, requires } from '../support/requirements.js'
+import { requires } from '../support/requirements.js'
 import { runs } from '../support/runs.js'
 
 /** Clients of each of the three processes that stay in two groups, and those that move from group to group. */
@@ -149,71 +145,56 @@ async function clientsOf(
   return [staying, moving]
 }
 
-const brokers: [Requirement, () => Promise<[name: string, relay: Relay]>][] = [
-  [
-    'redis-server',
-    async () => {
-      const { path } = await RedisServer.start()
-      return [path, redisRelay(createClient({ socket: { path, tls: false } }))]
-    },
-  ],
-  [
-    'nats-server',
-    async () => {
-      const server = await NatsServer.start()
-      return [`nats:${server.port}`, natsRelay(await server.connect())]
-    },
-  ],
-]
-
-describe.each(brokers)('three processes on %s', (program, start) => {
-  test(
-    'give each of 300 clients each message of its groups exactly once and in order, also those that move',
-    { timeout: runs(60_000), ...requires(program) },
-    async () => {
-      const [broker, relay] = await start()
-      const servers = [1, 2, 3].map(() => new Server(broker))
-      const published = new Published()
-      const clients = await Promise.all(servers.map((server) => clientsOf(server, published)))
-      const hub = new Hub({ relay })
-      onTestFinished(() => hub.close())
-      await hub.ready
-      for (let count = 0; count < MESSAGES; count += BATCH) {
-        const results = Array.from({ length: BATCH }, () => hub.publish(...published.next()))
-        expect((await Promise.all(results)).every(({ relayed }) => relayed)).toBe(true)
-      }
-      const staying = clients.flatMap(([one]) => one)
-      const moving = clients.flatMap(([, one]) => one)
-      const isComplete = ({ stays }: Client): boolean =>
-        stays.every(({ group, texts }) => texts.length >= published.of(group).length)
-      await until(() => staying.every(isComplete))
-      // Behind everything that is on its way: until nobody moves any more, and once more.
-      for (let moves = -1; moves !== movesOf(moving);) {
-        moves = movesOf(moving)
-        for (const client of [...staying, ...moving]) client.ask({})
-        await until(() => [...staying, ...moving].every(({ waiting }) => waiting === 0))
-        await turn()
-      }
-
-      for (const server of servers) expect(await server.gaps()).toEqual([])
-      for (const { stays } of staying) {
-        expect(stays).toHaveLength(2)
-        for (const { group, texts } of stays) expect(texts).toEqual(published.of(group))
-      }
-      for (const { stays } of moving) {
-        for (const { group, texts, since } of stays) {
-          const all = published.of(group)
-          const from = texts.length === 0 ? all.length : all.indexOf(texts[0]!)
-          expect(texts).toEqual(all.slice(from, from + texts.length))
-          // It misses nothing of what is published from the time on at which it was told that it is in.
-          if (texts.length > 0) expect(from).toBeLessThanOrEqual(since)
+for (const { title, requirement, start } of [...brokers, redisCluster]) {
+  describe(`three processes on ${title}`, () => {
+    test(
+      'give each of 300 clients each message of its groups exactly once and in order, also those that move',
+      { timeout: runs(60_000), ...requires(requirement) },
+      async () => {
+        const broker = await start()
+        const servers = [1, 2, 3].map(() => new Server(broker.name))
+        const published = new Published()
+        const clients = await Promise.all(servers.map((server) => clientsOf(server, published)))
+        const hub = new Hub({ relay: await broker.relay({ prefix: 'hubwire:' }) })
+        onTestFinished(() => hub.close())
+        await hub.ready
+        for (let count = 0; count < MESSAGES; count += BATCH) {
+          const results = Array.from({ length: BATCH }, () => hub.publish(...published.next()))
+          expect((await Promise.all(results)).every(({ relayed }) => relayed)).toBe(true)
         }
-      }
-      expect(movesOf(moving)).toBeGreaterThan(3 * moving.length)
-      await Promise.all(servers.map((server) => server.end()))
-    },
-  )
-})
+        const staying = clients.flatMap(([one]) => one)
+        const moving = clients.flatMap(([, one]) => one)
+        const isComplete = ({ stays }: Client): boolean =>
+          stays.every(({ group, texts }) => texts.length >= published.of(group).length)
+        await until(() => staying.every(isComplete))
+        // Behind everything that is on its way: until nobody moves any more, and once more.
+        for (let moves = -1; moves !== movesOf(moving);) {
+          moves = movesOf(moving)
+          for (const client of [...staying, ...moving]) client.ask({})
+          await until(() => [...staying, ...moving].every(({ waiting }) => waiting === 0))
+          await turn()
+        }
+
+        for (const server of servers) expect(await server.gaps()).toEqual([])
+        for (const { stays } of staying) {
+          expect(stays).toHaveLength(2)
+          for (const { group, texts } of stays) expect(texts).toEqual(published.of(group))
+        }
+        for (const { stays } of moving) {
+          for (const { group, texts, since } of stays) {
+            const all = published.of(group)
+            const from = texts.length === 0 ? all.length : all.indexOf(texts[0]!)
+            expect(texts).toEqual(all.slice(from, from + texts.length))
+            // It misses nothing of what is published from the time on at which it was told that it is in.
+            if (texts.length > 0) expect(from).toBeLessThanOrEqual(since)
+          }
+        }
+        expect(movesOf(moving)).toBeGreaterThan(3 * moving.length)
+        await Promise.all(servers.map((server) => server.end()))
+      },
+    )
+  })
+}
 
 function movesOf(clients: readonly Client[]): number {
   return clients.reduce((sum, { stays }) => sum + stays.length, 0)

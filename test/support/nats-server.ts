@@ -51,6 +51,7 @@ export class NatsServer {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 20,
       reconnectJitter: 20,
+      timeout: 2000,
       ...options,
     })
     onTestFinished(() => connection.close())
