@@ -6,31 +6,36 @@ const PYTHON = '/usr/bin/python3'
 /**
  * @typedef {object} Contender
  * @property {string} name as the tables show it
- * @property {string} client the library that speaks to Redis
- * @property {(redis: string, members: number) => string[]} worker the command of a process with stub members
- * @property {(redis: string) => string[]} publisher
+ * @property {string} client the library that speaks to the broker
+ * @property {Broker} broker
+ * @property {(broker: string, members: number) => string[]} worker the command of a process with stub members
+ * @property {(broker: string) => string[]} publisher
  * @property {Site} [site] the same with real clients
  */
 
 /**
  * @typedef {object} Site
  * @property {string} protocol of the clients
- * @property {(redis: string, socket: string) => string[]} worker the command of a process that listens there
+ * @property {(broker: string, socket: string) => string[]} worker the command of a process that listens there
  */
 
 const at = (/** @type {string} */ path) => join(import.meta.dirname, path)
+
+/** @typedef {'redis' | 'redis-cluster' | 'nats' | 'primary'} Broker */
 
 /**
  * @param {string} name
  * @param {string} client
  * @param {string} file
  * @param {Site} [site]
+ * @param {Broker} [broker]
  * @returns {Contender}
  */
-function inNode(name, client, file, site) {
+function inNode(name, client, file, site, broker = 'redis') {
   return {
     name,
     client,
+    broker,
     worker: (redis, members) => [process.execPath, at('worker.js'), file, redis, String(members)],
     publisher: (redis) => [process.execPath, at('publisher.js'), file, redis],
     ...(site && { site }),
@@ -47,6 +52,7 @@ function inPython(name, layer) {
   return {
     name,
     client: 'redis-py',
+    broker: 'redis',
     worker: (redis, members) => run('worker', redis, layer, String(members)),
     publisher: (redis) => run('publisher', redis, layer, '0'),
     site: {
@@ -59,11 +65,14 @@ function inPython(name, layer) {
   }
 }
 
-/** @type {Site} */
-const hubwireSite = {
+/**
+ * @param {string} relay
+ * @returns {Site}
+ */
+const hubwireSite = (relay) => ({
   protocol: 'websocket',
-  worker: (redis, socket) => [process.execPath, at('peers/server.js'), redis, socket],
-}
+  worker: (broker, socket) => [process.execPath, at('peers/server.js'), relay, broker, socket],
+})
 
 /** @type {Site} */
 const socketIoSite = {
@@ -73,8 +82,11 @@ const socketIoSite = {
 
 /** @type {readonly Contender[]} */
 export const CONTENDERS = [
-  inNode('hubwire', 'redis', 'peers/hubwire-redis', hubwireSite),
+  inNode('hubwire', 'redis', 'peers/hubwire-redis', hubwireSite('redis')),
   inNode('hubwire, ioredis', 'ioredis', 'peers/hubwire-ioredis'),
+  inNode('hubwire, Redis Cluster', 'redis', 'peers/hubwire-redis-cluster', undefined, 'redis-cluster'),
+  inNode('hubwire, NATS', '@nats-io/transport-node', 'peers/hubwire-nats', hubwireSite('nats'), 'nats'),
+  inNode('hubwire, node:cluster', 'none', 'peers/hubwire-cluster', undefined, 'primary'),
   inNode('Socket.IO, redis-adapter', 'redis', 'socket-io/classic', socketIoSite),
   inNode('Socket.IO, redis-adapter sharded', 'redis', 'socket-io/sharded'),
   inNode('Socket.IO, redis-streams-adapter', 'redis', 'socket-io/streams'),

@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { parseJson } from '../json.js'
 import { Child } from '../load/child.js'
 import { processorTime } from '../load/processor-time.js'
+import { startBroker } from './brokers.js'
 import { now } from './control.js'
-import { Redis } from './redis.js'
 
 export const WORKERS = 3
 
@@ -28,7 +28,7 @@ const PATIENCE = 1000
  * @property {number} perSecond messages
  * @property {number} delivery processor time of the workers for each delivery, in µs
  * @property {number} publish processor time of the publisher for each message, in µs
- * @property {number} broker processor time of Redis for each message, in µs
+ * @property {number} broker processor time of the broker for each message, in µs
  * @property {number} lost share of the deliveries
  * @property {number | null} p50 µs from publish to receive, at one message each 10 ms
  * @property {number | null} p99
@@ -46,20 +46,22 @@ class Setup {
   /**
    * @param {import('./contenders.js').Contender} contender
    * @param {Row} row
-   * @param {Redis} redis
+   * @param {import('./brokers.js').RunningBroker} broker
    */
-  constructor({ worker, publisher, site }, { members, isReal }, redis) {
+  constructor({ worker, publisher, site }, { members, isReal }, broker) {
+    const { address, environment } = broker
+    const start = (/** @type {string[]} */ command) => new Child(command, environment)
     const indexes = Array.from({ length: WORKERS }, (_, index) => index)
     if (isReal && site !== undefined) {
-      const sockets = indexes.map((index) => redis.socket(index))
-      this.workers = sockets.map((socket) => new Child(site.worker(redis.path, socket)))
+      const sockets = indexes.map((index) => broker.socket(index))
+      this.workers = sockets.map((socket) => start(site.worker(address, socket)))
       const client = [process.execPath, new URL('client.js', import.meta.url).pathname]
       this.receivers = [new Child([...client, site.protocol, String(members), ...sockets])]
     } else {
-      this.workers = indexes.map(() => new Child(worker(redis.path, members)))
+      this.workers = indexes.map(() => start(worker(address, members)))
       this.receivers = this.workers
     }
-    this.publisher = new Child(publisher(redis.path))
+    this.publisher = start(publisher(address))
   }
 
   get all() {
@@ -113,19 +115,19 @@ class Setup {
  * @returns {Promise<Sample>}
  */
 export async function measure(contender, row, seconds) {
-  const redis = await Redis.start()
-  const setup = new Setup(contender, row, redis)
+  const broker = await startBroker(contender.broker)
+  const setup = new Setup(contender, row, broker)
   try {
     await setup.ready()
-    await bursts(setup, row, seconds / 3, redis)
-    const sample = await bursts(setup, row, seconds, redis)
+    await bursts(setup, row, seconds / 3, broker)
+    const sample = await bursts(setup, row, seconds, broker)
     return { ...sample, ...(await delays(setup, row, seconds)) }
   } catch (error) {
     const complaint = setup.all.map((child) => child.complaint).find((text) => text !== '')
     throw complaint === undefined ? error : new Error(complaint, { cause: error })
   } finally {
     await Promise.all(setup.all.map((child) => child.end()))
-    await redis.end()
+    await broker.end()
   }
 }
 
@@ -135,14 +137,19 @@ export async function measure(contender, row, seconds) {
  * @param {Setup} setup
  * @param {Row} row
  * @param {number} seconds
- * @param {Redis} redis
+ * @param {import('./brokers.js').RunningBroker} broker
  */
-async function bursts(setup, { perTurn, bytes, members }, seconds, redis) {
+async function bursts(setup, { perTurn, bytes, members }, seconds, broker) {
   const messages = Math.min(MAX_BURST, Math.floor(MAX_BURST_BYTES / bytes))
   const burst = { messages, perTurn, bytes, milliseconds: BURST_MILLISECONDS, pause: 0 }
-  const time = (/** @type {Child[]} */ children) =>
-    children.reduce((sum, { pid }) => sum + (processorTime(pid) ?? NaN), 0)
-  const before = [time(setup.workers), time([setup.publisher]), processorTime(redis.pid) ?? NaN]
+  const timeOf = (/** @type {number[]} */ pids) =>
+    pids.reduce((sum, pid) => sum + (processorTime(pid) ?? NaN), 0)
+  const times = () => [
+    timeOf(setup.workers.map(({ pid }) => pid)),
+    timeOf([setup.publisher.pid]),
+    timeOf(broker.pids),
+  ]
+  const before = times()
   let [busy, published, delivered] = [0, 0, 0]
   while (busy < seconds * 1e6) {
     await setup.ask('reset')
@@ -152,13 +159,13 @@ async function bursts(setup, { perTurn, bytes, members }, seconds, redis) {
     published += sent.published
     delivered += received
   }
-  const after = [time(setup.workers), time([setup.publisher]), processorTime(redis.pid) ?? NaN]
-  const [workers = 0, publisher = 0, broker = 0] = after.map((value, index) => value - (before[index] ?? 0))
+  const after = times()
+  const [workers = 0, publisher = 0, relaying = 0] = after.map((value, index) => value - (before[index] ?? 0))
   return {
     perSecond: (published * 1e6) / busy,
     delivery: workers / delivered,
     publish: publisher / published,
-    broker: broker / published,
+    broker: relaying / published,
     lost: 1 - delivered / (published * members * WORKERS),
   }
 }

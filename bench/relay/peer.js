@@ -2,10 +2,10 @@
  * What publishes and receives, by one library.
  *
  * @typedef {object} Peer
- * @property {(redis: string, members: number, sink: import('./control.js').Sink) => Promise<void>} join
+ * @property {(broker: string, members: number, sink: import('./control.js').Sink) => Promise<void>} join
  *   makes as many members of the group `news`; resolves when messages arrive for them
  * @property {(raw: any) => string} textOf the text of what a member is given
- * @property {(redis: string) => Promise<(texts: string[]) => Promise<unknown>>} connectPublisher
+ * @property {(broker: string) => Promise<(texts: string[]) => Promise<unknown>>} connectPublisher
  *   the function publishes to the group, all in this turn, and settles when the broker has taken them
  */
 

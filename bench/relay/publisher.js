@@ -1,13 +1,13 @@
-// The process that publishes: node publisher.js PEER REDIS
+// The process that publishes: node publisher.js PEER BROKER
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { messageOf, now, say, serve } from './control.js'
 
 /** Turns whose messages the broker has not answered. */
 const MAX_TURNS = 32
 
-const [peer, redis] = process.argv.slice(2)
+const [peer, broker] = process.argv.slice(2)
 const { connectPublisher } = /** @type {import('./peer.js').Peer} */ (await import(`./${peer}.js`))
-const publish = await connectPublisher(redis ?? '')
+const publish = await connectPublisher(broker ?? '')
 
 /**
  * Publishes turns of messages until as many have gone, or the time is over.

@@ -1,4 +1,4 @@
-// npm run bench:relay: hubs of three processes beside Socket.IO's adapters and channels_redis, by the same Redis.
+// npm run bench:relay: hubs of three processes, by each relay, beside Socket.IO's adapters and channels_redis.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,9 +9,10 @@ import { Child } from '../load/child.js'
 import { figure, table, withSpread } from '../report/format.js'
 import { spreadOf } from '../report/spread.js'
 import { writeResults } from '../results-files.js'
+import { Nats } from './brokers/nats.js'
+import { Redis } from './brokers/redis.js'
 import { CONTENDERS } from './contenders.js'
 import { measure, WORKERS } from './measure.js'
-import { Redis } from './redis.js'
 
 const { values } = parseArgs({
   options: {
@@ -66,7 +67,12 @@ function install() {
   }
   const versions = ['socket.io', '@socket.io/redis-adapter', '@socket.io/redis-streams-adapter']
     .map((name) => [name, join(import.meta.dirname, 'socket-io/node_modules', name)])
-    .concat(['redis', 'ioredis'].map((name) => [name, join(import.meta.dirname, '../../node_modules', name)]))
+    .concat(
+      ['redis', 'ioredis', '@nats-io/transport-node'].map((name) => [
+        name,
+        join(import.meta.dirname, '../../node_modules', name),
+      ]),
+    )
     .map(([name, path]) => {
       const { version } = /** @type {{ version: string }} */ (
         parseJson(readFileSync(join(path ?? '', 'package.json'), 'utf8'))
@@ -76,7 +82,7 @@ function install() {
   const debian = ['python3-channels-redis', 'python3-django-channels', 'daphne']
   const { status, stdout } = spawnSync('dpkg-query', ['-W', ...debian], { encoding: 'utf8' })
   const packages = status === 0 ? stdout.trim().replaceAll('\t', ' ').split('\n') : []
-  return [`Redis ${Redis.version()}`, ...versions, ...packages].join(', ')
+  return [`Redis ${Redis.version()}`, `NATS ${Nats.version()}`, ...versions, ...packages].join(', ')
 }
 
 /** @param {Map<string, Sample[] | Error>} results by the name of the contender */
@@ -98,7 +104,7 @@ function tableOf(results) {
     ]
   })
   const head = ['messages/s', 'deliveries per CPU second', 'worker µs per delivery', '× hubwire']
-  const rest = ['publisher µs per message', 'Redis µs per message', 'p50 ms', 'p99 ms', '% lost']
+  const rest = ['publisher µs per message', 'broker µs per message', 'p50 ms', 'p99 ms', '% lost']
   return table(['peer', 'client', ...head, ...rest], lines)
 }
 
@@ -111,7 +117,7 @@ function milliseconds(microseconds) {
 async function measureGroups(client) {
   const redis = await Redis.start()
   const file = join(import.meta.dirname, 'groups.js')
-  const child = new Child([process.execPath, '--expose-gc', file, client, redis.path, String(groups)])
+  const child = new Child([process.execPath, '--expose-gc', file, client, redis.address, String(groups)])
   try {
     return /** @type {any} */ (parseJson(await child.line()))
   } finally {
@@ -171,7 +177,7 @@ const page = `# Hubs of ${WORKERS} processes side by side
 
 ${date.slice(0, 10)}, ${processor}, ${cores} cores, Node.js ${node}, ${packages}
 
-A publisher, Redis and ${WORKERS} workers, all on this machine; ${rounds} interleaved rounds: medians, with the lowest and the
+A publisher, a broker and ${WORKERS} workers, all on this machine; ${rounds} interleaved rounds: medians, with the lowest and the
 highest in parentheses. Two significant digits.
 [README.md](../README.md#hubs-of-several-processes) says what is measured.
 

@@ -1,9 +1,9 @@
-// One of the processes that receive, with stub members: node worker.js PEER REDIS MEMBERS
+// One of the processes that receive, with stub members: node worker.js PEER BROKER MEMBERS
 import { say, serve, Sink } from './control.js'
 
-const [peer, redis, members] = process.argv.slice(2)
+const [peer, broker, members] = process.argv.slice(2)
 const { join, textOf } = /** @type {import('./peer.js').Peer} */ (await import(`./${peer}.js`))
 const sink = new Sink(textOf)
-await join(redis ?? '', Number(members), sink)
+await join(broker ?? '', Number(members), sink)
 serve((line) => sink.answer(line))
 say('ready')

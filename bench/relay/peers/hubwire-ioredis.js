@@ -1,4 +1,4 @@
 import { hubwire } from './hubwire.js'
-import { ioredisClient } from './clients.js'
+import { relays } from './relays.js'
 
-export const { join, textOf, connectPublisher } = hubwire(ioredisClient)
+export const { join, textOf, connectPublisher } = hubwire((address) => relays.ioredis?.(address))

@@ -1,4 +1,4 @@
 import { hubwire } from './hubwire.js'
-import { redisClient } from './clients.js'
+import { relays } from './relays.js'
 
-export const { join, textOf, connectPublisher } = hubwire(redisClient)
+export const { join, textOf, connectPublisher } = hubwire((address) => relays.redis?.(address))

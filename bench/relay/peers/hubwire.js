@@ -1,21 +1,20 @@
 import { Hub } from 'hubwire'
-import { redisRelay } from 'hubwire/redis'
 
 /**
- * @param {(path: string) => import('hubwire/redis').RedisClient} clientOf
+ * @param {(address: string) => import('hubwire').HubOptions['relay'] | Promise<import('hubwire').HubOptions['relay']>} relayOf
  * @returns {import('../peer.js').Peer}
  */
-export function hubwire(clientOf) {
-  /** @param {string} redis */
-  const connect = async (redis) => {
-    const hub = new Hub({ relay: redisRelay(clientOf(redis)) })
+export function hubwire(relayOf) {
+  /** @param {string} broker */
+  const connect = async (broker) => {
+    const hub = new Hub({ relay: await relayOf(broker) })
     hub.on('gap', (gap) => console.error(JSON.stringify(gap)))
     await hub.ready
     return hub
   }
   return {
-    async join(redis, members, sink) {
-      const hub = await connect(redis)
+    async join(broker, members, sink) {
+      const hub = await connect(broker)
       const group = hub.group('news')
       for (let index = 0; index < members; index++) {
         group.add({
@@ -31,8 +30,8 @@ export function hubwire(clientOf) {
       await group.ready
     },
     textOf: (/** @type {import('hubwire').PreparedMessage} */ message) => message.payload.toString(),
-    async connectPublisher(redis) {
-      const group = (await connect(redis)).group('news')
+    async connectPublisher(broker) {
+      const group = (await connect(broker)).group('news')
       return async (texts) => {
         for (let index = 1; index < texts.length; index++) group.broadcast(texts[index - 1] ?? '')
         const { relayed } = await group.publish(texts.at(-1) ?? '')

@@ -1,11 +1,10 @@
-// A worker with real clients: node peers/server.js REDIS SOCKET
+// A worker with real clients: node peers/server.js RELAY BROKER SOCKET
 import { Hub, WebSocketServer } from 'hubwire'
-import { redisRelay } from 'hubwire/redis'
 import { serve } from '../control.js'
-import { redisClient } from './clients.js'
+import { relays } from './relays.js'
 
-const [redis = '', unixPath = ''] = process.argv.slice(2)
-const hub = new Hub({ relay: redisRelay(redisClient(redis)) })
+const [relay = '', broker = '', unixPath = ''] = process.argv.slice(2)
+const hub = new Hub({ relay: await relays[relay]?.(broker) })
 const news = hub.group('news')
 new WebSocketServer({ unixPath }).on('connection', async (socket) => {
   news.add(socket)

@@ -3,14 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from 'redis'
-import { Child } from '../load/child.js'
+import { Child } from '../../load/child.js'
 
 /** A Redis of its own, which holds whatever a subscriber has not read. */
 export class Redis {
   #folder = mkdtempSync(join(tmpdir(), 'hubwire-bench-'))
-  path = join(this.#folder, 'redis.sock')
+  address = join(this.#folder, 'redis.sock')
+  /** What its clients need in their environment. @type {Record<string, string>} */
+  environment = {}
   #child = new Child([
-    ...['redis-server', '--port', '0', '--unixsocket', this.path, '--save', '', '--appendonly', 'no'],
+    ...['redis-server', '--port', '0', '--unixsocket', this.address, '--save', '', '--appendonly', 'no'],
     ...['--client-output-buffer-limit', 'pubsub', '0', '0', '0', '--daemonize', 'no'],
   ])
 
@@ -24,8 +26,9 @@ export class Redis {
     return /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? '?'
   }
 
-  get pid() {
-    return this.#child.pid
+  /** Its processes. */
+  get pids() {
+    return [this.#child.pid]
   }
 
   /** A path for a worker's socket. @param {number} index */
@@ -35,7 +38,7 @@ export class Redis {
 
   /** @param {string[]} words */
   async command(...words) {
-    const client = createClient({ socket: { path: this.path, tls: false } })
+    const client = createClient({ socket: { path: this.address, tls: false } })
     await client.connect()
     try {
       return await client.sendCommand(words)
