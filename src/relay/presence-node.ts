@@ -7,7 +7,6 @@ import type { Peer, Peers } from './peers.js'
 import type { LocalPresence, Presence, RemotePresence, RemotePresences } from './presence.js'
 import { PresenceFollower } from './presence-follower.js'
 import { PresencePublisher } from './presence-publisher.js'
-import type { RelaySettings } from './relay.js'
 import type { Requests } from './requests.js'
 import type { Subscriptions } from './subscriptions.js'
 
@@ -15,7 +14,7 @@ import type { Subscriptions } from './subscriptions.js'
 export interface PresenceNodeOptions {
   readonly channels: Channels
   readonly local: LocalPresence
-  readonly settings: RelaySettings
+  readonly settings: { readonly maxPayload: number; readonly requestTimeout: number }
   readonly peers: Peers
   readonly subscriptions: Subscriptions
   readonly requests: Requests
