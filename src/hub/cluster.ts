@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { encodeClose } from '../protocol/close-codes.js'
 import { MAX_NAME_LENGTH } from '../relay/channels.js'
-import type { RelayedMessage } from '../relay/envelope.js'
+import { NODE_ID_LENGTH, type RelayedMessage } from '../relay/envelope.js'
 import type { Gap } from '../relay/gap.js'
 import type { LocalGroups } from '../relay/local-groups.js'
 import type { LocalPresence } from '../relay/presence.js'
@@ -33,6 +34,7 @@ interface LocalHub {
 
 /** A hub among those of other processes. */
 export class Cluster implements LocalGroups {
+  readonly id: string = randomBytes(NODE_ID_LENGTH).toString('hex')
   readonly node: RelayNode | PartitionedNode
   readonly #hub: LocalHub
 

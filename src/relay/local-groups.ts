@@ -2,6 +2,8 @@ import type { RelayedMessage } from './envelope.js'
 
 /** The groups of this process, as a relay needs them. */
 export interface LocalGroups {
+  /** The id by which other nodes know this one. */
+  readonly id: string
   deliver(name: string, message: RelayedMessage): void
   size(name: string): number
   /**

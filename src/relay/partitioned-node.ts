@@ -46,8 +46,7 @@ export class PartitionedNode {
   ) {
     const nodes: RelayNode[] = []
     for (const [index, partition] of partitions.entries()) {
-      const presentHere = ofPartition(present, index, partitions.length)
-      nodes.push(new RelayNode(partition, local, presentHere, onGap, nodes[0]?.id))
+      nodes.push(new RelayNode(partition, local, ofPartition(present, index, partitions.length), onGap))
     }
     this.#nodes = nodes
     this.ready = Promise.all(nodes.map(({ ready }) => ready)).then(ignore)

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Channels, keyOf } from './channels.js'
 import { type Description, encodeBare, encodePositions, encodeQuery, encodeReply } from './control.js'
 import { encodeRequest, type Query, type Question, type Request, type Sender } from './control.js'
 import { Counters } from './counters.js'
 import { Deferred } from './deferred.js'
-import { BATCH_HEAD, Kind, NODE_ID_LENGTH, type RelayedMessage } from './envelope.js'
+import { BATCH_HEAD, Kind, type RelayedMessage } from './envelope.js'
 import type { Gap } from './gap.js'
 import { Heartbeats } from './heartbeats.js'
 import { ignore } from '../options/ignore.js'
@@ -30,8 +29,6 @@ const CLOSE_TIMEOUT = 2000
 
 /** One hub among those that share a broker and a prefix. */
 export class RelayNode {
-  /** The id by which other nodes know this one. */
-  readonly id: string
   /** Who is present in groups. */
   readonly presence: PresenceNode
   readonly #relay: Relay
@@ -58,15 +55,7 @@ export class RelayNode {
   #closing: Promise<void> | undefined
   readonly #ready = new Deferred()
 
-  /** @param id - that of the same hub in another partition, if there is one */
-  constructor(
-    relay: Relay,
-    local: LocalGroups,
-    present: LocalPresence,
-    onGap: (gap: Gap) => void,
-    id: string = randomBytes(NODE_ID_LENGTH).toString('hex'),
-  ) {
-    this.id = id
+  constructor(relay: Relay, local: LocalGroups, present: LocalPresence, onGap: (gap: Gap) => void) {
     this.#relay = relay
     this.#local = local
     this.#onGap = onGap
@@ -130,6 +119,11 @@ export class RelayNode {
       message: (channel, payload) => this.#inbox.push(channel, payload),
       misconfigured: (error) => this.#ready.reject(error),
     })
+  }
+
+  /** The id by which other nodes know this one. */
+  get id(): string {
+    return this.#local.id
   }
 
   /** Settles at the first connection to the broker. */

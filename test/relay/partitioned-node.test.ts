@@ -63,13 +63,13 @@ test('lists who is present in the groups of every partition, and tells of those 
   const [one, other] = [hubOn(brokers), hubOn(brokers)]
   const told: string[] = []
   other.hub.on('presence', ({ group, joined }) =>
-    told.push(...joined.map(({ data }) => `${group}: ${String(data)}`)),
+    told.push(...joined.map(({ data }) => `${group}: ${JSON.stringify(data)}`)),
   )
   for (const name of NAMES) other.hub.group(name).add(new FakeMember())
   await Promise.all([one.hub.ready, other.hub.ready, ...NAMES.map((name) => other.hub.group(name).ready)])
   for (const name of NAMES) one.hub.group(name).add(new FakeMember(), { presence: `in ${name}` })
   await until(() => told.length === NAMES.length)
-  expect(told.toSorted()).toEqual(NAMES.map((name) => `${name}: in ${name}`).toSorted())
+  expect(told.toSorted()).toEqual(NAMES.map((name) => `${name}: "in ${name}"`).toSorted())
   for (const name of NAMES) {
     const { members, missing } = await other.hub.group(name).members()
     expect(members.map(({ data, node }) => [data, node])).toEqual([[`in ${name}`, members[0]!.node]])
