@@ -35,10 +35,11 @@ export function relayChecks(make: () => Relay | PartitionedRelay): RelayCheck[] 
   return Object.entries(checks).map(([name, check]) => ({
     name,
     async run() {
-      const made = make()
-      const count = 'partitions' in made ? made.partitions.length : 1
-      for (let partition = 0; partition < count; partition++)
-        await runCheck(check, () => partOf(make(), partition))
+      const made = [make()]
+      const count = 'partitions' in made[0]! ? made[0].partitions.length : 1
+      for (let partition = 0; partition < count; partition++) {
+        await runCheck(check, () => partOf(made.pop() ?? make(), partition))
+      }
     },
   }))
 }

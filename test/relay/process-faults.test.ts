@@ -30,10 +30,14 @@ async function hubWith(relay: Relay): Promise<Hub> {
   return hub
 }
 
-/** The id of the node that is this process. */
+/** The id of the node in a worker. */
 async function idOf(hub: Hub, { pid }: RelayWorker): Promise<string> {
-  const { nodes } = await hub.nodes()
-  return nodes.find((node) => node.pid === pid)!.id
+  for (;;) {
+    const { nodes } = await hub.nodes()
+    const node = nodes.find((one) => one.pid === pid)
+    // On a busy machine it may not have answered in time.
+    if (node !== undefined) return node.id
+  }
 }
 
 for (const { title, requirement, start } of brokers) {
