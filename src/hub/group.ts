@@ -1,3 +1,6 @@
+import { describe } from '../options/describe.js'
+import { ignore } from '../options/ignore.js'
+import { toError } from '../options/thrown.js'
 import { type Payload, toPayload } from '../sending/payload.js'
 import { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
@@ -9,11 +12,13 @@ import {
   deliverToAll,
   toException,
 } from './broadcast.js'
-import type { Cluster, PublishResult } from './cluster.js'
+import type { Cluster } from './cluster.js'
 import { closeMembers, type CloseResult, countMembers, type CountResult } from './everywhere.js'
+import { type Histories, type JoinOptions, type JoinResult, useInstead } from './history.js'
 import type { Member } from './member.js'
 import type { Memberships } from './memberships.js'
 import type { AddOptions, HubPresence, MembersResult } from './presence.js'
+import type { PublishResult } from './publish-result.js'
 
 /** The state that the groups of a hub share. */
 interface GroupContext {
@@ -24,6 +29,7 @@ interface GroupContext {
   readonly onFailure: (failure: unknown, member: Member) => void
   /** The other processes; `undefined` without a relay. */
   readonly cluster: Cluster | undefined
+  readonly histories: Histories
 }
 
 export type { BroadcastOptions, BroadcastResult, GroupContext }
@@ -62,7 +68,18 @@ export class Group<Socket extends Member = Member> {
    * @throws TypeError when it is not a member, or `presence` is nothing that JSON can express
    * @throws RangeError when `presence` is longer than 4,096 bytes as JSON, or than the relay's `maxPayload`
    */
-  add(member: Socket, options?: AddOptions | null): this {
+  add(member: Socket, options?: AddOptions | null): this
+  /**
+   * Adds a member to a group with a history. It first gets what follows the position `since`, then what is new, without a
+   * message missing or coming twice. A member that is in the group already gets again what follows `since`.
+   *
+   * @returns a promise, which is pending while the broker cannot be reached, and rejects when the broker refuses to read,
+   *   or the hub is closed: then the member is not added. An unhandled one of these rejections is ignored. It rejects with a
+   *   TypeError when this is not a member, or the group has no history
+   */
+  add(member: Socket, options: JoinOptions): Promise<JoinResult>
+  add(member: Socket, options?: AddOptions | JoinOptions | null): this | Promise<JoinResult> {
+    if (typeof options === 'object' && options !== null && 'since' in options) return this.#join(member, options)
     const { memberships, presence } = this.#context
     checkMember('group.add()', member)
     const text = presence.textOf(options)
@@ -91,9 +108,13 @@ export class Group<Socket extends Member = Member> {
    * member. It is delivered at most once, and in order for each sender and member. Members may join, leave and close
    * meanwhile. A member whose `deliver` throws counts as skipped, and the hub emits `'error'`.
    *
-   * @throws TypeError when the data cannot be sent, or `except` is neither a member nor an iterable of members
+   * @throws TypeError when the data cannot be sent, `except` is neither a member nor an iterable of members, or the
+   *   group has a history: use `publish`, which tells whether the message is in it
    */
   broadcast(data: Payload, options?: BroadcastOptions | null): BroadcastResult {
+    if (this.#context.histories.of(this.name) !== undefined) {
+      throw useInstead(this.name, 'broadcast()', 'await group.publish(data)')
+    }
     return this.#broadcast(data, options)
   }
 
@@ -101,10 +122,25 @@ export class Group<Socket extends Member = Member> {
    * Sends a message as {@link broadcast} does, and says whether the broker has taken it for the members in other
    * processes. Without a relay `relayed` is `false`. `except` names members of this process.
    *
+   * In a group with a history the message gets its place there, and all members, those of this process too, get it in
+   * that order. While the broker cannot be reached nobody gets it, and `relayed` is `false`. A member in `except` gets it
+   * when it joins again with an older position.
+   *
    * @throws TypeError as `broadcast` does, as a rejection
    * @throws RangeError when the data is longer than the relay's `maxPayload`, as a rejection
    */
   async publish(data: Payload, options?: BroadcastOptions | null): Promise<PublishResult> {
+    const history = this.#context.histories.of(this.name)
+    if (history !== undefined) {
+      const message = new PreparedMessage(
+        toPayload(data),
+        isBinaryIn(options, data),
+        options?.compress ?? true,
+      )
+      this.#context.cluster?.checkLength(message)
+      this.#context.counts.broadcasts++
+      return await history.publish(message, toException(options?.except))
+    }
     let result: BroadcastResult | undefined
     const relayed = await new Promise<boolean>((resolve) => {
       result = this.#broadcast(data, options, resolve)
@@ -152,6 +188,29 @@ export class Group<Socket extends Member = Member> {
     return await closeMembers(cluster, this.name, closeHere, code, reason)
   }
 
+  #join(member: Socket, options: JoinOptions): Promise<JoinResult> {
+    const { histories, presence } = this.#context
+    const history = histories.of(this.name)
+    let text: string | undefined
+    try {
+      checkMember('group.add()', member)
+      text = presence.textOf(options)
+      if (history === undefined) {
+        throw new TypeError(
+          `The group ${describe(this.name)} has no history to read: write add(member) without options, ` +
+            'or give it one with hub.group(name, { history: { size, ttl, encode } })',
+        )
+      }
+    } catch (mistake) {
+      return Promise.reject(toError(mistake))
+    }
+    const joined = history.join(member, options.since)
+    if (text !== undefined && this.has(member)) presence.add(this.name, member, text)
+    // A process that does not wait for it must not end because the broker refuses, of which there is a warning.
+    joined.catch(ignore)
+    return joined
+  }
+
   #broadcast(
     data: Payload,
     options: BroadcastOptions | null | undefined,
@@ -159,12 +218,11 @@ export class Group<Socket extends Member = Member> {
   ): BroadcastResult {
     const { limits, counts, onFailure, cluster } = this.#context
     const payload = toPayload(data)
-    const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
     const except = toException(options?.except)
     const members = this.#members()
     let result: BroadcastResult = { delivered: 0, skipped: 0 }
     if (members !== undefined || cluster !== undefined) {
-      const message = new PreparedMessage(payload, isBinary, options?.compress ?? true)
+      const message = new PreparedMessage(payload, isBinaryIn(options, data), options?.compress ?? true)
       cluster?.publish(this.name, message, done)
       if (members !== undefined) result = deliverToAll(members, message, limits, except, onFailure)
     }
@@ -182,4 +240,8 @@ export class Group<Socket extends Member = Member> {
   #members(): ReadonlySet<Member> | undefined {
     return this.#context.memberships.membersOf(this.name)
   }
+}
+
+function isBinaryIn(options: BroadcastOptions | null | undefined, data: Payload): boolean {
+  return options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
 }

@@ -10,12 +10,15 @@ import { checkNames } from '../options/spelling.js'
 import type { Payload } from '../sending/payload.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { type BroadcastCounts, type BroadcastOptions, type BroadcastResult } from './broadcast.js'
-import { checkName, Cluster, type PublishResult } from './cluster.js'
+import { checkName, Cluster } from './cluster.js'
 import { describeNodes, type NodesResult } from './everywhere.js'
 import { createGroup, type Group, type GroupContext } from './group.js'
+import type { GroupOptions } from './history.js'
+import { LocalHistories } from './local-history.js'
 import type { Member } from './member.js'
 import { Memberships } from './memberships.js'
 import { HubPresence, type PresenceChange } from './presence.js'
+import type { PublishResult } from './publish-result.js'
 
 /** The options of a hub. By default, slow members are treated as by their server. */
 export interface HubOptions {
@@ -40,8 +43,9 @@ export interface HubStats extends BroadcastCounts {
 /** The events of a hub. */
 export interface HubEvents<Socket extends Member = Member> {
   /**
-   * A member's `deliver` threw. Without a listener, the first such error causes a process warning
-   * (`HUBWIRE_MEMBER_FAILED`). The other members receive the message.
+   * A member's `deliver` threw, or `encode` of a history did: then `member` is one of those that missed the message.
+   * Without a listener, the first such error causes a process warning (`HUBWIRE_MEMBER_FAILED`). The other members, and
+   * other messages, are not affected.
    */
   error: [error: Error, member: Socket]
   /** Members of this process missed messages of other processes. */
@@ -95,20 +99,28 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
     }
     const cluster = relay && new Cluster(relay, local, (gap) => this.#report('gap', gap))
     presence.node = cluster?.node
-    this.#context = { ...local, cluster }
+    this.#context = { ...local, cluster, histories: cluster?.histories ?? new LocalHistories(local) }
   }
 
   /**
-   * Returns the group with this name, which may have no members yet.
+   * Returns the group with this name, which may have no members yet. With a `history` it has one from then on, in this
+   * hub: give it in all processes, before the first member joins.
    *
-   * @throws TypeError when the name is not a string
-   * @throws RangeError when it is longer than 1,024 UTF-16 code units, with a relay
+   * @throws TypeError when the name is not a string, or the relay keeps no history
+   * @throws TypeError or RangeError when an option of the history cannot be used
+   * @throws RangeError when the name is longer than 1,024 UTF-16 code units, with a relay
+   * @throws Error when the group has another history, or has none and has members
    */
-  group(name: string): Group<Socket> {
+  group(name: string, options?: GroupOptions | null): Group<Socket> {
     if (typeof name !== 'string') {
       throw new TypeError(`The name of a group must be a string; it is ${describe(name)}`)
     }
     if (this.#context.cluster !== undefined) checkName(name)
+    if (options !== undefined) {
+      checkOptions('hub.group()', options, '{ history: { size, ttl, encode } }')
+      checkNames(options ?? {}, ['history'])
+      if (options?.history) this.#context.histories.declare(name, options.history)
+    }
     return createGroup(name, this.#context)
   }
 
@@ -142,7 +154,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
    * works in this process only. Does nothing without a relay.
    */
   async close(): Promise<void> {
-    await this.#context.cluster?.node.close()
+    await this.#context.cluster?.end()
   }
 
   /** The groups that have members. */
@@ -159,7 +171,7 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
   stats(): HubStats {
     const { memberships, counts, cluster } = this.#context
     const stats = { groups: memberships.groupCount, members: memberships.memberCount, ...counts }
-    return cluster === undefined ? stats : { ...stats, relay: cluster.node.stats() }
+    return cluster === undefined ? stats : { ...stats, relay: cluster.stats() }
   }
 
   #report(event: 'gap' | 'presence', value: Gap | PresenceChange): void {

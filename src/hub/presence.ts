@@ -96,7 +96,7 @@ export class HubPresence implements LocalPresence {
    */
   textOf(options: AddOptions | null | undefined): string | undefined {
     checkOptions('group.add()', options, "{ presence: { name: 'Ada' } }")
-    checkNames(options ?? {}, ['presence'])
+    checkNames(options ?? {}, ['presence', 'since'])
     const data = options?.presence
     if (data === undefined || data === null) return undefined
     const text = toJson(data)

@@ -2,7 +2,10 @@
 export type GapCause =
   /** Sequence numbers were missing: messages were lost on their way. */
   | 'sequence'
-  /** A node has forgotten its sequence numbers, after it was disconnected for long. */
+  /**
+   * A node has forgotten its sequence numbers, after it was disconnected for long, or the broker has lost the history of a
+   * group.
+   */
   | 'epoch'
   /** This node or the publishing one had lost its connection to the broker. */
   | 'connection'

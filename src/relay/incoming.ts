@@ -4,6 +4,7 @@ import { decodeHeartbeat, decodePositions, decodeQuery, decodeReply, decodeReque
 import type { Query, Request } from './control.js'
 import { decodeBatch, type Header, Kind, readBatchHead, readHeader, type RelayedMessage } from './envelope.js'
 import type { Gap } from './gap.js'
+import { isEntry, readEntry } from './history.js'
 import type { LocalGroups } from './local-groups.js'
 import type { Peer, Peers } from './peers.js'
 import type { PresenceNode } from './presence-node.js'
@@ -66,6 +67,12 @@ export class Incoming {
   }
 
   #fromGroup(subscription: Subscription, payload: Buffer, isCut: boolean): void {
+    if (isEntry(payload)) {
+      const entry = isCut ? undefined : readEntry(payload)
+      if (entry !== undefined || isCut) this.#options.local.deliverEntry(subscription.name, entry)
+      else this.counts.refused++
+      return
+    }
     const header = readHeader(payload)
     if (header?.kind !== Kind.presence) this.#batch(header, subscription, payload, isCut)
     // The next heartbeat tells of one that was cut.

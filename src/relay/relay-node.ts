@@ -63,8 +63,10 @@ export class RelayNode {
     const { prefix, plain, heartbeatInterval, unsubscribeDelay } = this.#settings
     const channels = (this.#channels = new Channels(prefix))
     const report = (gap: Gap): void => {
+      const told = this.#local.refill(gap)
+      if (told === undefined) return
       this.#gaps++
-      this.#onGap(gap)
+      this.#onGap(told)
     }
     this.#inbox = new Inbox(BATCH_HEAD, (channel, payload, isCut) => {
       if (!this.#probe.take(channel, payload)) this.#incoming.take(channel, payload, isCut)
@@ -245,6 +247,7 @@ export class RelayNode {
     }
     if (!state.canPublish || !state.canReceive) this.#probe.end()
     else if (!this.#isUp) this.#subscriptions.whenSent(() => this.#beginProbe())
+    this.#local.connectionChanged(state.canPublish, this.#isUp)
   }
 
   #subscribeBaseChannels(): void {
@@ -285,6 +288,7 @@ export class RelayNode {
     this.#subscriptions.up()
     this.presence.follower.up()
     this.#recovery.begin()
+    this.#local.connectionChanged(true, true)
     // The others learn of this node, and this node of them.
     void this.ask({ ask: 'describe' }).then(this.#ready.resolve)
   }

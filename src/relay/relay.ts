@@ -1,3 +1,4 @@
+import type { RelayHistory } from './history.js'
 import { checkInteger, checkMilliseconds, LONGEST_TIMER, withoutNulls } from '../options/checks.js'
 
 /** How a hub uses its relay. Every node of a cluster must have the same `prefix`, `plain` and `maxPayload`. */
@@ -69,6 +70,8 @@ export interface Relay {
   unsubscribe(channels: readonly string[]): Promise<unknown>
   /** Ends the connection permanently, whatever its state. No event follows. */
   close(): Promise<void>
+  /** Keeps what groups with a history publish; without it, groups cannot have one. */
+  readonly history?: RelayHistory | undefined
 }
 
 /**
@@ -126,8 +129,16 @@ function isRelay(relay: unknown): boolean {
   return (
     typeof candidate === 'object' &&
     candidate !== null &&
-    METHODS.every((name) => typeof candidate[name] === 'function')
+    METHODS.every((name) => typeof candidate[name] === 'function') &&
+    checkHistory(candidate.history)
   )
+}
+
+function checkHistory(history: unknown): true {
+  const { append, read } = (history ?? {}) as Partial<Record<keyof RelayHistory, unknown>>
+  if (history === undefined || history === null) return true
+  if (typeof append === 'function' && typeof read === 'function') return true
+  throw new TypeError('The history of a relay must be an object with append and read, or undefined')
 }
 
 /** For a relay that is given to a second hub. @internal */

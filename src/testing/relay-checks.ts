@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import type { PartitionedRelay, Relay, RelayConnection } from '../relay/relay.js'
+import type { PartitionedRelay, Relay } from '../relay/relay.js'
+import { historyChecks } from './history-checks.js'
+import { channelName, type Check, openRelay, type OpenRelay } from './open-relay.js'
 
 /** One requirement of a relay. */
 export interface RelayCheck {
@@ -10,20 +11,10 @@ export interface RelayCheck {
   readonly run: () => Promise<void>
 }
 
-/** An open relay, and the messages received from it. */
-interface OpenRelay {
-  readonly relay: Relay
-  readonly states: RelayConnection[]
-  readonly messages: [channel: string, payload: Buffer][]
-  /** Resolves when this many messages have been received. */
-  readonly received: (count: number) => Promise<void>
-}
-
-type Check = (open: () => Promise<OpenRelay>, make: () => Relay) => Promise<void>
-
 /**
  * The requirements of a hub for a relay, for any test runner. They need the broker, and use channels with random names.
- * A relay with partitions must meet them in each partition.
+ * A relay with partitions must meet them in each partition. Those that begin with `with a history` pass for a relay that
+ * keeps none.
  *
  * ```ts
  * for (const { name, run } of relayChecks(() => redisRelay(client))) test(name, run)
@@ -32,7 +23,7 @@ type Check = (open: () => Promise<OpenRelay>, make: () => Relay) => Promise<void
  * @param make - creates a new relay to the same broker on each call
  */
 export function relayChecks(make: () => Relay | PartitionedRelay): RelayCheck[] {
-  return Object.entries(checks).map(([name, check]) => ({
+  return Object.entries({ ...checks, ...historyChecks }).map(([name, check]) => ({
     name,
     async run() {
       const made = [make()]
@@ -61,37 +52,6 @@ async function runCheck(check: Check, make: () => Relay): Promise<void> {
     await Promise.all(opened.map((relay) => relay.close()))
   }
 }
-
-async function openRelay(relay: Relay): Promise<OpenRelay> {
-  const states: RelayConnection[] = []
-  const messages: [string, Buffer][] = []
-  let wake = (): void => undefined
-  const connected = new Promise<void>((resolve, reject) => {
-    relay.open({
-      connection(state) {
-        states.push(state)
-        if (state.canPublish && state.canReceive) resolve()
-      },
-      message(channel, payload) {
-        messages.push([channel, Buffer.from(payload)])
-        wake()
-      },
-      misconfigured: reject,
-    })
-  })
-  await connected
-  const received = (count: number): Promise<void> =>
-    new Promise((resolve) => {
-      wake = () => {
-        if (messages.length >= count) resolve()
-      }
-      wake()
-    })
-  return { relay, states, messages, received }
-}
-
-/** A unique channel name. */
-const channelName = (what = ''): string => `check:${randomUUID()}:${what}`
 
 const texts = (messages: readonly [string, Buffer][]): string[] =>
   messages.map(([, payload]) => payload.toString())

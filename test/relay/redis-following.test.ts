@@ -18,6 +18,10 @@ class FakeConnection implements ServerConnection {
     this.events = events
   }
 
+  evaluate(): Promise<unknown> {
+    return Promise.resolve([])
+  }
+
   publish(channel: string): Promise<number> {
     return this.#done(`publish ${channel}`)
   }

@@ -1,4 +1,5 @@
-import type { Relay, RelayConnection, RelayEvents, RelayOptions } from 'hubwire'
+import type { Relay, RelayConnection, RelayEvents, RelayHistory, RelayOptions } from 'hubwire'
+import { BrokerHistory } from './broker-history.js'
 
 /** Something on its way to or from a broker. */
 type Job = () => void
@@ -6,6 +7,7 @@ type Job = () => void
 /** A broker in memory, whose connections can be cut and stopped. What is on its way when one is cut is lost. */
 export class MemoryBroker {
   readonly relays: MemoryRelay[] = []
+  readonly histories = new BrokerHistory()
 
   relay(options: RelayOptions = {}): MemoryRelay {
     const relay = new MemoryRelay(this, options)
@@ -74,12 +76,27 @@ export class MemoryRelay implements Relay {
   readonly options: RelayOptions
   /** The next as many messages that this node publishes are lost on their way. */
   losing = 0
+  /** The same of entries of histories, which are kept all the same. */
+  losingEntries = 0
   /** Names of channels to which the broker refuses subscriptions. */
   readonly refused = new Set<string>()
   readonly subscribed = new Set<string>()
   /** The channels of each subscription command. */
   readonly commands: string[][] = []
   readonly published: string[] = []
+  /** Commands of histories fail with this. */
+  refusal: Error | undefined
+  readonly history: RelayHistory = {
+    append: (channel, entries, limits) =>
+      this.#command(() =>
+        this.#broker.histories.append(channel, entries, limits, (payload) => {
+          if (this.losingEntries === 0) this.#broker.publish(channel, payload)
+          else this.losingEntries--
+        }),
+      ),
+    read: (channel, after, limits) =>
+      this.#command(() => this.#broker.histories.read(channel, after, limits)),
+  }
   readonly #broker: MemoryBroker
   readonly #out = new Direction()
   readonly #in = new Direction()
@@ -167,6 +184,16 @@ export class MemoryRelay implements Relay {
     if (!this.#in.isOpen || !this.subscribed.has(channel)) return false
     this.#in.add(() => this.#events?.message(channel, payload))
     return true
+  }
+
+  /** A command whose answer travels back. */
+  async #command<Result>(execute: () => Result): Promise<Result> {
+    const result = await this.#out.command(() => {
+      if (this.refusal !== undefined) throw this.refusal
+      return execute()
+    })
+    await new Promise(setImmediate)
+    return result
   }
 
   #tell(): void {

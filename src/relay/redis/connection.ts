@@ -24,6 +24,8 @@ export interface ConnectionEvents {
 export interface RedisConnection {
   open(events: ConnectionEvents): void
   publish(channel: string, payload: Buffer): Promise<number>
+  /** Runs a script. Strings are answered as Buffers. */
+  evaluate(command: 'EVALSHA' | 'EVAL', words: readonly (string | Buffer)[]): Promise<unknown>
   subscribe(channels: readonly string[]): Promise<unknown>
   unsubscribe(channels: readonly string[]): Promise<unknown>
   ping(): Promise<unknown>

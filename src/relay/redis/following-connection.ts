@@ -58,6 +58,10 @@ export class FollowingConnection implements RedisConnection, ConnectionUser, Top
     )
   }
 
+  evaluate(...command: Parameters<RedisConnection['evaluate']>): Promise<unknown> {
+    return this.#command((connection) => connection.evaluate(...command))
+  }
+
   async subscribe(channels: readonly string[]): Promise<unknown> {
     await this.#command((connection) => this.#subscribe(connection, channels))
     for (const channel of channels) this.#subscribed.add(channel)

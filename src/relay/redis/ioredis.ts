@@ -9,6 +9,8 @@ export interface IoredisClient {
   duplicate(overrides: object): IoredisClient
   connect(): Promise<unknown>
   publish(channel: string, payload: Buffer): Promise<number>
+  evalshaBuffer(...words: (string | Buffer)[]): Promise<unknown>
+  evalBuffer(...words: (string | Buffer)[]): Promise<unknown>
   subscribe(channels: string[]): Promise<unknown>
   unsubscribe(channels: string[]): Promise<unknown>
   spublish(channel: string, payload: Buffer): Promise<number>
@@ -83,6 +85,10 @@ export class IoredisConnection implements ServerConnection {
 
   publish(channel: string, payload: Buffer): Promise<number> {
     return this.#client.publish(channel, payload)
+  }
+
+  evaluate(command: 'EVALSHA' | 'EVAL', words: readonly (string | Buffer)[]): Promise<unknown> {
+    return command === 'EVAL' ? this.#client.evalBuffer(...words) : this.#client.evalshaBuffer(...words)
   }
 
   async subscribe(channels: readonly string[]): Promise<unknown> {

@@ -1,6 +1,9 @@
 import { ignore } from '../../options/ignore.js'
 import { type ConnectionEvents, retryDelay, type ServerConnection, SOCKET_TIMEOUT } from './connection.js'
 
+/** Replies with bulk strings, `$` in RESP, have Buffers. */
+const BUFFERS = { 36: Buffer }
+
 type Listener = (payload: Buffer, channel: Buffer) => void
 
 /** The members of a client of the package `redis` that are used. */
@@ -9,7 +12,7 @@ export interface NodeRedisClient {
   readonly isReady: boolean
   duplicate(overrides: object): NodeRedisClient
   connect(): Promise<unknown>
-  sendCommand(args: readonly (string | Buffer)[]): Promise<unknown>
+  sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>
   subscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
   unsubscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
   sSubscribe(channels: string[], listener: Listener, bufferMode: true): Promise<void> | undefined
@@ -62,6 +65,10 @@ export class NodeRedisConnection implements ServerConnection {
 
   publish(channel: string, payload: Buffer): Promise<number> {
     return this.#client.sendCommand(['PUBLISH', channel, payload]) as Promise<number>
+  }
+
+  evaluate(command: 'EVALSHA' | 'EVAL', words: readonly (string | Buffer)[]): Promise<unknown> {
+    return this.#client.sendCommand([command, ...words], { typeMapping: BUFFERS })
   }
 
   subscribe(channels: readonly string[]): Promise<unknown> {

@@ -20,6 +20,7 @@ import { type ChannelNames, partitionNames, plainNames } from './channel-names.j
 import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
 import { FollowingConnection } from './following-connection.js'
 import { hashTags, slotOf } from './hash-tags.js'
+import { RedisHistory } from './history.js'
 import { type IoredisClient, IoredisConnection } from './ioredis.js'
 import {
   clusterLookup,
@@ -129,6 +130,8 @@ type Role = 'publisher' | 'subscriber'
 
 class RedisRelay implements Relay {
   readonly options: RelayOptions | null | undefined
+  /** Not in a cluster: a script would publish to other channels than the sharded ones. */
+  readonly history: RedisHistory | undefined
   readonly #connect: (role: Role) => RedisConnection
   #publisher: RedisConnection | undefined
   #subscriber: RedisConnection | undefined
@@ -137,9 +140,15 @@ class RedisRelay implements Relay {
   #wasOpened = false
   #state: RelayConnection = { canPublish: false, canReceive: false }
 
-  constructor(connect: (role: Role) => RedisConnection, options: RelayOptions | null | undefined) {
+  constructor(
+    connect: (role: Role) => RedisConnection,
+    options: RelayOptions | null | undefined,
+    isPartition = false,
+  ) {
     this.#connect = connect
     this.options = options
+    if (isPartition) return
+    this.history = new RedisHistory((...command) => this.#publisher?.evaluate(...command) ?? notOpen())
   }
 
   open(events: RelayEvents): void {
@@ -234,7 +243,7 @@ function partitionsOf(topology: Topology, prefix: string, options: RedisRelayOpt
   const connections = newConnections()
   const partitions = hashTags(options.partitions!).map((tag) => {
     const names = partitionNames(prefix, tag, slotOf(tag))
-    return new RedisRelay(following(topology, connections, names), options)
+    return new RedisRelay(following(topology, connections, names), options, true)
   })
   return { options, partitions }
 }
