@@ -77,9 +77,10 @@ export class Group<Socket extends Member = Member> {
    *   or the hub is closed: then the member is not added. An unhandled one of these rejections is ignored. It rejects with a
    *   TypeError when this is not a member, or the group has no history
    */
-  add(member: Socket, options: JoinOptions): Promise<JoinResult>
-  add(member: Socket, options?: AddOptions | JoinOptions | null): this | Promise<JoinResult> {
-    if (typeof options === 'object' && options !== null && 'since' in options) return this.#join(member, options)
+  add(member: Socket, options: JoinOptions & AddOptions): Promise<JoinResult>
+  add(member: Socket, options?: (JoinOptions & AddOptions) | AddOptions | null): this | Promise<JoinResult> {
+    if (typeof options === 'object' && options !== null && 'since' in options)
+      return this.#join(member, options)
     const { memberships, presence } = this.#context
     checkMember('group.add()', member)
     const text = presence.textOf(options)
@@ -188,7 +189,7 @@ export class Group<Socket extends Member = Member> {
     return await closeMembers(cluster, this.name, closeHere, code, reason)
   }
 
-  #join(member: Socket, options: JoinOptions): Promise<JoinResult> {
+  #join(member: Socket, options: JoinOptions & AddOptions): Promise<JoinResult> {
     const { histories, presence } = this.#context
     const history = histories.of(this.name)
     let text: string | undefined

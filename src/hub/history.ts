@@ -6,7 +6,6 @@ import type { Payload } from '../sending/payload.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
 import type { Exception } from './broadcast.js'
 import type { Member } from './member.js'
-import type { AddOptions } from './presence.js'
 import type { PublishResult } from './publish-result.js'
 
 /** The longest history, in messages. */
@@ -38,7 +37,7 @@ export interface GroupOptions {
 }
 
 /** Options of `group.add()`, for a group with a history. */
-export interface JoinOptions extends AddOptions {
+export interface JoinOptions {
   /**
    * The last position that the client has: what follows is sent to it again. It comes from the client, so it may be
    * anything: a `HistoryPosition`, the JSON text of one, or something that is none, which recovers nothing,

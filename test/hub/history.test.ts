@@ -312,7 +312,9 @@ describe('throws for a user mistake and names what is wrong', () => {
 test('keeps the type of add() without options', () => {
   const group = new Hub().group('news')
   expectTypeOf(group.add(new FakeMember())).toEqualTypeOf(group)
-  expectTypeOf(groupOf(new Hub()).add(new FakeMember(), { since: undefined })).resolves.toHaveProperty('recovered')
+  expectTypeOf(groupOf(new Hub()).add(new FakeMember(), { since: undefined })).resolves.toHaveProperty(
+    'recovered',
+  )
 })
 
 test('hub.group() without options gives the same group', async () => {

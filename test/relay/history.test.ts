@@ -181,7 +181,9 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
       await server.command('DEL', entries, position)
     }
     await server.command('HSET', position, 'epoch', 'no epoch', 'offset', '1')
-    await expect(hub.group('news').add(new FakeMember(), { since: undefined })).rejects.toThrow('no part of a history')
+    await expect(hub.group('news').add(new FakeMember(), { since: undefined })).rejects.toThrow(
+      'no part of a history',
+    )
     expect(await hub.publish('other', 'still works')).toMatchObject({
       relayed: true,
       position: { offset: 1 },
@@ -270,7 +272,9 @@ describe('replies of scripts that are forged are refused', () => {
     }
     Object.assign(relay.history, { append: thrower, read: thrower })
     expect(await hub.publish('news', 'x')).toMatchObject({ relayed: false })
-    await expect(hub.group('news').add(new FakeMember(), { since: undefined })).rejects.toThrow('a broken relay')
+    await expect(hub.group('news').add(new FakeMember(), { since: undefined })).rejects.toThrow(
+      'a broken relay',
+    )
   })
 })
 
