@@ -62,12 +62,7 @@ export class RelayNode {
     this.#settings = toRelaySettings(relay.options)
     const { prefix, plain, heartbeatInterval, unsubscribeDelay } = this.#settings
     const channels = (this.#channels = new Channels(prefix))
-    const report = (gap: Gap): void => {
-      const told = this.#local.refill(gap)
-      if (told === undefined) return
-      this.#gaps++
-      this.#onGap(told)
-    }
+    const report = (gap: Gap): void => this.#report(gap)
     this.#inbox = new Inbox(BATCH_HEAD, (channel, payload, isCut) => {
       if (!this.#probe.take(channel, payload)) this.#incoming.take(channel, payload, isCut)
     })
@@ -224,6 +219,13 @@ export class RelayNode {
         void this.#send(channels.node(node), reply)
       },
     })
+  }
+
+  #report(gap: Gap): void {
+    const told = this.#local.refill(gap)
+    if (told === undefined) return
+    this.#gaps++
+    this.#onGap(told)
   }
 
   #changed(state: RelayConnection): void {
