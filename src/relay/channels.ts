@@ -14,6 +14,11 @@ export class Channels {
     return `${this.#prefix}node:${id}`
   }
 
+  /** A node, or all nodes without an id. */
+  to(id: string | undefined): string {
+    return id === undefined ? this.nodes : this.node(id)
+  }
+
   /** One attempt of a node to receive its own message. */
   probe(id: string, attempt: number): string {
     return `${this.#prefix}probe:${id}:${attempt}`

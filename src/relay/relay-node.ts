@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { Channels, keyOf } from './channels.js'
 import { type Description, encodeBare, encodePositions, encodeQuery, encodeReply } from './control.js'
-import { encodeRequest, type Query, type Question, type Request, type Sender } from './control.js'
+import { encodeRequest, type Question, type Request, type Sender } from './control.js'
 import { Counters } from './counters.js'
 import { Deferred } from './deferred.js'
 import { BATCH_HEAD, Kind, type RelayedMessage } from './envelope.js'
@@ -23,9 +23,6 @@ import { type Relay, type RelayConnection, type RelaySettings, toRelaySettings }
 import type { RelayStats } from './relay-stats.js'
 import { type Answers, Requests } from './requests.js'
 import { type Subscription, Subscriptions } from './subscriptions.js'
-
-/** Milliseconds for which `close` waits for unanswered messages. */
-const CLOSE_TIMEOUT = 2000
 
 /** One hub among those that share a broker and a prefix. */
 export class RelayNode {
@@ -93,7 +90,7 @@ export class RelayNode {
     this.#recovery = new Recovery({
       peers,
       timeout: this.#settings.recoveryTimeout,
-      send: (query, peer) => this.#sendQuery(query, peer?.id),
+      send: (query, peer) => void this.#send(channels.to(peer?.id), encodeQuery(this.#sender, query)),
       report,
     })
     this.#receiver = new Receiver({
@@ -308,11 +305,6 @@ export class RelayNode {
     if (this.#publisher.isConnected) this.#heartbeats.beat(this.#sender)
   }
 
-  #sendQuery(query: Query, node: string | undefined): void {
-    const channel = node === undefined ? this.#channels.nodes : this.#channels.node(node)
-    void this.#send(channel, encodeQuery(this.#sender, query))
-  }
-
   #sendRequest(request: Request): Promise<number | undefined> {
     if (!this.#publisher.isConnected) return Promise.reject(new Error('The relay is not connected'))
     return this.#relay.publish(this.#channels.nodes, encodeRequest(this.#sender, request))
@@ -328,12 +320,12 @@ export class RelayNode {
     this.presence.close()
     this.#publisher.flush()
     if (this.#publisher.isConnected) {
-      await limited(this.#publisher.answered(), CLOSE_TIMEOUT)
+      await limited(this.#publisher.answered())
       // Whoever has received less than this says so.
       this.#heartbeats.giveUp()
       this.#beat()
       const bye = encodeBare(Kind.bye, this.#sender)
-      await limited(this.#relay.publish(this.#channels.nodes, bye), CLOSE_TIMEOUT)
+      await limited(this.#relay.publish(this.#channels.nodes, bye))
     }
     this.#probe.end()
     this.#isUp = false

@@ -39,7 +39,7 @@ describe.each(names)('%s', (name) => {
 })
 
 /** The most relays that a check makes: one to see whether it has partitions, and three that it opens. */
-const RELAYS = 4
+const RELAYS = 3
 
 describe.each(names)('%s', (name) => {
   test('a relay by NATS', requires('nats-server'), async () => {
