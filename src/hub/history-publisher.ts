@@ -3,6 +3,7 @@ import { checkPosition, type HistoryPosition } from '../relay/history.js'
 import { encodePayload, type HistoryPayload } from '../relay/history-payload.js'
 import type { PublisherCounts } from '../relay/publisher.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
+import { Queue } from '../sending/queue.js'
 import type { Exception } from './broadcast.js'
 import { ConnectionLost } from './history.js'
 import type { PublishResult } from './publish-result.js'
@@ -44,7 +45,7 @@ interface Publication {
 }
 
 /** The messages of a group that wait for the broker's answer to those before them. */
-type Queue = Publication[]
+type Unsent = Publication[]
 
 /**
  * Appends messages to histories: those of a turn of the event loop together, and one batch of a group after the other, so
@@ -53,11 +54,11 @@ type Queue = Publication[]
 export class HistoryPublisher {
   readonly counts: PublisherCounts = { published: 0, dropped: 0 }
   readonly #options: PublisherOptions
-  readonly #queues = new Map<string, Queue>()
+  readonly #queues = new Map<string, Unsent>()
   /** By serial number: those that are not in a history, or not delivered here. */
   readonly #publications = new Map<number, Publication>()
   /** By group: those that are in its history, and not delivered here. */
-  readonly #awaited = new Map<string, readonly Publication[]>()
+  readonly #awaited = new Map<string, Queue<Publication>>()
   #bytes = 0
   #serial = 0
   #whenEmpty: (() => void)[] = []
@@ -104,8 +105,7 @@ export class HistoryPublisher {
 
   /** What is in the history of any group and not yet delivered here is not waited for any more. */
   releaseAll(): void {
-    for (const awaited of this.#awaited.values()) for (const publication of awaited) this.#settle(publication)
-    this.#awaited.clear()
+    for (const name of [...this.#awaited.keys()]) this.#releaseIf(name, () => true)
   }
 
   /** The same for one group, up to a position: what is behind it, in its epoch, will be delivered. */
@@ -114,8 +114,18 @@ export class HistoryPublisher {
   }
 
   /** A group has got to a position. A message that should have stood there is not in the history any more. */
-  reached(name: string, position: HistoryPosition): void {
-    this.#releaseIf(name, ({ epoch, offset }) => epoch === position.epoch && offset <= position.offset)
+  reached(name: string, { epoch, offset }: HistoryPosition): void {
+    const awaited = this.#awaited.get(name)
+    if (awaited === undefined) return
+    // In the order of their positions: called for each message, this must not look at all that wait.
+    for (let next = awaited.first; next !== undefined; next = awaited.first) {
+      const position = next.position!
+      const isPassed = position.epoch === epoch && position.offset <= offset
+      if (!isPassed && this.#publications.has(next.serial)) return
+      awaited.shift()
+      this.#settle(next)
+    }
+    this.#awaited.delete(name)
   }
 
   /** The connection is lost. What is unanswered may be in the history or not. */
@@ -144,7 +154,7 @@ export class HistoryPublisher {
     setImmediate(() => void this.#appendAll(name, created))
   }
 
-  async #appendAll(name: string, queue: Queue): Promise<void> {
+  async #appendAll(name: string, queue: Unsent): Promise<void> {
     while (queue.length > 0 && this.#queues.get(name) === queue) {
       const batch = nextBatch(queue)
       try {
@@ -174,9 +184,11 @@ export class HistoryPublisher {
       if (isAwaited) awaited.push(publication)
       else this.#settle(publication)
     }
-    const last = awaited.at(-1)
-    if (last === undefined) return
-    this.#awaited.set(last.name, [...(this.#awaited.get(last.name) ?? []), ...awaited])
+    const { name } = batch[0]!
+    if (awaited.length === 0) return
+    const queue = this.#awaited.get(name) ?? new Queue()
+    this.#awaited.set(name, queue)
+    for (const publication of awaited) queue.push(publication)
     this.#watch(awaited)
   }
 
@@ -195,10 +207,11 @@ export class HistoryPublisher {
   #releaseIf(name: string, isPassed: (position: HistoryPosition) => boolean): void {
     const awaited = this.#awaited.get(name)
     if (awaited === undefined) return
-    const left = awaited.filter(({ serial, position }) => {
-      return this.#publications.has(serial) && !isPassed(position!)
-    })
-    for (const publication of awaited) if (!left.includes(publication)) this.#settle(publication)
+    const left = new Queue<Publication>()
+    for (let next = awaited.shift(); next !== undefined; next = awaited.shift()) {
+      if (isPassed(next.position!)) this.#settle(next)
+      else if (this.#publications.has(next.serial)) left.push(next)
+    }
     if (left.length === 0) this.#awaited.delete(name)
     else this.#awaited.set(name, left)
   }

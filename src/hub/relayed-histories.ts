@@ -22,8 +22,6 @@ import { RecentMessages } from './recent-messages.js'
 
 /** Groups that are read in a turn of the event loop when the connection is back. */
 const GROUPS_PER_TURN = 200
-/** Milliseconds for which `close` waits for unanswered messages. */
-const CLOSE_TIMEOUT = 2000
 
 /** What histories require from their hub and its node. */
 export interface RelayedHistoriesOptions {
@@ -179,7 +177,7 @@ export class RelayedHistories implements Histories {
 
   /** Appends what waits, and ends all joins. */
   async close(): Promise<void> {
-    if (this.#canPublish) await limited(this.publisher.answered(), CLOSE_TIMEOUT)
+    if (this.#canPublish) await limited(this.publisher.answered())
     const error = new Error('The hub was closed')
     this.#closed = error
     this.changed(false, false)
