@@ -8,7 +8,7 @@ import { installPackedPackage, type PackedPackage } from '../support/packed-pack
 const source = fileURLToPath(new URL('../../src/', import.meta.url))
 
 /** Bytes of the tarball. */
-const MAX_SIZE = 217_000
+const MAX_SIZE = 228_000
 
 let packed: PackedPackage
 
@@ -69,7 +69,7 @@ describe('the packed package', () => {
     })
   })
 
-  test('is at most 217 KB (N8)', () => {
+  test('is at most 228 KB (N8)', () => {
     expect(packed.size).toBeLessThanOrEqual(MAX_SIZE)
   })
 
