@@ -63,7 +63,8 @@ export interface Reply {
 
 const ASKS = ['count', 'close', 'describe', 'members'] as const
 
-const header = (kind: Kind, { id, epoch }: Sender): FieldWriter => writeHeader(kind, id, epoch)
+/** Begins an envelope. */
+export const header = (kind: Kind, { id, epoch }: Sender): FieldWriter => writeHeader(kind, id, epoch)
 
 /** A message that contains only its sender. */
 export function encodeBare(kind: typeof Kind.bye | typeof Kind.probe, sender: Sender): Buffer {

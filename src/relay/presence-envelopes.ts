@@ -1,5 +1,5 @@
-import { MAX_ENTRIES, type Sender } from './control.js'
-import { HEADER_LENGTH, Kind, writeHeader } from './envelope.js'
+import { header, MAX_ENTRIES, type Sender } from './control.js'
+import { HEADER_LENGTH, Kind } from './envelope.js'
 import { FieldReader, type FieldWriter } from './fields.js'
 import { isPresenceText, type Presence } from './presence.js'
 
@@ -52,8 +52,6 @@ export interface PresenceList {
   readonly id: number
   readonly members: readonly Presence[]
 }
-
-const header = (kind: Kind, { id, epoch }: Sender): FieldWriter => writeHeader(kind, id, epoch)
 
 export function encodeDelta(sender: Sender, { previous, version, joined, left }: PresenceDelta): Buffer {
   const fields = header(Kind.presence, sender).u48(previous).u48(version).u16(left.length)
