@@ -1,5 +1,6 @@
 import { MemoryHistory } from '../relay/memory-history.js'
 import type { PreparedMessage } from '../sending/prepared-message.js'
+import { Queue } from '../sending/queue.js'
 import type { Exception } from './broadcast.js'
 import {
   Declarations,
@@ -56,7 +57,7 @@ class LocalHistory implements GroupHistory {
   readonly #hub: LocalHub
   readonly #memory: MemoryHistory<HistoryMessage>
   /** What is appended and not yet delivered, because a member published when it was delivered to. */
-  readonly #queue: Publication[] = []
+  readonly #queue = new Queue<Publication>()
   #isDelivering = false
 
   constructor(name: string, settings: HistorySettings, hub: LocalHub, memory: MemoryHistory<HistoryMessage>) {
@@ -103,7 +104,7 @@ class LocalHistory implements GroupHistory {
 
   #deliverQueue(): void {
     this.#isDelivering = true
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+    for (let next = this.#queue.first; next !== undefined; next = this.#queue.first) {
       const { message, except, done } = next
       const members = this.#hub.memberships.membersOf(this.#name) ?? []
       const result = message.deliver(members, this.#settings, this.#hub, except)
