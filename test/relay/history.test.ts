@@ -231,17 +231,23 @@ describe('replies of scripts that are forged are refused', () => {
     expect(hub.group('news').size).toBe(1)
   })
 
-  test.each([
-    ['a page from another place', text('0epoch', '9', '2', 'a')],
-    ['the same page again', text('0epoch', '9', '1', 'a')],
-  ])('%s', async (_, reply) => {
+  /** A hub whose broker answers one command with what Redis is said to have replied. */
+  async function hubWithReply(command: 'read' | 'append', reply: readonly Buffer[]): Promise<Hub> {
     const relay = new MemoryBroker().relay()
     const forged = new RedisHistory(() => Promise.resolve(reply))
     const hub = new Hub({ relay })
     onTestFinished(() => hub.close())
     hub.group('news', { history })
     await hub.ready
-    Object.assign(relay.history, { read: forged.read.bind(forged) })
+    Object.assign(relay.history, { [command]: forged[command].bind(forged) })
+    return hub
+  }
+
+  test.each([
+    ['a page from another place', text('0epoch', '9', '2', 'a')],
+    ['the same page again', text('0epoch', '9', '1', 'a')],
+  ])('%s', async (_, reply) => {
+    const hub = await hubWithReply('read', reply)
     const joined = hub.group('news').add(new FakeMember(), { since: { epoch: '0epoch', offset: 5 } })
     await expect(joined).rejects.toThrow('another part of a history')
   })
@@ -251,13 +257,7 @@ describe('replies of scripts that are forged are refused', () => {
     ['an offset of 0', text('0epoch', '0')],
     ['an epoch that is none', text('epoch', '1')],
   ])('for what was appended: %s', async (_, reply) => {
-    const relay = new MemoryBroker().relay()
-    const forged = new RedisHistory(() => Promise.resolve(reply))
-    const hub = new Hub({ relay })
-    onTestFinished(() => hub.close())
-    hub.group('news', { history })
-    await hub.ready
-    Object.assign(relay.history, { append: forged.append.bind(forged) })
+    const hub = await hubWithReply('append', reply)
     expect(await hub.publish('news', 'x')).toEqual({ delivered: 0, skipped: 0, relayed: false })
   })
 

@@ -319,30 +319,30 @@ describe('the members of other nodes', () => {
   })
 })
 
-describe('what is asked', () => {
-  /** A follower of these groups, and a peer that it knows. */
-  async function follower(keys: readonly string[]) {
-    const peers = new Peers(1000, () => undefined)
-    const queries: PresenceQuery[] = []
-    const following = new PresenceFollower({
-      peers,
-      timeout: 0,
-      send: (_, query) => queries.push(query),
-      changed: () => undefined,
-    })
-    const peer = peers.heard('a', 1)
-    following.appeared(peer)
-    following.up()
-    for (const key of keys) {
-      following.follow(key, key)
-      following.ready(key)
-    }
-    await turn()
-    return { following, peer, queries }
+/** A follower of these groups, and a peer that it knows. */
+async function followerOf(keys: readonly string[]) {
+  const peers = new Peers(1000, () => undefined)
+  const queries: PresenceQuery[] = []
+  const following = new PresenceFollower({
+    peers,
+    timeout: 0,
+    send: (_, query) => queries.push(query),
+    changed: () => undefined,
+  })
+  const peer = peers.heard('a', 1)
+  following.appeared(peer)
+  following.up()
+  for (const key of keys) {
+    following.follow(key, key)
+    following.ready(key)
   }
+  await turn()
+  return { following, peer, queries }
+}
 
+describe('what is asked', () => {
   test('is asked again if the answer is older than a version that was heard of meanwhile', async () => {
-    const { following, peer, queries } = await follower(['news'])
+    const { following, peer, queries } = await followerOf(['news'])
     const answer = (version: number): void => {
       const records = [{ index: 0, version, isEnd: true, members: [{ id: 1, text: '1' }] }]
       following.state(peer, { number: queries.at(-1)!.number, part: 0, covered: 1, records })
@@ -360,7 +360,7 @@ describe('what is asked', () => {
 
   test('is at most 1,000 groups at once, and those that are not covered are asked for again', async () => {
     const keys = Array.from({ length: 25_000 }, (_, index) => `group ${index}`)
-    const { following, peer, queries } = await follower(keys)
+    const { following, peer, queries } = await followerOf(keys)
     const asked = new Map<string, number>()
     while (asked.size < keys.length || queries.length > 0) {
       const query = queries.shift()!
@@ -378,7 +378,7 @@ describe('what is asked', () => {
   })
 
   test('is at most 64 KiB of names at once', async () => {
-    const { queries } = await follower(
+    const { queries } = await followerOf(
       Array.from({ length: 100 }, (_, index) => `${index} ${'x'.repeat(1000)}`),
     )
     expect(queries[0]!.groups).toHaveLength(65)
@@ -415,20 +415,7 @@ describe('what is asked', () => {
 test('a heartbeat compares all groups again after 60 heartbeats, so that nothing invented stays', async () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
-  const peers = new Peers(1000, () => undefined)
-  const queries: PresenceQuery[] = []
-  const following = new PresenceFollower({
-    peers,
-    timeout: 0,
-    send: (_, query) => queries.push(query),
-    changed: () => undefined,
-  })
-  following.follow('news', 'news')
-  const peer = peers.heard('a', 1)
-  following.appeared(peer)
-  following.up()
-  following.ready('news')
-  await turn()
+  const { following, peer, queries } = await followerOf(['news'])
   following.state(peer, { number: queries[0]!.number, part: 0, covered: 1, records: [] })
   for (let beats = 0; beats < 60; beats++) {
     expect(queries).toHaveLength(1)
