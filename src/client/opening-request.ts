@@ -1,11 +1,5 @@
-import {
-  type Agent,
-  type ClientRequest,
-  type OutgoingHttpHeaders,
-  request as httpRequest,
-  type RequestOptions,
-} from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import type { Agent, ClientRequest, OutgoingHttpHeaders, RequestOptions } from 'node:http'
+import { http, https } from '../options/builtin-modules.js'
 import { VERSION } from '../protocol/handshake.js'
 import { type Address, decode } from './address.js'
 import type { OpeningOptions } from './opening-options.js'
@@ -94,7 +88,7 @@ export function makeRequest(
     ...(socketPath === undefined ? undefined : { socketPath, host: 'localhost' }),
   }
   if (userinfo !== undefined) request.auth = userinfo
-  return isSecure ? httpsRequest(request) : httpRequest(request)
+  return isSecure ? https().request(request) : http().request(request)
 }
 
 function fixedHeaders({ origin }: OpeningOptions, handshake: OutgoingHttpHeaders): OutgoingHttpHeaders {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { Duplex } from 'node:stream'
-import { Server as TlsServer } from 'node:tls'
+import { tls } from '../options/builtin-modules.js'
 
 /**
  * Hands an upgrade without an owner back to its HTTP server as a plain request, which RFC 9110 section 7.8
@@ -12,7 +12,7 @@ export function giveBack(server: Server, request: IncomingMessage, socket: Duple
   if (request.complete) socket.unshift(Buffer.concat([headOf(request), parsedBody(request), head]))
   else stream = new BodyFirst(Buffer.concat([headOf(request), head]), request, socket)
   const before = REPEATED.map((event) => stream.rawListeners(event))
-  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', stream)
+  server.emit(server instanceof tls().Server ? 'secureConnection' : 'connection', stream)
   // Node.js adds these listeners each time, and keeps them across an upgrade. On a connection that upgrades
   // repeatedly they would accumulate.
   for (const [index, event] of REPEATED.entries()) {

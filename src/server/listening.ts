@@ -1,12 +1,7 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerOptions,
-} from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerOptions } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { AcceptingRules } from '../connection/preset.js'
+import { http } from '../options/builtin-modules.js'
 import { withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
@@ -40,10 +35,10 @@ export interface ListenOptions {
  * @param rules - whether the times of Node.js apply in place of `handshakeTimeout`, and all upgrades are taken
  */
 export function createOwnServer(handshakeTimeout: number, rules: AcceptingRules): Server {
-  if (rules.keepsHttpTimeouts) return createServer(answerUpgradeRequired)
+  if (rules.keepsHttpTimeouts) return http().createServer(answerUpgradeRequired)
   // In Node.js, 0 means no limit, and these times are integers.
   const timeout = handshakeTimeout === Infinity ? 0 : Math.ceil(handshakeTimeout)
-  return createServer(
+  return http().createServer(
     {
       // A request that arrives slowly must not hold its socket longer than a handshake may take.
       headersTimeout: timeout,

@@ -1,5 +1,6 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { channels, type RefusalReason } from '../../connection/diagnostics.js'
+import { http } from '../../options/builtin-modules.js'
 import { withoutNulls } from '../../options/checks.js'
 import { describe } from '../../options/describe.js'
 import { encodeClose } from '../../protocol/close-codes.js'
@@ -123,7 +124,7 @@ function checkField(name: string, value: unknown): void {
 
 /** The phrase of a status. */
 export function phraseOf(status: number): string {
-  return STATUS_CODES[status] ?? 'Refused'
+  return http().STATUS_CODES[status] ?? 'Refused'
 }
 
 /** Publishes the refusal of a handshake. */
