@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { type Slab, slabWithRoomFor } from '#src/sending/slab.js'
 import { collectGarbage } from '../support/garbage-collection.js'
 import { settled } from '../support/event-loop.js'
+import { inbox, take } from '../support/inbox.js'
 import { memoryPair, type MemoryPair } from '../support/memory-pair.js'
+import { openPair } from '../support/open-pair.js'
 import { FrameReader } from '../support/raw-frame.js'
 import { runs } from '../support/runs.js'
 
@@ -36,7 +39,7 @@ function overlapping(places: Place[]): Place[] {
   })
 }
 
-test('hands out bytes once, and never overwrites written data', async () => {
+test('hands out bytes once to streams that keep them, and never overwrites written data', async () => {
   const pairs = await Promise.all(Array.from({ length: 4 }, () => memoryPair()))
   const places = placesOf(pairs)
   const expected = pairs.map((): string[] => [])
@@ -94,6 +97,46 @@ test('does not overwrite data that waits for a slow reader', async () => {
     }),
     { numRuns: runs(50), interruptAfterTimeLimit: runs(15_000), markInterruptAsFailure: false },
   )
+})
+
+test('uses a slab again when sockets have taken all of it', async () => {
+  const { client, socket } = await openPair()
+  const slabs = new Set<Slab>()
+  const received = inbox(client)
+  for (let sent = 0; sent < 2000; sent++) {
+    socket.send(`${sent} `.repeat(40))
+    expect(await received.next()).toBe(`${sent} `.repeat(40))
+    slabs.add(slabWithRoomFor(0))
+  }
+  // 300 KB and more. The first write of a connection may be queued, so the first slab is not used again.
+  expect(slabs.size).toBeLessThanOrEqual(2)
+})
+
+test('does not overwrite what slow TCP peers have not taken, while others use slabs again', async () => {
+  const slow = await Promise.all(Array.from({ length: 8 }, () => openPair()))
+  const quick = await openPair()
+  const late = slow.map(({ client }) => inbox(client))
+  const prompt = inbox(quick.client)
+  for (const { client } of slow) client.pause()
+  const text = (sent: number): string => `${sent} `.repeat(8000)
+  // Until the kernel takes no more of one after the other, and some megabytes beyond that.
+  const counts = slow.map(() => 0)
+  for (const [index, { socket }] of slow.entries()) {
+    while (socket.bufferedAmount < 2_000_000) {
+      const sent = text(counts[index]!++)
+      for (let start = 0; start < sent.length; start += 4000) socket.send(sent.slice(start, start + 4000))
+      quick.socket.send(sent.slice(0, 4000))
+      expect((await prompt.next()) === sent.slice(0, 4000)).toBe(true)
+    }
+  }
+  for (const { client } of slow) client.resume()
+  for (const [index, count] of counts.entries()) {
+    for (let received = 0; received < count; received++) {
+      const expected = text(received)
+      const pieces = await take(late[index]!, Math.ceil(expected.length / 4000))
+      expect(pieces.map(String).join('') === expected).toBe(true)
+    }
+  }
 })
 
 test('does not keep a slab alive for each short message that waits for a slow reader', async () => {
