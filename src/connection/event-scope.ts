@@ -100,6 +100,8 @@ export abstract class EventScope extends AsyncResource {
 
   /** Reports the close: first to internal listeners, then to the application. */
   protected emitClose(...values: ConnectionEvents['close']): void {
+    const [code, reason, details] = values
+    this.settings.onClosed?.(this.emitter, details)
     for (const listener of this.#closedListeners ?? []) {
       try {
         Reflect.apply(listener, this.emitter, values)
@@ -108,10 +110,8 @@ export abstract class EventScope extends AsyncResource {
       }
     }
     if (channels.close.hasSubscribers) {
-      const [code, reason, details] = values
       channels.close.publish({ ...this.origin, code, reason, details })
     }
-    const [code, reason, details] = values
     const isText = this.settings.preset.closeReason === 'string'
     this.emit('close', code, isText ? reason : (Buffer.from(reason) as unknown as string), details)
   }

@@ -28,6 +28,7 @@ import type { MaskingKeys } from '../sending/masking-keys.js'
 import type { SendingSettings } from '../sending/sender.js'
 import type { SlowPolicy } from '../sending/slow-limits.js'
 import { Traffic } from '../sending/traffic.js'
+import type { CloseDetails } from './connection-events.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 import { NESTED_OPTIONS } from './option-names.js'
 import { type Preset, type PresetOptions, presetOf } from './preset.js'
@@ -84,6 +85,11 @@ export interface ConnectionSettings extends SendingSettings {
   readonly server?: object | undefined
   /** Called with the failure of a listener, and with the socket that it was called for. */
   readonly onHandlerFailed?: ((error: Error, socket: unknown) => void) | undefined
+  /**
+   * Called when a socket has closed, before its other listeners. With a listener for each socket, an idle connection
+   * would need a Set: 150 bytes.
+   */
+  readonly onClosed?: ((socket: unknown, details: CloseDetails) => void) | undefined
 }
 
 /** Both halves of permessage-deflate, where it was negotiated. @internal */
@@ -122,7 +128,6 @@ export function connectionSettings(
   options: ConnectionOptions,
   from: 'client' | 'server',
   maskingKeys?: MaskingKeys,
-  onHandlerFailed?: ConnectionSettings['onHandlerFailed'],
 ): ConnectionSettings {
   const {
     maxPayload = DEFAULT_MAX_PAYLOAD,
@@ -158,7 +163,6 @@ export function connectionSettings(
     heartbeat: heartbeat === false ? undefined : new Heartbeat(heartbeatOptions(heartbeat)),
     maskingKeys,
     preset,
-    onHandlerFailed,
   }
 }
 

@@ -7,25 +7,15 @@ type CloseListener = (socket: WebSocket, details: CloseDetails) => void
 export class Clients<User> {
   readonly sockets: Set<WebSocket<User>> = new Set<WebSocket<User>>()
   readonly #listeners = new Set<CloseListener>()
-  /**
-   * One function for all sockets, called on the one that closed. A closure each would take memory for every idle
-   * connection.
-   */
-  readonly #onClose: (this: WebSocket, code: number, reason: string, details: CloseDetails) => void
-
-  constructor() {
-    const closed: CloseListener = (socket, details) => {
-      this.sockets.delete(socket as WebSocket<User>)
-      for (const listener of this.#listeners) listener(socket, details)
-    }
-    this.#onClose = function (_code, _reason, details) {
-      closed(this, details)
-    }
-  }
 
   add(socket: WebSocket<User>): void {
     this.sockets.add(socket)
-    socket.onceClosed(this.#onClose)
+  }
+
+  /** A socket has closed. */
+  closed(socket: WebSocket<User>, details: CloseDetails): void {
+    if (!this.sockets.delete(socket)) return
+    for (const listener of this.#listeners) listener(socket, details)
   }
 
   /** Calls a listener for each socket that closes from now on. Returns a function that stops that. */

@@ -109,6 +109,9 @@ export class WebSocketServer<
       onHandlerFailed: (error, socket) => {
         this.#onHandlerFailed(error, socket as WebSocket<User>)
       },
+      onClosed: (socket, details) => {
+        this.#connections.closed(socket as WebSocket<User>, details)
+      },
     }
     this.#statistics = new Statistics(this.#settings.traffic)
     this.#admission = new Admission(given, () => this.#listensOnUnixSocket())
