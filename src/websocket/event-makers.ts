@@ -121,29 +121,55 @@ function originOf(url: string): string {
   return end === -1 ? '' : url.slice(0, end)
 }
 
-interface CloseEventInit {
-  code: number
-  reason: string
-  wasClean: boolean
+type EventInit = NonNullable<ConstructorParameters<typeof Event>[1]>
+
+interface CloseEventInit extends EventInit {
+  code?: number
+  reason?: string
+  wasClean?: boolean
 }
 
-/** WHATWG's `CloseEvent`, for Node.js before 23, which lacks it. */
-class PlainCloseEvent extends Event {
-  readonly code: number
-  readonly reason: string
-  readonly wasClean: boolean
+type CloseEventClass = new (type: 'close', init: CloseEventInit) => Event
 
-  constructor(type: string, { code, reason, wasClean }: CloseEventInit) {
-    super(type)
-    this.code = code
-    this.reason = reason
-    this.wasClean = wasClean
+/** WHATWG's `CloseEvent` ({@link https://websockets.spec.whatwg.org/#closeevent}), for Node.js before 23, which lacks it. */
+function plainCloseEvent(): CloseEventClass {
+  class CloseEvent extends Event {
+    readonly #code: number
+    readonly #reason: string
+    readonly #wasClean: boolean
+
+    constructor(type: string, init: CloseEventInit = {}) {
+      super(type, init)
+      const { code = 0, reason = '', wasClean = false } = init
+      this.#code = code
+      this.#reason = reason
+      this.#wasClean = wasClean
+    }
+
+    get wasClean(): boolean {
+      return this.#wasClean
+    }
+
+    get code(): number {
+      return this.#code
+    }
+
+    get reason(): string {
+      return this.#reason
+    }
   }
+  describeClass(CloseEvent, 'CloseEvent')
+  const enumerable = { enumerable: true }
+  Object.defineProperties(CloseEvent.prototype, {
+    wasClean: enumerable,
+    code: enumerable,
+    reason: enumerable,
+  })
+  return CloseEvent
 }
-describeClass(PlainCloseEvent, 'CloseEvent')
 
 function closeMaker(): EventMaker {
-  const { CloseEvent: Base = PlainCloseEvent } = globalThis as { CloseEvent?: typeof PlainCloseEvent }
+  const { CloseEvent: Base = plainCloseEvent() } = globalThis as { CloseEvent?: CloseEventClass }
   class CloseEvent extends Base {
     readonly [route]: Route
     readonly initiator: CloseDetails['initiator']

@@ -180,7 +180,8 @@ export class WebSocket<User = unknown, PathParams extends Params = Params>
   send(data: Payload | Blob, options?: SendOptions | null, callback?: WriteCallback): boolean
   send(
     data: Payload | Blob,
-    options?: SendOptions | null | WriteCallback,
+    // With a default, so that `send.length` is 1, as Web IDL prescribes.
+    options: SendOptions | null | WriteCallback = null,
     callback?: WriteCallback,
   ): boolean {
     if (typeof options === 'function') return this.send(data, undefined, options)

@@ -81,8 +81,6 @@ describe('idlharness.any.js', () => {
   )
 
   test.each([
-    ['close', 0],
-    ['send', 1],
     ['addEventListener', 2],
     ['removeEventListener', 2],
     ['dispatchEvent', 1],
@@ -90,8 +88,11 @@ describe('idlharness.any.js', () => {
     expect((Reflect.get(WebSocket.prototype, name) as () => void).length).toBeGreaterThanOrEqual(length)
   })
 
-  test('has a close() without required arguments', () => {
-    expect(WebSocket.prototype.close.length).toBe(0)
+  test.each([
+    ['close', 0],
+    ['send', 1],
+  ])('has %s with a length of %i, the number of its required arguments', (name, length) => {
+    expect((Reflect.get(WebSocket.prototype, name) as () => void).length).toBe(length)
   })
 })
 
@@ -143,5 +144,70 @@ describe('interfaces/WebSocket/bufferedAmount', () => {
       return client.bufferedAmount
     })
     expect(amounts).toEqual([1, 3, 6, 10])
+  })
+})
+
+describe('interfaces/CloseEvent, idlharness.any.js: the class below that of the event of a socket', () => {
+  type CloseEventClass = new (
+    type: string,
+    init?: object,
+  ) => Event & Record<'code' | 'reason' | 'wasClean', unknown>
+
+  async function closeEventClass(): Promise<CloseEventClass> {
+    const { client } = await openPair()
+    const event = new Promise<object>((resolve) => {
+      client.onclose = resolve
+    })
+    client.close()
+    const ours = Object.getPrototypeOf(await event) as object
+    return (Object.getPrototypeOf(ours) as { constructor: CloseEventClass }).constructor
+  }
+
+  test('is an Event with the name CloseEvent and a length of 1', async () => {
+    const CloseEvent = await closeEventClass()
+    expect([CloseEvent.name, CloseEvent.length, Object.getPrototypeOf(CloseEvent)]).toEqual([
+      'CloseEvent',
+      1,
+      Event,
+    ])
+    expect(Object.prototype.toString.call(new CloseEvent('close'))).toBe('[object CloseEvent]')
+  })
+
+  test.each(['wasClean', 'code', 'reason'])(
+    'has %s as an enumerable getter of the prototype',
+    async (name) => {
+      const { prototype } = (await closeEventClass()) as { prototype: object }
+      expect(Object.getOwnPropertyDescriptor(prototype, name)).toMatchObject({
+        set: undefined,
+        enumerable: true,
+        configurable: true,
+      })
+      expect(() => void Reflect.get(prototype, name)).toThrow(TypeError)
+    },
+  )
+
+  test('constructor.html: is created with the values of a dictionary, or with their defaults', async () => {
+    const CloseEvent = await closeEventClass()
+    const read = ({
+      type,
+      bubbles,
+      cancelable,
+      code,
+      reason,
+      wasClean,
+    }: InstanceType<CloseEventClass>): unknown[] => [type, bubbles, cancelable, code, reason, wasClean]
+    expect(read(new CloseEvent('a'))).toEqual(['a', false, false, 0, '', false])
+    const init = { bubbles: true, cancelable: true, code: 4000, reason: 'why', wasClean: true }
+    expect(read(new CloseEvent('b', init))).toEqual(['b', true, true, 4000, 'why', true])
+  })
+
+  test('close-basic.html: has values that cannot be set', async () => {
+    const CloseEvent = await closeEventClass()
+    const event = new CloseEvent('close', { code: 1000 })
+    expect([Reflect.set(event, 'code', 1), Reflect.deleteProperty(event, 'code'), event.code]).toEqual([
+      false,
+      true,
+      1000,
+    ])
   })
 })
