@@ -41,10 +41,10 @@ function tellEnded(to: SocketListener): void {
 
 function onData(this: Carrier, chunk: Buffer): void {
   const to = this[listener]!
-  to.runInAsyncScope(inTurn<SocketListener, Buffer>, undefined, to, chunk, read)
+  to.runInAsyncScope(inTurn<SocketListener, Buffer>, undefined, to, chunk, readBytes)
 }
 
-function read(to: SocketListener, chunk: Buffer): void {
+function readBytes(to: SocketListener, chunk: Buffer): void {
   to.read(chunk)
 }
 

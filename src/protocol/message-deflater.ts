@@ -72,7 +72,7 @@ export class MessageDeflater {
   }
 
   #take(payload: Buffer): ZlibOptions {
-    const options = zlibOptions(this.settings, payload.length, this.#window?.dictionary)
+    const options = deflateRawOptions(this.settings, payload.length, this.#window?.dictionary)
     this.#window?.append(payload)
     return options
   }
@@ -92,7 +92,7 @@ function trimmed(flushed: Buffer, fin: boolean): Buffer {
  * 256 KiB costs more than compressing 1 KiB (19 µs a message instead of 14). With literals of one shape, without a
  * spread, zlib's constructor takes 4 µs less.
  */
-function zlibOptions(
+function deflateRawOptions(
   settings: DeflaterSettings,
   length: number,
   dictionary: Buffer | undefined,

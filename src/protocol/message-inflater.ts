@@ -62,7 +62,8 @@ export class MessageInflater {
     const parts: Buffer[] = []
     let syncRoom = compressed.length <= SYNC_INPUT ? SYNC_OUTPUT : 0
     const inflateStream = (input: Buffer, room: number): void => {
-      const options = (most: number): ZlibOptions => zlibOptions(input.length, most, this.#window?.dictionary)
+      const options = (most: number): ZlibOptions =>
+        inflateRawOptions(input.length, most, this.#window?.dictionary)
       const take = (result: Inflated | Error): void => {
         if (result instanceof Error) return callback(toProtocolError(result, limit), parts.length)
         if (result.buffer.length > room) return callback(tooBigError(limit), parts.length)
@@ -121,7 +122,7 @@ function inflateLater(
 }
 
 /** With literals of one shape, without a spread, zlib's constructor takes 7 µs instead of 11. */
-function zlibOptions(length: number, room: number, dictionary: Buffer | undefined): ZlibOptions {
+function inflateRawOptions(length: number, room: number, dictionary: Buffer | undefined): ZlibOptions {
   const info = true
   // zlib refuses 0, the rest when a message has reached the limit and another stream follows.
   const maxOutputLength = Math.max(1, room)

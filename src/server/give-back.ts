@@ -42,13 +42,13 @@ const PARSES_BODIES = Number.parseInt(process.versions.node, 10) >= 26
 /** The body of a completely parsed request, as it was on the wire. */
 function parsedBody(request: IncomingMessage): Buffer {
   const chunks: Buffer[] = []
-  for (let chunk = read(request); chunk !== null; chunk = read(request)) chunks.push(chunk)
+  for (let chunk = readChunk(request); chunk !== null; chunk = readChunk(request)) chunks.push(chunk)
   const body = Buffer.concat(chunks)
   if (!isChunked(request) || !(PARSES_BODIES || body.length > 0)) return body
   return body.length === 0 ? LAST_CHUNK : Buffer.concat([chunkOf(body), LAST_CHUNK])
 }
 
-function read(request: IncomingMessage): Buffer | null {
+function readChunk(request: IncomingMessage): Buffer | null {
   return request.read() as Buffer | null
 }
 

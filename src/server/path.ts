@@ -65,7 +65,7 @@ export function matchPath(path: Path | undefined, request: IncomingMessage): Par
   const pathname = pathnameOf(request)
   if (typeof path === 'string') return isSamePath(path, pathname) ? NO_PARAMS : undefined
   if (path instanceof RegExp) return matchPattern(path, pathname)
-  return readAnswer('path', path(pathname, request))
+  return toParams('path', path(pathname, request))
 }
 
 /**
@@ -105,7 +105,7 @@ export function matchPattern(pattern: RegExp, pathname: string): Params | undefi
 }
 
 /** Reads the result of an application's function. @throws TypeError if it is neither a match nor no match */
-export function readAnswer(name: string, answer: unknown): Params | undefined {
+export function toParams(name: string, answer: unknown): Params | undefined {
   if (answer === true) return NO_PARAMS
   if (answer === false || answer === undefined || answer === null) return undefined
   if (typeof answer === 'object' && 'then' in answer) {
@@ -137,7 +137,7 @@ export function pathnameOf(request: IncomingMessage): string {
 export function normalPath(path: string): string {
   return path
     .split('/')
-    .map((segment) => encodeURIComponent(decode(segment)))
+    .map((segment) => encodeURIComponent(decodeSegment(segment)))
     .join('/')
 }
 
@@ -148,11 +148,12 @@ function isSamePath(path: string, pathname: string): boolean {
 function decodeGroups(groups: Record<string, string | undefined> | undefined): Params {
   if (groups === undefined) return NO_PARAMS
   const params: Record<string, string> = {}
-  for (const [name, value] of Object.entries(groups)) if (value !== undefined) params[name] = decode(value)
+  for (const [name, value] of Object.entries(groups))
+    if (value !== undefined) params[name] = decodeSegment(value)
   return params
 }
 
-function decode(value: string): string {
+function decodeSegment(value: string): string {
   try {
     return decodeURIComponent(value)
   } catch {

@@ -19,7 +19,7 @@ import { publishRefused, type Refusal } from './admission/refusal.js'
 import { Clients } from './clients.js'
 import { callHandler } from './connection-handler.js'
 import { createOwnServer, startOwnServer } from './listening.js'
-import { type ParamsOf, PathMatcher, readAnswer } from './path.js'
+import { type ParamsOf, PathMatcher, toParams } from './path.js'
 import {
   checkPlace,
   checkServerOptions,
@@ -296,7 +296,7 @@ export class WebSocketServer<
 
   #isYes(answer: unknown): boolean {
     const { takesTruthyAnswers } = this.#settings.preset.accepting
-    return takesTruthyAnswers ? Boolean(answer) : readAnswer('shouldHandle', answer) !== undefined
+    return takesTruthyAnswers ? Boolean(answer) : toParams('shouldHandle', answer) !== undefined
   }
 
   #match(request: IncomingMessage): Params | undefined {

@@ -102,7 +102,7 @@ function messageMaker(): EventMaker {
   // Before Node.js 22, its class string is that of Event.
   describeClass(MessageEvent, 'MessageEvent')
   return (to, data: string | Buffer | ArrayBuffer, isBinary: boolean) =>
-    new MessageEvent(messageData(data, isBinary, to.socket.binaryType), originOf(to.socket.url), to)
+    new MessageEvent(messageData(data, isBinary, to.socket.binaryType), webSocketOrigin(to.socket.url), to)
 }
 
 /** Text is always a string here, whatever the `textType`. Only web events contain a Blob. */
@@ -116,7 +116,7 @@ function messageData(
 }
 
 /** The origin of a normalized `ws:` URL: the text before the third slash. */
-function originOf(url: string): string {
+function webSocketOrigin(url: string): string {
   const end = url.indexOf('/', 'wss://'.length)
   return end === -1 ? '' : url.slice(0, end)
 }

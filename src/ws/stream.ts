@@ -24,7 +24,7 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
     },
     final(callback) {
       whenOpen(socket, () => {
-        finish(socket, callback)
+        finishWriting(socket, callback)
       })
     },
     destroy(error, callback) {
@@ -52,7 +52,7 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
 }
 
 /** Closes the socket, and waits until the operating system has taken everything. */
-function finish(socket: WebSocket, callback: () => void): void {
+function finishWriting(socket: WebSocket, callback: () => void): void {
   const transport = socket._socket
   // A failed attempt has none: its `'error'` destroys the stream.
   if (transport === null) return

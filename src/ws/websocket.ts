@@ -34,7 +34,7 @@ export class WebSocket extends CoreWebSocket {
     else {
       const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols)
       const given = (isOptions ? protocols : (options ?? {})) as ClientOptions
-      super(address, isOptions ? [] : readProtocols(protocols), completed(given))
+      super(address, isOptions ? [] : readProtocols(protocols), toCoreOptions(given))
     }
   }
 
@@ -147,7 +147,7 @@ for (const name of ATTRIBUTES) {
 
 defineEventTarget(WebSocket.prototype)
 
-function completed(given: ClientOptions): WebSocketOptions {
+function toCoreOptions(given: ClientOptions): WebSocketOptions {
   const version = given.protocolVersion ?? 13
   if (version !== 13 && version !== 8) {
     throw new RangeError(`The option protocolVersion must be 13 or 8; it is ${version}`)

@@ -62,7 +62,7 @@ export function isAllowedOrigin(
 ): boolean | Promise<boolean> {
   const { origin } = request.headers
   if (origin === undefined || origins === '*') return true
-  if (origins === 'same-origin') return isSameHost(origin, host)
+  if (origins === 'same-origin') return isOriginOfHost(origin, host)
   if (typeof origins === 'function') return origins(origin, request)
   const list = (Array.isArray(origins) ? origins : [origins]) as readonly (string | RegExp)[]
   // `search` and not `test`, which with the flag g or y starts where the last match ended.
@@ -75,7 +75,7 @@ export function isAllowedOrigin(
  * Whether the host and port are the same. The scheme is not compared: behind a proxy that terminates TLS the server's
  * differs from the browser's.
  */
-function isSameHost(origin: string, host: string | undefined): boolean {
+function isOriginOfHost(origin: string, host: string | undefined): boolean {
   if (host === undefined) return false
   try {
     const url = new URL(origin)
