@@ -1,4 +1,4 @@
-// Runs the tests against the published code in dist/ on the versions of Node.js in scripts/other-nodes/package.json.
+// Runs the tests against the built code (vitest.config.ts) on the versions of Node.js in scripts/other-nodes/package.json.
 import { spawnSync } from 'node:child_process'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'

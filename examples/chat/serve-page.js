@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 
 const page = new URL('page/', import.meta.url)
-/** The modules of the client for pages. A page without a bundler loads them as they are. */
-const client = new URL('.', import.meta.resolve('hubwire/browser'))
+/** The client for pages, one module. A page without a bundler loads it as it is. */
+const client = new URL(import.meta.resolve('hubwire/browser'))
 
 /** @type {Record<string, string>} */
 const types = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' }
-const files = new Map([...filesIn(page, '/'), ...filesIn(client, '/hubwire/')])
+const files = new Map([...filesIn(page, '/'), ['/hubwire/index.js', fileAt(client, '.js')]])
 const notFound = {
   status: 404,
   type: 'text/plain; charset=utf-8',
@@ -38,6 +38,11 @@ export function servePage({ method = '', url = '' }, response) {
   console.log(`${method} ${url} ${status}`)
 }
 
+/** @param {URL} url @param {string} extension */
+function fileAt(url, extension) {
+  return { status: 200, type: `${types[extension] ?? ''}; charset=utf-8`, body: readFileSync(url) }
+}
+
 /**
  * The files of a folder by their paths. index.html has the path of the folder, and stats.html the path stats.
  *
@@ -46,10 +51,9 @@ export function servePage({ method = '', url = '' }, response) {
  */
 function* filesIn(folder, at) {
   for (const name of readdirSync(folder)) {
-    const type = types[extname(name)]
-    if (type === undefined) continue
+    const extension = extname(name)
+    if (!(extension in types)) continue
     const path = at + name.replace(/^index\.html$|\.html$/, '')
-    const body = readFileSync(new URL(name, folder))
-    yield /** @type {const} */ ([path, { status: 200, type: `${type}; charset=utf-8`, body }])
+    yield /** @type {const} */ ([path, fileAt(new URL(name, folder), extension)])
   }
 }

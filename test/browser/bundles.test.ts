@@ -54,7 +54,7 @@ async function rollupOf(path: string): Promise<string> {
 const everything = `import * as client from 'hubwire/browser'; globalThis.client = { ...client }`
 const bundlers = [
   ['esbuild', () => esbuild(everything)],
-  ['rollup', () => rollupOf('dist/browser/index.js')],
+  ['rollup', () => rollupOf('dist/browser.js')],
   ['vite', () => vite(everything)],
 ] as const
 

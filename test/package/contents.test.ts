@@ -1,14 +1,16 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, posix, sep } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { entryPoints } from '../../scripts/entry-points.mjs'
 import { importsOf } from '../support/imports.js'
 import { installPackedPackage, type PackedPackage } from '../support/packed-package.js'
 
-const source = fileURLToPath(new URL('../../src/', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const entries = Object.keys(entryPoints)
 
 /** Bytes of the tarball. */
-const MAX_SIZE = 228_000
+const MAX_SIZE = 173_000
 
 let packed: PackedPackage
 
@@ -32,13 +34,27 @@ function linksIn(markdown: string): string[] {
   )
 }
 
-/** The declarations that an import of these leads to. */
+/** All strings in a value of package.json. */
+function stringsIn(value: unknown): string[] {
+  return typeof value === 'string' ? [value] : Object.values(value ?? {}).flatMap(stringsIn)
+}
+
+const declarationsOf: Record<string, string> = { '.js': '.d.ts', '.cjs': '.d.cts', '.mjs': '.d.mts' }
+
+/** The file that a relative import in a file leads to. */
+function imported(path: string, name: string): string {
+  const file = posix.join(posix.dirname(path), name)
+  const extension = posix.extname(file)
+  return /\.d\.[cm]?ts$/.test(path) ? file.slice(0, -extension.length) + declarationsOf[extension]! : file
+}
+
+/** The files that an import of these loads, themselves included. */
 function reachable(paths: string[], found = new Set<string>()): Set<string> {
   for (const path of paths.filter((one) => !found.has(one))) {
     found.add(path)
-    const imported = importsOf(read(path)).filter((name) => name.startsWith('.'))
+    const names = importsOf(read(path)).filter((name) => name.startsWith('.'))
     reachable(
-      imported.map((name) => posix.join(posix.dirname(path), name.replace(/\.js$/, '.d.ts'))),
+      names.map((name) => imported(path, name)),
       found,
     )
   }
@@ -69,42 +85,58 @@ describe('the packed package', () => {
     })
   })
 
-  test('is at most 228 KB (N8)', () => {
+  test('is at most 173 KB (N8)', () => {
     expect(packed.size).toBeLessThanOrEqual(MAX_SIZE)
   })
 
-  test('holds its documents, the code of each module, the declarations of what can be imported, and nothing else', () => {
-    const modules = readdirSync(source, { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.ts'))
-      .map((path) => path.replaceAll(sep, '/').replace(/\.ts$/, ''))
-    expect(modules).toContain('index')
-    expect(modules).toContain('protocol/index')
-    const declarations = packed.files.filter((path) => path.endsWith('.d.ts'))
-    expect(packed.files.filter((path) => !declarations.includes(path))).toEqual(
+  test('holds its documents, the bundled code and declarations, and nothing else', () => {
+    expect(packed.files).toEqual(
       [
         'CHANGELOG.md',
         'LICENSE',
         'README.md',
         'package.json',
-        // Written by hand, and not compiled.
+        ...entries.map((name) => `dist/${name}.js`),
+        ...entries.filter((name) => name !== 'ws/index').map((name) => `dist/${name}.d.ts`),
+        'dist/not-for-pages.js',
+        // Written by hand.
         'dist/ws/index.d.cts',
         'dist/ws/index.d.mts',
-        ...modules.map((name) => `dist/${name}.js`),
+        'dist/chunks/core.js',
+        'dist/chunks/options.js',
+        'dist/chunks/protocol.d.ts',
+        'dist/chunks/protocol.js',
+        'dist/chunks/relay.d.ts',
+        'dist/chunks/relay.js',
       ].sort(),
     )
-    expect(declarations.toSorted()).toEqual(
-      [
-        ...reachable([
-          'dist/index.d.ts',
-          'dist/browser/index.d.ts',
-          'dist/protocol/index.d.ts',
-          'dist/relay/cluster/cluster.d.ts',
-          'dist/relay/nats/nats.d.ts',
-          'dist/relay/redis/redis.d.ts',
-          'dist/testing/testing.d.ts',
-        ]),
-      ].sort(),
-    )
+  })
+
+  test('holds no file in dist/ that no entry point leads to', () => {
+    const targets = stringsIn(readJson('package.json').exports).map((path) => posix.normalize(path))
+    const built = packed.files.filter((path) => path.startsWith('dist/'))
+    expect(built.filter((path) => !reachable(targets).has(path))).toEqual([])
+  })
+
+  test.each([
+    ['index', ['core', 'options', 'protocol', 'relay']],
+    ['browser', []],
+    ['protocol', ['options', 'protocol']],
+    ['redis', ['options', 'relay']],
+    ['ws/index', ['core', 'options', 'protocol']],
+  ])('loads for %s only the chunks %j', (entry, chunks) => {
+    const files = [`dist/${entry}.js`, ...chunks.map((name) => `dist/chunks/${name}.js`)]
+    expect([...reachable([`dist/${entry}.js`])].sort()).toEqual(files.sort())
+  })
+
+  test('declares each class once, so that it is the same type in all entry points', () => {
+    const classes = packed.files
+      .filter((path) => path.endsWith('.d.ts'))
+      .flatMap((path) =>
+        Array.from(read(path).matchAll(/^declare (?:abstract )?class ([\w$]+)/gm), ([, name]) => name),
+      )
+    expect(classes).toContain('ProtocolError')
+    expect(classes).toEqual([...new Set(classes)])
   })
 
   test('points to no source map', () => {
@@ -128,17 +160,17 @@ describe('the packed package', () => {
       /^https:\/\/(?:github\.com\/hubwire\/hubwire\/blob|raw\.githubusercontent\.com\/hubwire\/hubwire)\/main\/([^#]+)/
     const paths = linksIn(read('README.md')).flatMap((link) => pattern.exec(link)?.[1] ?? [])
     expect(paths).not.toEqual([])
-    expect(paths.filter((path) => !existsSync(join(source, '..', path)))).toEqual([])
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([])
   })
 
   test('imports only its own files and modules of Node.js', () => {
-    const built = packed.files.filter((path) => /^dist\/.*(\.js|\.d\.ts)$/.test(path))
+    const built = packed.files.filter((path) => path.startsWith('dist/'))
     expect(built).not.toEqual([])
     for (const path of built) {
       for (const name of importsOf(read(path))) {
         if (name.startsWith('node:')) continue
-        expect(name, path).toMatch(/^\.\.?\/.*\.js$/)
-        expect(existsSync(join(packed.folder, dirname(path), name)), `${path}: ${name}`).toBe(true)
+        expect(name, path).toMatch(/^\.\.?\/.*\.c?js$/)
+        expect(packed.files, `${path}: ${name}`).toContain(imported(path, name))
       }
     }
   })

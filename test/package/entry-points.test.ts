@@ -144,11 +144,11 @@ describe('in the repository', () => {
     const dist = new URL('../../dist/', import.meta.url)
     expect(stdout.trim().split(' ')).toEqual([
       new URL('index.js', dist).href,
-      new URL('relay/cluster/cluster.js', dist).href,
-      new URL('relay/nats/nats.js', dist).href,
-      new URL('protocol/index.js', dist).href,
-      new URL('relay/redis/redis.js', dist).href,
-      new URL('testing/testing.js', dist).href,
+      new URL('cluster.js', dist).href,
+      new URL('nats.js', dist).href,
+      new URL('protocol.js', dist).href,
+      new URL('redis.js', dist).href,
+      new URL('testing.js', dist).href,
     ])
   })
 })
