@@ -75,7 +75,10 @@ export class Receiver {
       const subscription = this.#options.subscriptions.find(entry.key)
       if (subscription?.state !== 'subscribed') continue
       const isProven = previous !== undefined && previous.at > subscription.since
+      const isKnown = isProven || subscription.streams?.has(peer) === true
       const missed = compare(subscription, peer, entry, isProven)
+      // While recovering, it is not known whether the series had begun before.
+      if (!isKnown) this.#options.recover(subscription, undefined)
       if (missed === 0 || this.#options.recover(subscription, missed)) continue
       const cause = causeOf(entry.flags)
       const collector = gaps.get(cause) ?? new GapCollector()

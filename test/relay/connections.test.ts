@@ -92,6 +92,9 @@ describe('a connection that is lost', () => {
   })
 
   describe('and is back, but not yet known to be', () => {
+    // How many messages are missing of a node that had sent none before is known if two heartbeats prove it.
+    const oneOrUnknown = [1, undefined]
+
     /** Two nodes of which the second has lost a message, and has its probe held back since it is connected again. */
     async function reconnecting(before: readonly string[]): Promise<[Node, Node, FakeMember, () => void]> {
       const broker = new MemoryBroker()
@@ -116,8 +119,8 @@ describe('a connection that is lost', () => {
     }
 
     test.each([
-      ['what a message shows to be lost', ['before'], 1],
-      ['the first message of a node that was lost', [], undefined],
+      ['what a message shows to be lost', ['before'], [1]],
+      ['the first message of a node that was lost', [], oneOrUnknown],
     ])('%s is told by the one gap of the disconnection', async (_, before, missed) => {
       const [one, other, member, release] = await reconnecting(before)
       await one.hub.publish('news', 'seen')
@@ -127,12 +130,16 @@ describe('a connection that is lost', () => {
       await until(() => other.gaps.length > 0)
       await one.hub.publish('news', 'after')
       await until(() => member.delivered.includes('after'))
-      expect(other.gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed }])
+      expect(other.gaps).toMatchObject([{ cause: 'connection', groups: ['news'], node: undefined }])
+      expect(missed).toContain(other.gaps[0]!.missed)
       expect(member.delivered).toEqual([...before, 'seen', 'after'])
     })
 
-    test('what a heartbeat shows to be lost is told by it too', async () => {
-      const [one, other, member, release] = await reconnecting(['before'])
+    test.each([
+      ['what a heartbeat shows to be lost', ['before'], [1]],
+      ['a heartbeat with the first message of a node', [], oneOrUnknown],
+    ])('%s is told by it too', async (_, before, missed) => {
+      const [one, other, member, release] = await reconnecting(before)
       const beats = one.relay.published.filter((channel) => channel === 'hubwire:nodes').length
       await until(
         () => one.relay.published.filter((channel) => channel === 'hubwire:nodes').length > beats + 3,
@@ -140,8 +147,9 @@ describe('a connection that is lost', () => {
       expect(other.gaps).toEqual([])
       release()
       await until(() => other.gaps.length > 0)
-      expect(other.gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed: 1 }])
-      expect(member.delivered).toEqual(['before'])
+      expect(other.gaps).toMatchObject([{ cause: 'connection', groups: ['news'], node: undefined }])
+      expect(missed).toContain(other.gaps[0]!.missed)
+      expect(member.delivered).toEqual(before)
     })
 
     test('a group that is joined meanwhile has missed nothing', async () => {
