@@ -238,11 +238,23 @@ function tlsRows(effort) {
  * @returns {Row[]}
  */
 function tailRows(effort) {
-  return [64, 16 * KIB].map((payload) => ({
-    section: /** @type {const} */ ('tails'),
+  const section = /** @type {const} */ ('tails')
+  /** @type {Row[]} */
+  const paced = [64, 16 * KIB].map((payload) => ({
+    section,
     title: `round trips at half the saturating load, ${sizeOf(payload)} text, 50 connections`,
-    load: { kind: /** @type {const} */ ('paced'), connections: 50, payload, ...timesOf(effort) },
+    load: { kind: 'paced', connections: 50, payload, ...timesOf(effort) },
   }))
+  const connections = effort.quick ? 1000 : 5000
+  const batch = { payload: 64, inFlight: 1, binary: false, compressed: false }
+  return [
+    ...paced,
+    {
+      section,
+      title: `deliveries to 100 members, 200 messages a second, while ${connections} others reconnect`,
+      load: { kind: 'storm', members: 100, connections, batch },
+    },
+  ]
 }
 
 /**

@@ -18,7 +18,8 @@ import { pinned } from './pinning.js'
 /** @typedef {Omit<PacedTask, 'port' | 'pid' | 'perSecond'>} PacedLoad a load of which the rate is still to be found */
 /** @typedef {Omit<import('./client/task.js').DelayTask, 'port' | 'pid'>} DelayLoad */
 /** @typedef {Omit<import('./client/task.js').ConsumerTask, 'port' | 'pid' | 'packages'>} ConsumerLoad */
-/** @typedef {MessageLoad | ConnectionLoad | PacedLoad | DelayLoad | ConsumerLoad} Load */
+/** @typedef {{ kind: 'storm', members: number, connections: number, batch: BatchShape }} StormLoad */
+/** @typedef {MessageLoad | ConnectionLoad | PacedLoad | DelayLoad | StormLoad | ConsumerLoad} Load */
 
 /**
  * @typedef {object} Place where the processes run
@@ -103,6 +104,34 @@ export async function measurePaced(peer, load, place) {
       return /** @type {Sample} */ (parseJson(await client.line()))
     } finally {
       await client.end()
+    }
+  })
+}
+
+/**
+ * How long a message takes from its publisher to the members of a group while other clients reconnect.
+ *
+ * @param {Peer} peer
+ * @param {StormLoad} load
+ * @param {Place} place
+ * @returns {Promise<Partial<Sample>>}
+ */
+export async function measureStorm(peer, { members, connections, batch }, place) {
+  const load = { kind: /** @type {const} */ ('storm'), members, connections, batch }
+  return withServer(peer, load, place, async (server, port) => {
+    const group = startClient({ kind: 'publish', port, connections: members, batch }, place.cores)
+    const crowd = startClient({ kind: 'reconnect', port, connections, batch }, place.cores)
+    try {
+      // Both are open.
+      await Promise.all([group.line(), crowd.line()])
+      group.write('publish')
+      await group.line()
+      crowd.write('reconnect')
+      await crowd.line()
+      group.write('end')
+      return /** @type {Partial<Sample>} */ (parseJson(await group.line()))
+    } finally {
+      await Promise.all([group.end(), crowd.end()])
     }
   })
 }
@@ -198,7 +227,7 @@ function serverOptions(load) {
 
 /** @param {Load} load */
 function serverModeOf({ kind }) {
-  if (kind === 'fan-out' || kind === 'churn' || kind === 'stream') return kind
+  if (kind === 'fan-out' || kind === 'churn' || kind === 'stream' || kind === 'storm') return kind
   return 'echo'
 }
 

@@ -6,6 +6,7 @@ import {
   measureDelay,
   measureMemory,
   measurePaced,
+  measureStorm,
 } from './measure.js'
 import { measureWithWsload } from './wsload.js'
 
@@ -91,6 +92,8 @@ function takeSample(peer, { load }, { cores, node, wsload }) {
   if (load.kind === 'idle') return measureMemory(peer, load, place)
   if (load.kind === 'paced') return measurePaced(peer, load, place)
   switch (load.kind) {
+    case 'storm':
+      return measureStorm(peer, load, place)
     case 'consumer':
       return measureConsumer(peer, load, place)
     case 'churn':

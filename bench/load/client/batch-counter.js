@@ -44,3 +44,21 @@ export class BatchCounter {
     if (!expected.equals(bytes.subarray(0, size))) throw new Error('the answer differs from what was sent')
   }
 }
+
+/**
+ * What receives the bytes of a connection if several batches may arrive together.
+ *
+ * @param {Buffer} answer the bytes of each batch
+ * @param {() => void} complete called for each batch
+ * @returns {(size: number, bytes: Uint8Array) => void}
+ */
+export function receiverOf(answer, complete) {
+  const counter = new BatchCounter(answer, complete)
+  return (size, bytes) => {
+    for (let at = 0; at < size;) {
+      const part = Math.min(size - at, answer.length - counter.received)
+      counter.receive(part, bytes.subarray(at, at + part))
+      at += part
+    }
+  }
+}

@@ -117,7 +117,7 @@ function requestFor(port, { compressed, path, protocol }) {
 }
 
 /**
- * Opens connections, 50 at a time.
+ * Opens connections, so many at a time.
  *
  * @param {object} options
  * @param {number} options.port
@@ -126,12 +126,14 @@ function requestFor(port, { compressed, path, protocol }) {
  * @param {boolean} [options.secure]
  * @param {string} [options.path]
  * @param {string} [options.protocol]
+ * @param {number} [options.atOnce] 50 by default
  * @param {(connection: Connection) => void} [options.welcome] called with each connection before it receives anything
  * @param {(open: number) => void} [options.progress] called with the number of connections open so far
  * @returns {Promise<Connection[]>}
  */
 export function openConnections(options) {
-  const { port, count, compressed = false, secure = false, path = '/', protocol, welcome, progress } = options
+  const { port, count, compressed = false, secure = false, path = '/', protocol, atOnce = 50 } = options
+  const { welcome, progress } = options
   /** @type {Connection[]} */
   const open = []
   let begun = 0
@@ -150,6 +152,6 @@ export function openConnections(options) {
         else if (open.length === count) resolve(open)
       })
     }
-    while (begun < Math.min(50, count)) begin()
+    while (begun < Math.min(atOnce, count)) begin()
   })
 }

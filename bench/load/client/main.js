@@ -6,6 +6,7 @@ import { fanOut } from './fan-out.js'
 import { handshakes } from './handshakes.js'
 import { idle } from './idle.js'
 import { paced } from './paced.js'
+import { publish, reconnect } from './storm.js'
 import { parseTask } from './task.js'
 
 /** @param {import('./task.js').Task} task */
@@ -21,6 +22,10 @@ function perform(task) {
       return idle(task)
     case 'paced':
       return paced(task)
+    case 'publish':
+      return publish(task)
+    case 'reconnect':
+      return reconnect(task)
     case 'consumer':
       return consumer(task)
     case 'churn':
@@ -32,5 +37,5 @@ function perform(task) {
 
 const task = parseTask(process.argv[2])
 process.stdout.write(`${JSON.stringify(await perform(task))}\n`)
-if (task.kind === 'idle') process.stdin.resume().on('end', () => process.exit())
+if (task.kind === 'idle' || task.kind === 'reconnect') process.stdin.resume().on('end', () => process.exit())
 else process.exit()

@@ -71,17 +71,20 @@ export class Measurement {
     const after = processorTime(this.#pid)
     const server = after === null || this.#serverTime === null ? null : after - this.#serverTime
     const client = process.cpuUsage(this.#clientTime)
-    const sorted = Float64Array.from(this.#roundTrips).sort()
     this.#done({
       perSecond: (this.#count / elapsed) * 1e6,
       cpu: server === null ? null : server / this.#count,
       serverBusy: server === null ? null : server / elapsed,
       clientBusy: (client.user + client.system) / elapsed,
-      p50: quantile(sorted, 0.5),
-      p99: quantile(sorted, 0.99),
-      p999: quantile(sorted, 0.999),
+      ...quantilesOf(this.#roundTrips),
     })
   }
+}
+
+/** @param {number[]} times milliseconds */
+export function quantilesOf(times) {
+  const sorted = Float64Array.from(times).sort()
+  return { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), p999: quantile(sorted, 0.999) }
 }
 
 /**

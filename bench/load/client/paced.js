@@ -1,4 +1,4 @@
-import { BatchCounter } from './batch-counter.js'
+import { receiverOf } from './batch-counter.js'
 import { prepareBatch } from './batch.js'
 import { openConnections } from './connection.js'
 import { Measurement } from './measurement.js'
@@ -18,17 +18,9 @@ export async function paced(task) {
     const lines = connections.map((connection) => {
       /** @type {number[]} when the messages that are not answered yet were due */
       const due = []
-      const counter = new BatchCounter(answer, () => {
+      connection.receive = receiverOf(answer, () => {
         measurement.note(1, due.shift() ?? 0)
       })
-      connection.receive = (size, bytes) => {
-        // Several answers may arrive together.
-        for (let at = 0; at < size;) {
-          const part = Math.min(size - at, answer.length - counter.received)
-          counter.receive(part, bytes.subarray(at, at + part))
-          at += part
-        }
-      }
       return { socket: connection.socket, due }
     })
     const interval = 1000 / task.perSecond

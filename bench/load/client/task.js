@@ -3,7 +3,7 @@ import { parseJson } from '../../json.js'
 /**
  * What the load client does: a JSON object, its only argument.
  *
- * @typedef {MessageTask | ConnectionTask | PacedTask | DelayTask | ConsumerTask} Task
+ * @typedef {MessageTask | ConnectionTask | PacedTask | DelayTask | StormTask | ConsumerTask} Task
  */
 
 /**
@@ -45,6 +45,17 @@ import { parseJson } from '../../json.js'
  * @property {number} connections
  * @property {import('./batch.js').BatchShape} batch what each connection sends
  * @property {number} seconds
+ */
+
+/**
+ * One half of a reconnect storm: the members of a group, one of which publishes to it, or the clients that reconnect.
+ *
+ * @typedef {object} StormTask
+ * @property {'publish' | 'reconnect'} kind
+ * @property {number} port
+ * @property {number} connections
+ * @property {import('./batch.js').BatchShape} batch publish: the message
+ * @property {number} [interval] publish: milliseconds between two messages (5)
  */
 
 /**

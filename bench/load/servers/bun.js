@@ -1,4 +1,15 @@
-import { authenticated, churn, compressed, fanOut, findUser, ready, STREAM, stream, tls } from './control.js'
+import {
+  authenticated,
+  churn,
+  compressed,
+  fanOut,
+  findUser,
+  ready,
+  storm,
+  STREAM,
+  stream,
+  tls,
+} from './control.js'
 
 /**
  * The part of Bun's interface that is used here.
@@ -7,6 +18,7 @@ import { authenticated, churn, compressed, fanOut, findUser, ready, STREAM, stre
  * @property {(data: string | Uint8Array, compress: boolean) => number} send
  * @property {(topic: string) => void} subscribe
  * @property {(topic: string) => void} unsubscribe
+ * @property {(topic: string) => boolean} isSubscribed
  */
 /**
  * @typedef {object} BunServer
@@ -50,7 +62,10 @@ const server = Bun.serve({
         socket.unsubscribe('all')
         socket.subscribe('all')
       }
-      if (fanOut || churn) server.publish('all', data, compressed)
+      if (storm && !socket.isSubscribed('all')) {
+        socket.subscribe('all')
+        socket.send(data, compressed)
+      } else if (fanOut || churn || storm) server.publish('all', data, compressed)
       else if (stream) for (const each of STREAM) socket.send(each, false)
       else socket.send(data, compressed)
     },

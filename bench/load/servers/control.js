@@ -14,6 +14,9 @@ export const compressed = mode.has('compressed')
 /** Whether the sender of a message leaves the group, joins it again, and the message then goes to all members. */
 export const churn = mode.has('churn')
 
+/** Whether the first message of a connection makes it a member and is sent back, and all others go to all members. */
+export const storm = mode.has('storm')
+
 /** Whether a message is answered by {@link STREAM}. */
 export const stream = mode.has('stream')
 

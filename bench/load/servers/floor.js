@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { createServer as createSecureServer } from 'node:tls'
 import { prepareBatch } from '../client/batch.js'
 import { ACCEPT } from '../client/handshake.js'
-import { compressed, fanOut, ready, tls } from './control.js'
+import { compressed, fanOut, ready, storm, tls } from './control.js'
 
 const [payload, inFlight, type] = process.argv.slice(3)
 const shape = { payload: Number(payload), inFlight: Number(inFlight), binary: type === 'binary', compressed }
@@ -23,7 +23,7 @@ function accept(socket) {
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Accept: ${ACCEPT}\r\n${extension}\r\n`,
     )
-    members.add(socket)
+    if (!storm) members.add(socket)
     answerFrames(socket)
   })
   socket.on('close', () => members.delete(socket))
@@ -39,7 +39,9 @@ function answerFrames(socket) {
     const whole = Math.floor(received / requestFrame)
     if (whole === answered) return
     const part = answer.subarray(answered * answerFrame, whole * answerFrame)
-    for (const member of fanOut ? members : [socket]) member.write(part)
+    const isJoining = storm && !members.has(socket)
+    if (isJoining) members.add(socket)
+    for (const member of (fanOut || storm) && !isJoining ? members : [socket]) member.write(part)
     answered = whole
     if (whole < shape.inFlight) return
     received = 0

@@ -1,6 +1,17 @@
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import { authenticated, churn, compressed, fanOut, findUser, ready, STREAM, stream, tls } from './control.js'
+import {
+  authenticated,
+  churn,
+  compressed,
+  fanOut,
+  findUser,
+  ready,
+  storm,
+  STREAM,
+  stream,
+  tls,
+} from './control.js'
 
 // The peer `baseline` is another build of hubwire, given by its URL.
 const { Hub, WebSocketServer } = /** @type {typeof import('hubwire')} */ (
@@ -24,7 +35,10 @@ server.on('connection', (socket) => {
       all.delete(socket)
       all.add(socket)
     }
-    if (fanOut || churn) all.broadcast(data)
+    if (storm && !all.has(socket)) {
+      all.add(socket)
+      socket.send(data)
+    } else if (fanOut || churn || storm) all.broadcast(data)
     else if (stream) for (const message of STREAM) socket.send(message)
     else socket.send(data)
   })

@@ -1,7 +1,18 @@
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { WebSocket, WebSocketServer } from 'ws'
-import { authenticated, churn, compressed, fanOut, findUser, ready, STREAM, stream, tls } from './control.js'
+import {
+  authenticated,
+  churn,
+  compressed,
+  fanOut,
+  findUser,
+  ready,
+  storm,
+  STREAM,
+  stream,
+  tls,
+} from './control.js'
 
 const httpServer = tls === undefined ? createServer() : createSecureServer(tls)
 const server = new WebSocketServer({
@@ -18,10 +29,8 @@ if (authenticated) {
 }
 
 server.on('connection', (socket) => {
-  if (churn) {
-    all.add(socket)
-    socket.on('close', () => all.delete(socket))
-  }
+  if (churn) all.add(socket)
+  if (churn || storm) socket.on('close', () => all.delete(socket))
   socket.on('error', console.error)
   socket.on('message', (data, isBinary) => {
     if (churn) {
@@ -30,11 +39,12 @@ server.on('connection', (socket) => {
     } else if (stream) {
       for (const message of STREAM) socket.send(message)
       return
-    } else if (!fanOut) {
+    } else if (!fanOut && !all.has(socket)) {
+      if (storm) all.add(socket)
       socket.send(data, { binary: isBinary })
       return
     }
-    for (const client of churn ? all : server.clients) {
+    for (const client of fanOut ? server.clients : all) {
       if (client.readyState === WebSocket.OPEN) client.send(data, { binary: isBinary })
     }
   })
