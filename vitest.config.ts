@@ -109,7 +109,8 @@ export default defineConfig({
       include: ['src/**/*.ts'],
       // It throws where it is loaded; test/browser/bundles.test.ts loads it as a page does.
       exclude: ['src/not-for-pages.ts'],
-      reporter: ['text', 'html'],
+      // Files are in coverage/index.html: a table of them would push failed tests out of a log of which only the end is kept.
+      reporter: ['text-summary', 'html'],
       reportOnFailure: true,
       thresholds: {
         'src/protocol/**': { lines: 100, branches: 100, functions: 100, statements: 100 },
