@@ -49,8 +49,10 @@ const ON_ALL_NODES = [
   'echo, 1 KiB text, 16 in flight',
   'echo, 16 KiB binary, 1 in flight',
   'echo, 16 KiB text, 1 in flight',
+  'echo, 16 KiB text as a Buffer, 1 in flight',
   'echo, 1 MiB binary, 1 in flight',
   'echo, 1 MiB text, 1 in flight',
+  'echo, 1 MiB text as a Buffer, 1 in flight',
   'fan-out to 100 ',
   'fan-out to 1000 ',
   'compressed ',
@@ -77,6 +79,7 @@ function echoRows(effort) {
       for (const inFlight of depthsFor(payload, effort.quick)) {
         rows.push(echoRow(payload, inFlight, type === 'binary', effort))
       }
+      if (type === 'text' && payload >= 16 * KIB) rows.push(textAsBytesRow(payload, effort))
     }
   }
   return rows
@@ -106,6 +109,22 @@ function echoRow(payload, inFlight, binary, effort) {
     section: 'echo',
     title: `${title}, ${connections} connection${connections > 1 ? 's' : ''}`,
     load: { kind: 'echo', connections, payload, inFlight, binary, compressed: false, ...timesOf(effort) },
+  }
+}
+
+/**
+ * ws delivers text as a Buffer. In this row hubwire does so too, with the option `textType`.
+ *
+ * @param {number} payload
+ * @param {Effort} effort
+ * @returns {Row}
+ */
+function textAsBytesRow(payload, effort) {
+  const { section, title, load } = echoRow(payload, 1, false, effort)
+  return {
+    section,
+    title: title.replace('text', 'text as a Buffer'),
+    load: /** @type {Load} */ ({ ...load, textAsBytes: true }),
   }
 }
 

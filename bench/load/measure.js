@@ -219,6 +219,7 @@ function serverOptions(load) {
     serverModeOf(load),
     ...(isCompressed(load) ? ['compressed'] : []),
     ...(isSecure(load) ? ['secure'] : []),
+    ...('textAsBytes' in load && load.textAsBytes ? ['bytes'] : []),
     ...('authenticated' in load && load.authenticated ? ['authenticated'] : []),
   ].join('+')
   const { payload, inFlight, binary } = shapeOf(load) ?? { payload: 1, inFlight: 1, binary: false }

@@ -20,6 +20,9 @@ export const storm = mode.has('storm')
 /** Whether a message is answered by {@link STREAM}. */
 export const stream = mode.has('stream')
 
+/** Whether text is delivered as a Buffer, where that is an option. */
+export const bytes = mode.has('bytes')
+
 /** Whether each opening handshake waits for an asynchronous check. */
 export const authenticated = mode.has('authenticated')
 

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import {
   authenticated,
+  bytes,
   churn,
   compressed,
   fanOut,
@@ -24,13 +25,14 @@ const options = {
   server: httpServer,
   perMessageDeflate: compressed && { serverNoContextTakeover: true, clientNoContextTakeover: true },
   ...(authenticated ? { authenticate: findUser } : {}),
+  ...(bytes ? { textType: 'buffer' } : {}),
 }
 const server = new WebSocketServer(options)
 const all = new Hub().group('all')
 
 server.on('connection', (socket) => {
   if (fanOut || churn) all.add(socket)
-  socket.on('message', (data) => {
+  socket.on('message', (data, isBinary) => {
     if (churn) {
       all.delete(socket)
       all.add(socket)
@@ -40,6 +42,7 @@ server.on('connection', (socket) => {
       socket.send(data)
     } else if (fanOut || churn || storm) all.broadcast(data)
     else if (stream) for (const message of STREAM) socket.send(message)
+    else if (bytes) socket.send(data, { binary: isBinary })
     else socket.send(data)
   })
 })
