@@ -1,14 +1,22 @@
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 
 /**
- * A TCP port on 127.0.0.1 that was free a moment ago, for programs that cannot choose a free port themselves
- * and print it.
+ * The ports below those that operating systems give to connections and to `listen(0)` (from 32,768 on Linux, from 49,152
+ * on others): between the choice and its use, no other test can be given the port by chance.
  */
+const [LOWEST, HIGHEST] = [10_000, 32_767]
+
+/** A free TCP port on 127.0.0.1, for programs that cannot choose one themselves and print it. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const port = randomInt(LOWEST, HIGHEST + 1)
+  const server = createServer()
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening')
+  } catch {
+    return await freePort()
+  }
   server.close()
   await once(server, 'close')
   return port
