@@ -133,14 +133,18 @@ function textAsBytesRow(payload, effort) {
  * @returns {Row[]}
  */
 function fanOutRows(effort) {
+  const section = /** @type {const} */ ('fan-out')
   const groups = effort.quick ? [100] : [10, 100, 1000]
-  return groups.flatMap((connections) =>
+  /** @type {Row[]} */
+  const rows = groups.flatMap((connections) =>
     [1, 16].map((inFlight) => ({
-      section: /** @type {const} */ ('fan-out'),
+      section,
       title: `fan-out to ${connections} members, 64 B text, ${inFlight} a tick`,
       load: { ...messageLoad('fan-out', 64, effort), connections, inFlight },
     })),
   )
+  const chat = { ...messageLoad('fan-out', 64, effort), connections: 100, inFlight: 1, everyone: true }
+  return [...rows, { section, title: 'fan-out to 100 members, 64 B text, all of which publish', load: chat }]
 }
 
 /**

@@ -248,6 +248,7 @@ export function isCompressed(load) {
  */
 function shapeOf(load) {
   if (load.kind === 'echo' || load.kind === 'fan-out') return load
+  if (load.kind === 'paced') return { ...load, inFlight: 1, binary: false, compressed: false }
   return 'batch' in load ? load.batch : undefined
 }
 

@@ -17,6 +17,7 @@ import { parseJson } from '../../json.js'
  * @property {boolean} binary
  * @property {boolean} compressed
  * @property {boolean} [secure] over `wss:`
+ * @property {boolean} [everyone] fan-out: whether every member publishes
  * @property {boolean} [textAsBytes] whether the server's listener gets text as a Buffer, as that of ws always does
  * @property {number} warmUp seconds
  * @property {number} seconds

@@ -36,17 +36,28 @@ function answerFrames(socket) {
   let answered = 0
   socket.on('data', (chunk) => {
     received += chunk.length
-    const whole = Math.floor(received / requestFrame)
-    if (whole === answered) return
-    const part = answer.subarray(answered * answerFrame, whole * answerFrame)
-    const isJoining = storm && !members.has(socket)
-    if (isJoining) members.add(socket)
-    for (const member of (fanOut || storm) && !isJoining ? members : [socket]) member.write(part)
-    answered = whole
-    if (whole < shape.inFlight) return
-    received = 0
-    answered = 0
+    let whole = Math.floor(received / requestFrame)
+    // A paced client may have sent more than a batch.
+    while (whole > answered) {
+      const until = Math.min(whole, shape.inFlight)
+      send(socket, answer.subarray(answered * answerFrame, until * answerFrame))
+      answered = until
+      if (until < shape.inFlight) return
+      received -= until * requestFrame
+      whole -= until
+      answered = 0
+    }
   })
+}
+
+/**
+ * @param {import('node:net').Socket} socket
+ * @param {Buffer} part
+ */
+function send(socket, part) {
+  const isJoining = storm && !members.has(socket)
+  if (isJoining) members.add(socket)
+  for (const member of (fanOut || storm) && !isJoining ? members : [socket]) member.write(part)
 }
 
 /** @param {Buffer} head */
