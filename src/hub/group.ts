@@ -105,9 +105,10 @@ export class Group<Socket extends Member = Member> {
   }
 
   /**
-   * Sends a message to all members. It is encoded once, and the broadcasts of a tick leave in one write for each
-   * member. It is delivered at most once, and in order for each sender and member. Members may join, leave and close
-   * meanwhile. A member whose `deliver` throws counts as skipped, and the hub emits `'error'`.
+   * Sends a message to all members. It is encoded once, and leaves in one write for each member, together with what else is
+   * broadcast while the event loop handles the input that has arrived. It is delivered at most once, and in order for each
+   * sender and member. Members may join, leave and close meanwhile. A member whose `deliver` throws counts as skipped, and
+   * the hub emits `'error'`.
    *
    * @throws TypeError when the data cannot be sent, `except` is neither a member nor an iterable of members, or the
    *   group has a history: use `publish`, which tells whether the message is in it

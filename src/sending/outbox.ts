@@ -8,7 +8,7 @@ import type { MaskingKeys } from './masking-keys.js'
 import { runLater, type SendCallback } from './send-callback.js'
 import { type Slab, slabWithRoomFor } from './slab.js'
 import { type FeedOwner, hasTakenAll, SLICE, SocketFeed } from './socket-feed.js'
-import { type Flushable, flushAfterTurn } from './turn.js'
+import { type Flushable, flushAfterChunks, flushAfterTurn } from './turn.js'
 
 /**
  * Shorter payloads are copied when they are sent, so that the caller may reuse its Buffer at once. Longer ones are
@@ -74,6 +74,8 @@ export class Outbox implements Flushable {
   #callbacks: SendCallback[] | undefined
 
   #isInTurn = false
+  /** Whether the output of this turn is of broadcasts only, which wait longer. */
+  #isBroadcast = false
   #isWriting = false
 
   /** @param keys - the source of masking keys in a client; a server has none */
@@ -123,10 +125,19 @@ export class Outbox implements Flushable {
 
   /** Begins a turn, if there is none. Everything that is added until its end leaves together. */
   beginTurn(): void {
-    if (this.#isInTurn) return
+    if (this.#isInTurn && !this.#isBroadcast) return
+    if (!this.#isInTurn) this.waitedBefore = this.#owner.bytesAhead
     this.#isInTurn = true
-    this.waitedBefore = this.#owner.bytesAhead
+    this.#isBroadcast = false
     flushAfterTurn(this)
+  }
+
+  /** Begins a turn, if there is none, which ends later unless {@link beginTurn} is called meanwhile. */
+  beginBroadcast(): void {
+    if (this.#isInTurn) return
+    this.#isInTurn = this.#isBroadcast = true
+    this.waitedBefore = this.#owner.bytesAhead
+    flushAfterChunks(this)
   }
 
   /**
@@ -170,7 +181,7 @@ export class Outbox implements Flushable {
 
   /** Adds a frame that other connections send as well. */
   addShared(frame: FrameSequence, callback?: SendCallback): void {
-    this.beginTurn()
+    this.beginBroadcast()
     if (this.#end > this.#start) this.#seal()
     if (frame.length < COPIED_BELOW) {
       this.#shared = this.#shared === undefined ? frame : this.#shared.followedBy(frame)
@@ -183,7 +194,9 @@ export class Outbox implements Flushable {
   }
 
   flush(): void {
-    this.#isInTurn = false
+    // Something else than a broadcast may have ended its turn before.
+    if (!this.#isInTurn) return
+    this.#isInTurn = this.#isBroadcast = false
     if (this.#isWriting) this.#seal()
     else if (this.#fitsOneWrite()) this.#writeAtOnce()
     else {

@@ -169,7 +169,8 @@ export class Sender implements OutboxOwner, WriterOwner {
    */
   sendShared(message: PreparedMessage, limits: SlowLimits): boolean {
     if (this.#closed !== undefined) return false
-    const outbox = this.#beginTurn()
+    const outbox = this.#openOutbox()
+    outbox.beginBroadcast()
     // The usual member is short, because V8 inlines a limited amount of code into one function.
     if (
       outbox.waitedBefore > 0 ||
@@ -338,9 +339,13 @@ export class Sender implements OutboxOwner, WriterOwner {
   }
 
   #beginTurn(): Outbox {
-    const outbox = (this.#outbox ??= new Outbox(this.#socket, this, this.#settings.maskingKeys))
+    const outbox = this.#openOutbox()
     outbox.beginTurn()
     return outbox
+  }
+
+  #openOutbox(): Outbox {
+    return (this.#outbox ??= new Outbox(this.#socket, this, this.#settings.maskingKeys))
   }
 
   #makeWriter(): MessageWriter {

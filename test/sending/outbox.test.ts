@@ -1,3 +1,4 @@
+import { Hub } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled, turn, until } from '../support/event-loop.js'
@@ -79,6 +80,41 @@ describe('what is sent in one turn', () => {
     expect(texts(other.serverEnd.bytes)).toEqual(
       Array.from({ length: 10 }, (_, sent) => `to another ${sent}`),
     )
+  })
+
+  test('is one write for each member if several members broadcast at the same time', async () => {
+    const group = new Hub().group('all')
+    const pairs = await Promise.all(Array.from({ length: 5 }, () => memoryPair()))
+    for (const { socket } of pairs) {
+      group.add(socket)
+      socket.on('message', (data) => group.broadcast(data as string))
+    }
+    for (const [index, { client }] of pairs.entries()) client.send(String(index))
+    await settled()
+    for (const { serverEnd } of pairs) {
+      expect(serverEnd.batches.length).toBe(1)
+      expect(texts(serverEnd.bytes)).toEqual(['0', '1', '2', '3', '4'])
+    }
+  })
+
+  test('ends with the chunk if a message of its own follows a broadcast', async () => {
+    const [one, other] = [await memoryPair(), await memoryPair()]
+    const group = new Hub().group('all').add(one.socket).add(other.socket)
+    const written = (): string[][] => [one, other].map(({ serverEnd }) => texts(serverEnd.bytes))
+    const afterChunk = new Promise((resolve) => {
+      one.socket.on('message', () => {
+        group.broadcast('to all')
+        one.socket.send('to one')
+        process.nextTick(() => {
+          resolve(written())
+        })
+      })
+    })
+    one.client.send('begin')
+    expect(await afterChunk).toEqual([['to all', 'to one'], []])
+    await settled()
+    expect(written()).toEqual([['to all', 'to one'], ['to all']])
+    expect([one.serverEnd.batches.length, other.serverEnd.batches.length]).toEqual([1, 1])
   })
 
   test('is written before what is sent from within the write', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Flushable, flushAfterTurn, inTurn } from '#src/sending/turn.js'
+import { setImmediate as immediate } from 'node:timers/promises'
+import { type Flushable, flushAfterChunks, flushAfterTurn, inTurn } from '#src/sending/turn.js'
 import { uncaught } from '../support/uncaught.js'
 
 const chunk = Buffer.from('chunk')
@@ -142,5 +143,66 @@ describe('a flush', () => {
     await tick()
     expect(errors).toEqual([new Error('from a flush')])
     expect(flushed).toEqual(['one', 'other', 'later'])
+  })
+})
+
+describe('the output of broadcasts', () => {
+  test('waits for the chunks that have arrived, and is flushed once', async () => {
+    const flushed: string[] = []
+    for (const name of ['one', 'other']) {
+      inTurn(flushed, chunk, () => {
+        flushAfterChunks(named(name, flushed))
+      })
+    }
+    await tick()
+    expect(flushed).toEqual([])
+    await immediate()
+    await immediate()
+    expect(flushed).toEqual(['one', 'other'])
+  })
+
+  test('does not wait for more than 64 chunks', async () => {
+    const flushed: string[] = []
+    flushAfterChunks(named('one', flushed))
+    for (let handled = 1; handled < 64; handled++) inTurn(flushed, chunk, () => {})
+    expect(flushed).toEqual([])
+    inTurn(flushed, chunk, () => {
+      flushAfterChunks(named('other', flushed))
+    })
+    expect(flushed).toEqual(['one', 'other'])
+    inTurn(flushed, chunk, () => {
+      flushAfterChunks(named('later', flushed))
+    })
+    expect(flushed).toEqual(['one', 'other'])
+    await immediate()
+    expect(flushed).toEqual(['one', 'other', 'later'])
+  })
+
+  test('does not include what begins to wait during the flush', async () => {
+    const flushed: string[] = []
+    flushAfterChunks(
+      named('one', flushed, () => {
+        flushAfterChunks(named('answer', flushed))
+      }),
+    )
+    await immediate()
+    expect(flushed).toEqual(['one'])
+    await immediate()
+    expect(flushed).toEqual(['one', 'answer'])
+  })
+
+  test('is flushed even if another flush throws', async () => {
+    const errors = uncaught()
+    const flushed: string[] = []
+    flushAfterChunks(
+      named('one', flushed, () => {
+        throw new Error('from a flush')
+      }),
+    )
+    flushAfterChunks(named('other', flushed))
+    await immediate()
+    await tick()
+    expect(errors).toEqual([new Error('from a flush')])
+    expect(flushed).toEqual(['one', 'other'])
   })
 })
