@@ -36,7 +36,7 @@ export function listenTo(socket: Duplex, to: SocketListener): void {
 }
 
 function tellEnded(to: SocketListener): void {
-  to.runInAsyncScope(ended, undefined, to)
+  to.runInAsyncScope(inTurn<SocketListener, undefined>, undefined, to, undefined, ended)
 }
 
 function onData(this: Carrier, chunk: Buffer): void {

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { toError } from '../options/thrown.js'
 import type { MessageDeflater } from '../protocol/message-deflater.js'
 import { FIN, Opcode } from '../protocol/opcodes.js'
-import { slowPeerError } from './connection-error.js'
+import { closingError, slowPeerError } from './connection-error.js'
 import type { FrameSequence } from './frame-sequence.js'
 import type { MaskingKeys } from './masking-keys.js'
 import { type MessageOptions, MessageWriter, type WriterOwner } from './message-writer.js'
@@ -188,7 +188,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   /** Sends FIN after everything that was accepted, including pending compressions. Later messages get an error. */
   end(): void {
     if (this.#closed !== undefined) return
-    this.#closed = new Error('The connection is closing: nothing more can be sent')
+    this.#closed = closingError()
     if (!this.isBusy) this.#finish()
   }
 
