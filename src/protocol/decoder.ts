@@ -1,6 +1,7 @@
 import { constants, isAscii, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
 import { ProtocolError } from './errors.js'
+import { paceCollections } from './collection-pace.js'
 import { detach } from './fragments.js'
 import { MAX_CONTROL_PAYLOAD, readLength64, readMaskingKey } from './frames.js'
 import { Intake } from './intake.js'
@@ -267,6 +268,7 @@ export class Decoder {
     this.#intake.offset = end
     const seen = this.#isMasked ? mask(chunk, start, end, key) : NOT_ASCII
     const isBinary = (first & 0x0f) === Opcode.binary
+    if (isBinary) paceCollections(length)
     if ((first & RSV1) !== 0) this.#inflate(chunk.subarray(start, end), isBinary)
     else this.#deliver(chunk, start, end, isBinary, (seen & NOT_ASCII) === 0)
     return true
@@ -286,6 +288,7 @@ export class Decoder {
     if (end > start) {
       this.allowance -= end - start
       this.#intake.offset = end
+      if (!message.isText) paceCollections(end - start)
       if (!message.add(this.#intake.chunk, start, end, this.#isMasked)) return this.#fail(utf8Error())
     }
     if (message.remaining > 0) return false
