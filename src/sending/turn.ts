@@ -40,11 +40,11 @@ export function inTurn<Subject, Input>(
   try {
     handle(subject, input)
   } finally {
-    if (--depth === 0) endTurn()
+    if (--depth === 0) endChunk()
   }
 }
 
-function endTurn(): void {
+function endChunk(): void {
   flushAll()
   if (broadcasts.length > 0 && ++chunks >= MOST_CHUNKS) flushBroadcasts()
 }
