@@ -268,7 +268,7 @@ export class Decoder {
     this.#intake.offset = end
     const seen = this.#isMasked ? mask(chunk, start, end, key) : NOT_ASCII
     const isBinary = (first & 0x0f) === Opcode.binary
-    if (isBinary) paceCollections(length)
+    if (isBinary || this.#options.textType === 'buffer') paceCollections(length)
     if ((first & RSV1) !== 0) this.#inflate(chunk.subarray(start, end), isBinary)
     else this.#deliver(chunk, start, end, isBinary, (seen & NOT_ASCII) === 0)
     return true
@@ -288,7 +288,7 @@ export class Decoder {
     if (end > start) {
       this.allowance -= end - start
       this.#intake.offset = end
-      if (!message.isText) paceCollections(end - start)
+      paceCollections(end - start)
       if (!message.add(this.#intake.chunk, start, end, this.#isMasked)) return this.#fail(utf8Error())
     }
     if (message.remaining > 0) return false
