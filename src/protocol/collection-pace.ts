@@ -1,8 +1,14 @@
 /** Shorter payloads come with enough garbage of their own: their Buffers take about 100 bytes of the heap. */
 const SHORTEST = 1024
 
-/** Before V8 13, and so on Node.js 20 and 22, the limit is high enough, and garbage costs up to 8 %. */
-const PACED_FROM = Number.parseInt(process.versions.v8, 10) >= 13 ? SHORTEST : Number.POSITIVE_INFINITY
+/**
+ * The shortest payload that is paced. Before V8 13, and so on Node.js 20 and 22, the limit is high enough, and garbage costs
+ * up to 8 %.
+ */
+export function pacedFrom(v8Version: string): number {
+  return Number.parseInt(v8Version, 10) >= 13 ? SHORTEST : Number.POSITIVE_INFINITY
+}
+const PACED_FROM = pacedFrom(process.versions.v8)
 
 let garbage: unknown[] = []
 
@@ -14,8 +20,8 @@ let garbage: unknown[] = []
  * cache. So this allocates half as many bytes in the heap. Processor time of an echo on Node.js 26: 16 KiB, 32 to 26 µs;
  * 1 MiB, 2.0 to 1.1 ms; 16 messages of 1 KiB, 3.4 to 2.1 µs each.
  */
-export function paceCollections(length: number): readonly unknown[] {
-  if (length >= PACED_FROM) garbage = new Array<unknown>(length >>> 4)
+export function paceCollections(length: number, from: number = PACED_FROM): readonly unknown[] {
+  if (length >= from) garbage = new Array<unknown>(length >>> 4)
   // Returned, because a bundler leaves out what nothing reads.
   return garbage
 }
