@@ -56,8 +56,9 @@ export function closingError(): Error {
  */
 function withoutStack<Kind extends Error>(create: () => Kind): Kind {
   const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
+  // It may be read-only, and then an assignment would throw.
+  Reflect.set(Error, 'stackTraceLimit', 0)
   const error = create()
-  Error.stackTraceLimit = stackTraceLimit
+  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
   return error
 }
