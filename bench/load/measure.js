@@ -116,8 +116,8 @@ export async function measurePaced(peer, load, place) {
  * @param {Place} place
  * @returns {Promise<Partial<Sample>>}
  */
-export async function measureStorm(peer, { members, connections, batch }, place) {
-  const load = { kind: /** @type {const} */ ('storm'), members, connections, batch }
+export async function measureStorm(peer, load, place) {
+  const { members, connections, batch } = load
   return withServer(peer, load, place, async (server, port) => {
     const group = startClient({ kind: 'publish', port, connections: members, batch }, place.cores)
     const crowd = startClient({ kind: 'reconnect', port, connections, batch }, place.cores)

@@ -117,7 +117,7 @@ function requestFor(port, { compressed, path, protocol }) {
 }
 
 /**
- * Opens connections, so many at a time.
+ * Opens connections, a number of them at a time.
  *
  * @param {object} options
  * @param {number} options.port

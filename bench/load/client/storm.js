@@ -6,6 +6,9 @@ import { quantilesOf } from './measurement.js'
 
 /** @typedef {import('./task.js').StormTask} StormTask */
 
+/** Milliseconds between two messages. */
+const INTERVAL = 5
+
 /** How many clients reconnect at the same time. */
 const AT_ONCE = 500
 
@@ -16,7 +19,7 @@ const AT_ONCE = 500
  * @param {StormTask} task
  * @returns {Promise<Partial<import('./measurement.js').Sample>>}
  */
-export async function publish({ port, connections: count, batch, interval = 5 }) {
+export async function publish({ port, connections: count, batch }) {
   const { request, answer } = prepareBatch(batch)
   const members = await openConnections({ port, count })
   /** @type {number[]} when each message was due */
@@ -29,7 +32,7 @@ export async function publish({ port, connections: count, batch, interval = 5 })
   const begun = performance.now()
   const timer = setInterval(() => {
     const now = performance.now()
-    for (let next = begun + due.length * interval; next <= now; next += interval) {
+    for (let next = begun + due.length * INTERVAL; next <= now; next += INTERVAL) {
       due.push(next)
       members[0]?.socket.write(request)
     }

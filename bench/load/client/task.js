@@ -57,7 +57,6 @@ import { parseJson } from '../../json.js'
  * @property {number} port
  * @property {number} connections
  * @property {import('./batch.js').BatchShape} batch publish: the message
- * @property {number} [interval] publish: milliseconds between two messages (5)
  */
 
 /**
