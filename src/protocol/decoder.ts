@@ -1,7 +1,7 @@
 import { constants, isAscii, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
-import { ProtocolError } from './errors.js'
 import { paceCollections } from './collection-pace.js'
+import { ProtocolError } from './errors.js'
 import { detach } from './fragments.js'
 import { MAX_CONTROL_PAYLOAD, readLength64, readMaskingKey } from './frames.js'
 import { Intake } from './intake.js'

@@ -7,8 +7,8 @@ export interface Flushable {
 
 /**
  * The turn: everything sent while a chunk of input is handled is written when that chunk is done, everything else at
- * the end of the tick, but broadcasts later. A socket write costs 2 to 4 µs and a frame tens of nanoseconds, so the
- * number of writes is what counts.
+ * the end of the tick. Broadcasts wait longer. A socket write costs 2 to 4 µs and a frame tens of nanoseconds, so the number
+ * of writes is what counts.
  */
 const waiting: (Flushable | undefined)[] = []
 /** The end of the list, which keeps its memory: to begin it anew for each turn costs 25 ns. */
