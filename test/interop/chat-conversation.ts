@@ -126,7 +126,8 @@ export async function converse(
 
 /** What clients see where the two chats differ. */
 export async function differ({ ports: [port] }: Chat, token: string): Promise<Record<string, unknown>> {
-  const visitor = await Visitor.enter(port, 'lobby', token)
+  // A room of its own: in the others, Channels may still be about to say who has left.
+  const visitor = await Visitor.enter(port, 'attic', token)
   await visitor.leave(4000)
   return {
     'the answer to Close 4000': visitor.seen.at(-1),
