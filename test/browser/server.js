@@ -1,5 +1,7 @@
 // What the tests of the client for pages connect to, in a process of its own that they can stop, kill and start again. It
-// prints a line for each connection, and one for its end. PORT sets the port. It ends when its input does.
+// answers a plain request with the URLs of its connections, and prints a line for the end of each. PORT sets the port.
+// It ends when its input does.
+import { createServer } from 'node:http'
 import { answerPings, refuse, WebSocketServer } from 'hubwire'
 
 const { PORT = '0' } = process.env
@@ -8,9 +10,12 @@ const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 /** The token that is accepted: its number goes up with each that has expired. */
 let valid = 1
 
+/** @type {(string | undefined)[]} */
+const accepted = []
+
+const http = createServer((request, response) => response.end(JSON.stringify(accepted)))
 const server = new WebSocketServer({
-  host: '127.0.0.1',
-  port: Number(PORT),
+  server: http,
   origins: '*',
   authenticate(request) {
     const token = new URL(request.url ?? '/', 'ws://host').searchParams.get('token')
@@ -18,7 +23,7 @@ const server = new WebSocketServer({
   },
 })
 server.on('connection', (socket, { url }) => {
-  say(`connected ${url}`)
+  accepted.push(url)
   answerPings(socket)
   socket.on('message', (data) => {
     if (data === 'expire') {
@@ -28,8 +33,8 @@ server.on('connection', (socket, { url }) => {
   })
   socket.on('close', (code) => say(`closed ${code} ${url}`))
 })
-server.on('listening', () => {
-  const address = server.address()
+http.listen(Number(PORT), '127.0.0.1', () => {
+  const address = http.address()
   if (typeof address === 'object') say(`listening ${address?.port}`)
 })
 
