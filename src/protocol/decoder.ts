@@ -1,14 +1,15 @@
-import { constants, isAscii, isUtf8 } from 'node:buffer'
+import { constants, isUtf8 } from 'node:buffer'
 import { CloseCode, isValidCloseCode } from './close-codes.js'
 import { paceCollections } from './collection-pace.js'
 import { ProtocolError } from './errors.js'
 import { detach } from './fragments.js'
 import { MAX_CONTROL_PAYLOAD, readLength64, readMaskingKey } from './frames.js'
 import { Intake } from './intake.js'
-import { mask, NOT_ASCII, SEEN_UP_TO } from './masking.js'
+import { mask, NOT_ASCII } from './masking.js'
 import type { MessageInflater } from './message-inflater.js'
 import { FIN, Opcode, RSV1 } from './opcodes.js'
 import { UnfinishedMessage } from './unfinished-message.js'
+import { isLongAscii } from './utf8.js'
 import { countUnreadMessages } from './unread-messages.js'
 import {
   checkFirstByte,
@@ -181,11 +182,10 @@ export class Decoder {
   /** Ends the decoder like {@link finish}, and returns how many complete data messages were still unread in it. */
   discard(): number {
     if (this.#finished) return 0
-    const inflating = this.#inflating ? 1 : 0
-    const message = this.#message
-    const unread = this.#intake.takeAll()
+    const { remaining = 0, isLastFrame = false } = this.#message ?? {}
+    const unread = countUnreadMessages(this.#intake.takeAll(), remaining, isLastFrame)
     this.finish()
-    return inflating + countUnreadMessages(unread, message?.remaining ?? 0, message?.isLastFrame ?? false)
+    return unread + (this.#inflating ? 1 : 0)
   }
 
   #read(): void {
@@ -353,7 +353,7 @@ export class Decoder {
     let isKnownAscii = ascii
     if (!isBinary && !ascii && !this.#options.skipUTF8Validation) {
       const text = bytes.subarray(start, end)
-      isKnownAscii = text.length > SEEN_UP_TO && isAscii(text)
+      isKnownAscii = isLongAscii(text)
       if (!isKnownAscii && !isUtf8(text)) return void this.#fail(utf8Error())
     }
     this.#handOut(bytes, start, end, isBinary, isKnownAscii)

@@ -1,10 +1,9 @@
+import { maskBySimd, SIMD_FROM } from './simd.js'
+
 /** For fewer bytes, the view of words costs more than the loop over words saves. */
 const WORDS_FROM = 128
 
-/** For more bytes {@link mask} does not check the result, because `isAscii` is faster than this loop. */
-export const SEEN_UP_TO = 1024
-
-/** The bits of the result of {@link mask} that are set by a byte that is not ASCII or was not checked. */
+/** The bits of the result of {@link mask} that are set by a byte that is not ASCII. */
 export const NOT_ASCII = 0x80808080
 
 /** A key is written here in the order of its bytes, and read in the byte order of the machine. */
@@ -44,28 +43,20 @@ export function rotateKey(key: number, count: number): number {
  * Masks or unmasks `bytes[start, end)` in place (RFC 6455 section 5.3; one operation does both).
  *
  * @param key - the masking key as an integer, its first byte in the lowest bits
- * @returns a number with a bit of `0x80808080` set if the result is not all ASCII or longer than 1 KiB: without it, short
- *   text needs no further pass to validate its UTF-8
+ * @returns a number with a bit of `0x80808080` set if the result is not all ASCII: without it, text needs no further pass to
+ *   validate its UTF-8
  */
 export function mask(bytes: Uint8Array, start: number, end: number, key: number): number {
   if (end - start < WORDS_FROM) return maskBytes(bytes, start, end, key)
-  const base = bytes.byteOffset
-  const firstWord = (base + start + 3) >>> 2
-  const lastWord = (base + end) >>> 2
-  const aligned = (firstWord << 2) - base
-  const rest = (lastWord << 2) - base
-  const rotated = rotateKey(key, aligned - start)
-  const memory = wordsOf(bytes)
-  const seen = maskBytes(bytes, start, aligned, key) | maskBytes(bytes, rest, end, rotated)
-  if (end - start <= SEEN_UP_TO) return seen | maskWords(memory, firstWord, lastWord, rotated)
-  maskLong(memory, firstWord, lastWord, rotated)
-  return NOT_ASCII
+  if (end - start < SIMD_FROM) return maskByWords(bytes, start, end, key)
+  return maskBySimd(bytes, start, bytes, start, end, key) === 0 ? 0 : NOT_ASCII
 }
 
 /**
  * Unmasks `source[start, end)` into `target` at `offset`. The source is not changed. The two must not overlap.
  *
  * @param key - as for {@link mask}
+ * @returns as {@link mask}
  */
 export function unmaskInto(
   target: Buffer,
@@ -74,9 +65,24 @@ export function unmaskInto(
   start: number,
   end: number,
   key: number,
-): void {
+): number {
+  if (end - start >= SIMD_FROM) {
+    return maskBySimd(target, offset, source, start, end, key) === 0 ? 0 : NOT_ASCII
+  }
   source.copy(target, offset, start, end)
-  mask(target, offset, offset + end - start, key)
+  return mask(target, offset, offset + end - start, key)
+}
+
+/** Masks as {@link mask}, by words between the first and the last few bytes. For at least 128 bytes. */
+export function maskByWords(bytes: Uint8Array, start: number, end: number, key: number): number {
+  const base = bytes.byteOffset
+  const firstWord = (base + start + 3) >>> 2
+  const lastWord = (base + end) >>> 2
+  const aligned = (firstWord << 2) - base
+  const rest = (lastWord << 2) - base
+  const rotated = rotateKey(key, aligned - start)
+  const seen = maskBytes(bytes, start, aligned, key) | maskBytes(bytes, rest, end, rotated)
+  return seen | maskWords(wordsOf(bytes), firstWord, lastWord, rotated)
 }
 
 /** Takes four bytes at a time, as many as the key has. */
@@ -102,35 +108,9 @@ function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): 
 }
 
 /**
- * Takes sixteen words at a time. Words of 32 bits, because V8 keeps them in registers on every version of Node.js; those
- * of a BigUint64Array become objects on Node.js 24 and 26 (0.5 GB/s).
+ * Takes eight words at a time. Words of 32 bits, because V8 keeps them in registers on every version of Node.js; those of a
+ * BigUint64Array become objects on Node.js 24 and 26 (0.5 GB/s).
  */
-function maskLong(memory: Int32Array, first: number, last: number, key: number): void {
-  keyBytes.setInt32(0, key, true)
-  const word = keyWord[0]!
-  let index = first
-  for (; index + 16 <= last; index += 16) {
-    memory[index] = memory[index]! ^ word
-    memory[index + 1] = memory[index + 1]! ^ word
-    memory[index + 2] = memory[index + 2]! ^ word
-    memory[index + 3] = memory[index + 3]! ^ word
-    memory[index + 4] = memory[index + 4]! ^ word
-    memory[index + 5] = memory[index + 5]! ^ word
-    memory[index + 6] = memory[index + 6]! ^ word
-    memory[index + 7] = memory[index + 7]! ^ word
-    memory[index + 8] = memory[index + 8]! ^ word
-    memory[index + 9] = memory[index + 9]! ^ word
-    memory[index + 10] = memory[index + 10]! ^ word
-    memory[index + 11] = memory[index + 11]! ^ word
-    memory[index + 12] = memory[index + 12]! ^ word
-    memory[index + 13] = memory[index + 13]! ^ word
-    memory[index + 14] = memory[index + 14]! ^ word
-    memory[index + 15] = memory[index + 15]! ^ word
-  }
-  for (; index < last; index++) memory[index] = memory[index]! ^ word
-}
-
-/** Takes eight words at a time. */
 function maskWords(memory: Int32Array, first: number, last: number, key: number): number {
   keyBytes.setInt32(0, key, true)
   const word = keyWord[0]!

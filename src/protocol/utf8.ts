@@ -1,7 +1,15 @@
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 
 /** For fewer bytes the automaton is faster than `isUtf8` with a view. */
 const NATIVE_FROM = 32
+
+/** For shorter text, validating it as UTF-8 and converting it from that are as fast. */
+const ASCII_FROM = 1024
+
+/** Whether text is ASCII, and so long that it is worth knowing. */
+export function isLongAscii(text: Buffer): boolean {
+  return text.length >= ASCII_FROM && isAscii(text)
+}
 
 /**
  * Validates UTF-8 that arrives in pieces, and fails at the first byte that no valid text can contain there (RFC 6455
