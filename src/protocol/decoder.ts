@@ -268,7 +268,6 @@ export class Decoder {
     this.#intake.offset = end
     const seen = this.#isMasked ? mask(chunk, start, end, key) : NOT_ASCII
     const isBinary = (first & 0x0f) === Opcode.binary
-    if (isBinary || this.#options.textType === 'buffer') paceCollections(length)
     if ((first & RSV1) !== 0) this.#inflate(chunk.subarray(start, end), isBinary)
     else this.#deliver(chunk, start, end, isBinary, (seen & NOT_ASCII) === 0)
     return true
@@ -288,7 +287,8 @@ export class Decoder {
     if (end > start) {
       this.allowance -= end - start
       this.#intake.offset = end
-      paceCollections(end - start)
+      // The chunk and its place in the message; twice, because memory that is held until a message is complete outlives collections.
+      paceCollections(4 * (end - start))
       if (!message.add(this.#intake.chunk, start, end, this.#isMasked)) return this.#fail(utf8Error())
     }
     if (message.remaining > 0) return false

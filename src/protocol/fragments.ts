@@ -1,3 +1,5 @@
+import { paceCollections } from './collection-pace.js'
+
 /** Shorter pieces are always copied: a view would take more memory than it refers to. */
 const VIEW_FROM = 4096
 
@@ -19,10 +21,13 @@ export function isolate(bytes: Buffer): Buffer {
  * four bytes would keep the whole read buffer alive.
  */
 export function detach(bytes: Buffer, start: number, end: number): Buffer {
-  if (isWorthPassing(bytes, end - start)) return bytes.subarray(start, end)
-  if (end - start >= VIEW_FROM) return isolate(bytes.subarray(start, end))
+  const length = end - start
+  const isView = isWorthPassing(bytes, length)
+  paceCollections(isView ? length : 2 * length)
+  if (isView) return bytes.subarray(start, end)
+  if (length >= VIEW_FROM) return isolate(bytes.subarray(start, end))
   // Node's pool is ten times faster for short copies.
-  const copy = Buffer.allocUnsafe(end - start)
+  const copy = Buffer.allocUnsafe(length)
   bytes.copy(copy, 0, start, end)
   return copy
 }
