@@ -25,11 +25,6 @@ export function readUpgrade(request: IncomingMessage, rules: RequestRules): Open
   return readRequest(request, rules)
 }
 
-/** The bytes of a 101 response. @throws TypeError if a line is not valid in a header */
-export function acceptanceBytes(lines: readonly string[]): Buffer {
-  return Buffer.from(joinLines(lines), 'latin1')
-}
-
 /**
  * Responds to an upgrade with a complete HTTP response, and closes the socket once that is flushed, or after
  * `closeTimeout` milliseconds if the peer does not read it.

@@ -75,7 +75,8 @@ export class WebSocketServer<
   readonly #statistics: Statistics
   readonly #admission: Admission<User>
   readonly #path: PathMatcher
-  readonly #claims = new WeakMap<IncomingMessage, Claim>()
+  /** The claim of the request that is being taken: a handshake uses it too, and reports a failure to the client. */
+  #claimed: { readonly request: IncomingMessage; readonly claim: Claim } | undefined
   readonly #connections = new Clients<User>()
   readonly #upgrades: UpgradeServer<User>
   readonly #owner: UpgradeOwner
@@ -268,8 +269,7 @@ export class WebSocketServer<
       refusesOtherProtocols: this.#settings.preset.accepting.refusesOtherProtocols,
       owns: (request) => {
         const claim = this.#claim(request)
-        // The handshake uses the same claim, and reports a failure to the client.
-        this.#claims.set(request, claim)
+        this.#claimed = { request, claim }
         return 'failure' in claim || claim.params !== undefined
       },
       take: (request, socket, head) => {
@@ -300,8 +300,8 @@ export class WebSocketServer<
   }
 
   #match(request: IncomingMessage): Params | undefined {
-    const claim = this.#claims.get(request) ?? this.#claim(request)
-    this.#claims.delete(request)
+    const claim = this.#claimed?.request === request ? this.#claimed.claim : this.#claim(request)
+    this.#claimed = undefined
     if ('failure' in claim) throw claim.failure
     return claim.params
   }

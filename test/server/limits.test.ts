@@ -108,6 +108,8 @@ describe('by default', () => {
     const socket = connectSocket(port, '127.0.0.1')
     socket.write(handshakeText())
     await asked
+    // The time begins in the next phase of the event loop.
+    await settled()
     vi.advanceTimersByTime(9999)
     await settled()
     expect([signals[0]?.aborted, server.stats().refused]).toEqual([false, {}])

@@ -102,14 +102,25 @@ export class Admission<User> {
     ) {
       return this.#verify(verifyClient, request, client)
     }
+    return this.#admitLater(request, client, isAllowed, socket)
+  }
+
+  async #admitLater(
+    request: IncomingMessage,
+    client: Client,
+    isAllowed: boolean | Promise<boolean>,
+    socket: Duplex,
+  ): Promise<Admitted<User> | Refusal | typeof GONE> {
     this.#pending.add(socket)
-    return runCheck(
-      (signal) => this.#check(request, client, isAllowed, signal),
-      socket,
-      this.#timeout,
-    ).finally(() => {
+    try {
+      return await runCheck(
+        (signal) => this.#check(request, client, isAllowed, signal),
+        socket,
+        this.#timeout,
+      )
+    } finally {
       this.#pending.delete(socket)
-    })
+    }
   }
 
   /** Runs `verifyClient` as `ws` does. */
@@ -148,7 +159,7 @@ export class Admission<User> {
     const { takesTruthyAnswers } = this.#preset.accepting
     const context = { secure, takesTruthyAnswers, warnings: this.#warnings }
     // A function in JavaScript may return anything. Only `true` accepts.
-    const verdict: unknown = await isAllowed
+    const verdict: unknown = typeof isAllowed === 'boolean' ? isAllowed : await isAllowed
     if (typeof verdict !== 'boolean') {
       this.#warnings.warn('origins', verdict, 'Return true to allow an origin, and false to refuse it.')
     }

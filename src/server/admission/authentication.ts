@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { ignore } from '../../options/ignore.js'
 import { anonymous, type Anonymous } from './anonymous.js'
 import type { AnswerWarnings } from './answers.js'
 import { Refusal, refusalFor } from './refusal.js'
@@ -60,60 +61,98 @@ export const GONE: unique symbol = Symbol('gone')
  * @throws what the check threw, unless it is a refusal
  */
 export async function runCheck<Result>(
-  check: (signal: AbortSignal) => Result | Refusal | Promise<Result | Refusal>,
+  check: (signal: AbortSignal) => Promise<Result | Refusal>,
   socket: Duplex,
   timeout: number,
 ): Promise<Result | Refusal | typeof GONE> {
-  const controller = new AbortController()
-  let settle: (outcome: Refusal | typeof GONE) => void = () => undefined
-  const interruption = new Promise<Refusal | typeof GONE>((resolve) => {
-    settle = (outcome) => {
-      controller.abort()
-      resolve(outcome)
-    }
-  })
-  const leave = (): void => {
-    settle(GONE)
-  }
-  let hasEnded = false
-  const end = (): void => {
-    hasEnded = true
-    controller.abort()
-  }
-  const giveUp = (): void => {
-    settle(refusalFor('handshakeTimeout', 503, { body: 'The handshake took too long\n' }))
-  }
-  const isLimited = timeout > 0 && timeout !== Infinity
-  const timer = isLimited ? setTimeout(giveUp, timeout) : undefined
-  // A FIN is noticed only by reading up to it. `read` on an empty buffer takes no frames out of it.
-  const look = (): void => {
-    if (socket.readableLength === 0) socket.read()
-  }
-  socket.once('close', leave).once('end', end).on('readable', look)
+  const watch = new ClientWatch(socket, timeout)
+  const result = check(watch.signal)
   try {
-    return await Promise.race([attempt(check, controller.signal), interruption])
+    return await Promise.race([result, watch.start()])
   } catch (error) {
+    if (error instanceof Refusal) return error
     // Most likely because its signal was aborted.
-    if (hasEnded) return GONE
+    if (watch.hasEnded) return GONE
     throw error
   } finally {
-    clearTimeout(timer)
-    socket.off('close', leave).off('end', end).off('readable', look)
+    await watch.stop()
+  }
+}
+
+/**
+ * Watches a client and the time while a check is pending. It begins in the next phase of the event loop: nothing can happen
+ * to the client before, and most checks that only verify a token are over by then (a handshake takes 90 µs instead of 110).
+ */
+class ClientWatch {
+  hasEnded = false
+
+  readonly #socket: Duplex
+  readonly #timeout: number
+  readonly #controller = new AbortController()
+  #begin: NodeJS.Immediate | undefined
+  #resolve: (outcome: Refusal | typeof GONE) => void = ignore
+  #isWatching = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(socket: Duplex, timeout: number) {
+    this.#socket = socket
+    this.#timeout = timeout
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Resolves when the check is no longer to be waited for. */
+  start(): Promise<Refusal | typeof GONE> {
+    this.#begin = setImmediate(this.#watch)
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+
+  async stop(): Promise<void> {
+    clearImmediate(this.#begin)
+    if (!this.#isWatching) return
+    clearTimeout(this.#timer)
+    this.#socket.off('close', this.#leave).off('end', this.#end).off('readable', this.#look)
     // Only in the next tick has the stream left the mode that a 'readable' listener puts it into.
     await new Promise<void>((resolve) => {
       process.nextTick(resolve)
     })
   }
-}
 
-async function attempt<Result>(
-  check: (signal: AbortSignal) => Result | Refusal | Promise<Result | Refusal>,
-  signal: AbortSignal,
-): Promise<Result | Refusal> {
-  try {
-    return await check(signal)
-  } catch (error) {
-    if (error instanceof Refusal) return error
-    throw error
+  readonly #watch = (): void => {
+    if (this.#socket.destroyed) {
+      this.#leave()
+      return
+    }
+    this.#isWatching = true
+    const isLimited = this.#timeout > 0 && this.#timeout !== Infinity
+    if (isLimited) this.#timer = setTimeout(this.#giveUp, this.#timeout)
+    this.#socket.once('close', this.#leave).once('end', this.#end).on('readable', this.#look)
+  }
+
+  readonly #leave = (): void => {
+    this.#settle(GONE)
+  }
+
+  readonly #end = (): void => {
+    this.hasEnded = true
+    this.#controller.abort()
+  }
+
+  /** A FIN is noticed only by reading up to it. `read` on an empty buffer takes no frames out of it. */
+  readonly #look = (): void => {
+    if (this.#socket.readableLength === 0) this.#socket.read()
+  }
+
+  readonly #giveUp = (): void => {
+    this.#settle(refusalFor('handshakeTimeout', 503, { body: 'The handshake took too long\n' }))
+  }
+
+  #settle(outcome: Refusal | typeof GONE): void {
+    this.#controller.abort()
+    this.#resolve(outcome)
   }
 }
