@@ -37,7 +37,10 @@ export function prepareSimd(webAssembly: WebAssemblyGlobal | undefined): Simd | 
 const simd = prepareSimd(Reflect.get(globalThis, 'WebAssembly') as WebAssemblyGlobal | undefined)
 
 /** The shortest payload that is masked with SIMD: for fewer bytes, the two copies take longer than a loop. */
-export const SIMD_FROM: number = simd === undefined ? Number.POSITIVE_INFINITY : 256
+export function simdFrom(prepared: Simd | undefined): number {
+  return prepared === undefined ? Number.POSITIVE_INFINITY : 256
+}
+export const SIMD_FROM: number = simdFrom(simd)
 
 /** Their `copy` also copies from a plain Uint8Array, and needs no views, unlike `set`. */
 const buffers = Buffer.prototype as Buffer

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import wabt from 'wabt'
 import { maskByWords, rotateKey, unmaskInto } from '#src/protocol/masking.js'
-import { prepareSimd, SIMD_MODULE, type WebAssemblyGlobal } from '#src/protocol/simd.js'
+import { prepareSimd, SIMD_MODULE, simdFrom, type WebAssemblyGlobal } from '#src/protocol/simd.js'
 import { isCollected } from '../support/garbage-collection.js'
 import { Program } from '../support/program.js'
 import { runs } from '../support/runs.js'
@@ -165,6 +165,7 @@ describe('without WebAssembly', () => {
     }
     expect(prepareSimd(undefined)).toBeUndefined()
     expect(prepareSimd({ Module, Instance })).toBeUndefined()
+    expect(simdFrom(undefined)).toBe(Infinity)
   })
 
   test('unmasks in a process of node --jitless', async () => {
