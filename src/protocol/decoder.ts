@@ -287,7 +287,8 @@ export class Decoder {
     if (end > start) {
       this.allowance -= end - start
       this.#intake.offset = end
-      // The chunk and its place in the message; twice, because memory that is held until a message is complete outlives collections.
+      // The chunk and its place in the message; twice, because what is held until a message is complete outlives
+      // collections.
       paceCollections(4 * (end - start))
       if (!message.add(this.#intake.chunk, start, end, this.#isMasked)) return this.#fail(utf8Error())
     }

@@ -78,8 +78,9 @@ export class UnfinishedMessage {
       return this.#validate(bytes, start, end, seen)
     }
     const { memory, offset } = room
-    const seen = isMasked ? unmaskInto(memory, offset, bytes, start, end, key) : NOT_ASCII
-    if (!isMasked) bytes.copy(memory, offset, start, end)
+    let seen = NOT_ASCII
+    if (isMasked) seen = unmaskInto(memory, offset, bytes, start, end, key)
+    else bytes.copy(memory, offset, start, end)
     return this.#validate(memory, offset, offset + length, seen)
   }
 

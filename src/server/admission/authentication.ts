@@ -81,7 +81,8 @@ export async function runCheck<Result>(
 
 /**
  * Watches a client and the time while a check is pending. It begins in the next phase of the event loop: nothing can happen
- * to the client before, and most checks that only verify a token are over by then (a handshake takes 90 µs instead of 110).
+ * to the client before, and most checks that only verify a token are over by then (44 µs a handshake
+ * instead of 60 on Node.js 24).
  */
 class ClientWatch {
   hasEnded = false
