@@ -2,7 +2,7 @@ import { Decoder, type DecoderOptions, Opcode } from 'hubwire/protocol'
 import { describe, expect, test } from 'vitest'
 import { inChunks } from '../support/chunks.js'
 import { clientFrame, frameBytes } from '../support/raw-frame.js'
-import { collectGarbage, isCollected } from '../support/garbage-collection.js'
+import { heldBytes, isCollected } from '../support/garbage-collection.js'
 import { RecordingSink } from '../support/recording-sink.js'
 import { noise } from '../support/sample-messages.js'
 
@@ -50,14 +50,12 @@ describe('releases a read buffer that ends with', () => {
 
 test('releases the read buffers of small chunks that arrive while it is held', async () => {
   const { decoder, sink } = reading()
-  await collectGarbage()
-  const before = process.memoryUsage().arrayBuffers
+  const before = await heldBytes()
   decoder.hold()
   for (let count = 0; count < 500; count++) {
     decoder.push(inReadBuffer(clientFrame({ opcode: binary, payload: noise(100) })))
   }
-  await collectGarbage()
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(400 * KIBIBYTE)
+  expect((await heldBytes()) - before).toBeLessThan(400 * KIBIBYTE)
   decoder.release()
   expect(sink.found).toHaveLength(500)
 })
@@ -66,24 +64,21 @@ test('releases the read buffers of small chunks that arrive while it is held', a
 test('holds little memory for incomplete frames, whatever else is allocated between them', async () => {
   const bytes = [Buffer.of(0x82), clientFrame({ opcode: binary, payload: 'abc', fin: false }).subarray(0, 8)]
   for (const beginning of bytes) {
-    await collectGarbage()
-    const before = process.memoryUsage().arrayBuffers
+    const before = await heldBytes()
     const decoders = Array.from({ length: 300 }, () => {
       const { decoder } = reading()
       decoder.push(inReadBuffer(beginning))
       for (let count = 0; count < 4; count++) Buffer.allocUnsafe((Buffer.poolSize >>> 1) - 1)
       return decoder
     })
-    await collectGarbage()
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(300 * 512 + 128 * KIBIBYTE)
+    expect((await heldBytes()) - before).toBeLessThan(300 * 512 + 128 * KIBIBYTE)
     expect(decoders[0]?.held).toBe(false)
   }
 })
 
 test('allocates nothing for a payload of which only the length has arrived', async () => {
   const decoders = Array.from({ length: 1000 }, () => reading().decoder)
-  await collectGarbage()
-  const before = process.memoryUsage().arrayBuffers
+  const before = await heldBytes()
   for (const decoder of decoders) decoder.push(clientFrame({ opcode: binary, length: BigInt(MEBIBYTE) }))
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MEBIBYTE)
   expect(decoders[0]?.held).toBe(false)
@@ -107,14 +102,12 @@ test('accepts a message of 131,000 fragments of one byte', () => {
 
 test('holds little memory for fragments of one byte, each in its own read buffer', async () => {
   const { decoder } = reading()
-  await collectGarbage()
-  const before = process.memoryUsage().arrayBuffers
+  const before = await heldBytes()
   decoder.push(inReadBuffer(clientFrame({ opcode: binary, payload: 'x', fin: false })))
   for (let count = 1; count < 3000; count++) {
     decoder.push(inReadBuffer(clientFrame({ opcode: continuation, payload: 'x', fin: false })))
   }
-  await collectGarbage()
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200 * KIBIBYTE)
+  expect((await heldBytes()) - before).toBeLessThan(200 * KIBIBYTE)
   expect(decoder.held).toBe(false)
 })
 
@@ -130,12 +123,10 @@ test('holds about the length of a message that arrives byte by byte', async () =
   const payload = noise(MEBIBYTE)
   const bytes = frameBytes({ opcode: binary, payload, key: [1, 2, 3, 4] })
   const { decoder, sink } = reading()
-  await collectGarbage()
-  const before = process.memoryUsage().arrayBuffers
+  const before = await heldBytes()
   for (let index = 0; index < bytes.length - 1; index++) decoder.push(bytes.subarray(index, index + 1))
   expect(sink.found).toEqual([])
-  await collectGarbage()
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * MEBIBYTE + 200 * KIBIBYTE)
+  expect((await heldBytes()) - before).toBeLessThan(2 * MEBIBYTE + 200 * KIBIBYTE)
   decoder.push(bytes.subarray(bytes.length - 1))
   expect(sink.found).toHaveLength(1)
   expect(payload.equals((sink.found[0] as { binary: Buffer }).binary)).toBe(true)
@@ -147,22 +138,19 @@ describe('holds no memory', () => {
     ['after finish', (decoder) => decoder.finish()],
     ['after discard', (decoder) => void decoder.discard()],
   ])('%s', async (_name, end) => {
-    await collectGarbage()
-    const before = process.memoryUsage().arrayBuffers
+    const before = await heldBytes()
     const decoders = Array.from({ length: 20 }, () => {
       const { decoder } = reading()
       const bytes = clientFrame({ opcode: binary, payload: noise(500_000), fin: false })
       for (const chunk of inChunks(bytes, [9000])) decoder.push(chunk)
       return decoder
     })
-    await collectGarbage()
-    expect(process.memoryUsage().arrayBuffers - before).toBeGreaterThan(19 * 500_000)
+    expect((await heldBytes()) - before).toBeGreaterThan(19 * 500_000)
     for (const decoder of decoders) {
       end(decoder)
       decoder.push(noise(1000))
     }
-    await collectGarbage()
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(500_000)
+    expect((await heldBytes()) - before).toBeLessThan(500_000)
     expect(decoders[0]?.held).toBe(false)
   })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { detach, Fragments } from '#src/protocol/fragments.js'
-import { collectGarbage } from '../support/garbage-collection.js'
+import { heldBytes } from '../support/garbage-collection.js'
 import { noise } from '../support/sample-messages.js'
 import { runs } from '../support/runs.js'
 
@@ -42,11 +42,9 @@ function filled(pieces: readonly Piece[]): Fragments {
 
 /** How much memory the fragments keep alive. */
 async function heldBy(pieces: readonly Piece[]): Promise<{ counted: number; held: number }> {
-  await collectGarbage()
-  const before = process.memoryUsage().arrayBuffers
+  const before = await heldBytes()
   const fragments = filled(pieces)
-  await collectGarbage()
-  return { held: process.memoryUsage().arrayBuffers - before, counted: fragments.length }
+  return { held: (await heldBytes()) - before, counted: fragments.length }
 }
 
 /** What a segment that has just begun and Node's pools of small Buffers may add. */

@@ -18,3 +18,9 @@ export async function isCollected(reference: WeakRef<object>): Promise<boolean> 
   for (let round = 0; round < 10 && reference.deref() !== undefined; round++) await collectGarbage()
   return reference.deref() === undefined
 }
+
+/** The bytes of all buffers that something holds. What merely waits for the collector does not count. */
+export async function heldBytes(): Promise<number> {
+  await collectGarbage()
+  return process.memoryUsage().arrayBuffers
+}
