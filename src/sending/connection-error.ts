@@ -37,28 +37,12 @@ export function closeTimeoutError(): ConnectionError {
 }
 
 export function closedError(): ConnectionError {
-  return withoutStack(
-    () =>
-      new ConnectionError(
-        'WS_ERR_CLOSED',
-        'The connection was closed before the operating system had taken the bytes',
-      ),
+  return new ConnectionError(
+    'WS_ERR_CLOSED',
+    'The connection was closed before the operating system had taken the bytes',
   )
 }
 
 export function closingError(): Error {
-  return withoutStack(() => new Error('The connection is closing: nothing more can be sent'))
-}
-
-/**
- * Every connection that ends creates such errors, in case that something is still sent. Their stack would only show an
- * event of a socket, and take 9 µs: a fourth of the time that the end of a connection takes.
- */
-function withoutStack<Kind extends Error>(create: () => Kind): Kind {
-  const { stackTraceLimit } = Error
-  // It may be read-only, and then an assignment would throw.
-  Reflect.set(Error, 'stackTraceLimit', 0)
-  const error = create()
-  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
-  return error
+  return new Error('The connection is closing: nothing more can be sent')
 }

@@ -5,7 +5,7 @@ import type { FrameSequence } from './frame-sequence.js'
 import { COPIED_BELOW, type Outbox } from './outbox.js'
 import type { PreparedMessage } from './prepared-message.js'
 import { Queue } from './queue.js'
-import { type CallbackOwner, runLater, type SendCallback } from './send-callback.js'
+import { type CallbackOwner, type Reason, runLater, type SendCallback } from './send-callback.js'
 
 /** How one message or fragment is sent. */
 export interface MessageOptions {
@@ -63,7 +63,7 @@ export class MessageWriter {
   #running: Job | undefined
   #waiting: Queue<Job> | undefined
   /** Why nothing more is sent. */
-  #cause: Error | undefined
+  #cause: Reason | undefined
 
   constructor(outbox: Outbox, deflater: MessageDeflater | undefined, owner: WriterOwner) {
     this.#outbox = outbox
@@ -139,13 +139,13 @@ export class MessageWriter {
   }
 
   /** Drops everything that is queued: the callbacks get the cause. The amounts stay as they are. */
-  fail(cause: Error): void {
+  fail(cause: Reason): void {
     this.#cause = cause
     this.#behindFragments = undefined
     this.#giveUp(cause)
   }
 
-  #giveUp(cause: Error): void {
+  #giveUp(cause: Reason): void {
     const callbacks: SendCallback[] = []
     for (let job = this.#running ?? this.#waiting?.shift(); job !== undefined; job = this.#waiting?.shift()) {
       if (job.callback !== undefined) callbacks.push(job.callback)

@@ -5,7 +5,7 @@ import { headerLength, MAX_HEADER_LENGTH, writeHeader, writeMaskingKey } from '.
 import { mask } from '../protocol/masking.js'
 import type { FrameSequence } from './frame-sequence.js'
 import type { MaskingKeys } from './masking-keys.js'
-import { runLater, type SendCallback } from './send-callback.js'
+import { type Reason, runLater, type SendCallback } from './send-callback.js'
 import { type Slab, slabWithRoomFor } from './slab.js'
 import { type FeedOwner, hasTakenAll, SLICE, SocketFeed } from './socket-feed.js'
 import { type Flushable, flushAfterChunks, flushAfterTurn } from './turn.js'
@@ -219,7 +219,7 @@ export class Outbox implements Flushable {
   }
 
   /** Drops what was not taken: its callbacks get the cause. */
-  fail(cause: Error): void {
+  fail(cause: Reason): void {
     this.#seal()
     this.#makeFeed().fail(cause)
   }

@@ -8,7 +8,13 @@ import type { MaskingKeys } from './masking-keys.js'
 import { type MessageOptions, MessageWriter, type WriterOwner } from './message-writer.js'
 import { Outbox, type OutboxOwner } from './outbox.js'
 import type { PreparedMessage } from './prepared-message.js'
-import { bindCallback, runLater, type SendCallback, type WriteCallback } from './send-callback.js'
+import {
+  bindCallback,
+  type Reason,
+  runLater,
+  type SendCallback,
+  type WriteCallback,
+} from './send-callback.js'
 import type { SlowLimits, SlowPolicy } from './slow-limits.js'
 import type { Traffic } from './traffic.js'
 
@@ -65,7 +71,7 @@ export class Sender implements OutboxOwner, WriterOwner {
   #writer: MessageWriter | undefined
   #unfinished: FragmentedMessage | undefined
   /** Why nothing more is accepted. */
-  #closed: Error | undefined
+  #closed: Reason | undefined
   #hasFailed = false
   #owesDrain = false
 
@@ -188,12 +194,12 @@ export class Sender implements OutboxOwner, WriterOwner {
   /** Sends FIN after everything that was accepted, including pending compressions. Later messages get an error. */
   end(): void {
     if (this.#closed !== undefined) return
-    this.#closed = closingError()
+    this.#closed = closingError
     if (!this.isBusy) this.#finish()
   }
 
   /** Stops sending: each callback that has not been called gets the cause. A second call does nothing. */
-  fail(cause: Error): void {
+  fail(cause: Reason): void {
     if (this.#hasFailed) return
     this.#hasFailed = true
     this.#closed = cause
@@ -358,7 +364,7 @@ export class Sender implements OutboxOwner, WriterOwner {
     return isBelow
   }
 
-  #refuse(callback: SendCallback | undefined, cause: Error): false {
+  #refuse(callback: SendCallback | undefined, cause: Reason): false {
     if (callback !== undefined) runLater([callback], cause, this)
     return false
   }

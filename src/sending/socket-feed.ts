@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { Queue } from './queue.js'
-import { type CallbackOwner, runLater, type SendCallback } from './send-callback.js'
+import { type CallbackOwner, type Reason, runLater, type SendCallback } from './send-callback.js'
 
 /**
  * Longer pieces are written to the socket in slices, so that the progress of a slow peer is visible. A write of 1 MiB
@@ -78,7 +78,7 @@ export class SocketFeed {
   /** The socket's `write` threw. */
   #isBroken = false
   /** Why nothing more is sent. */
-  #cause: Error | undefined
+  #cause: Reason | undefined
 
   /** @param expectsWait - whether the first write is expected to complete later */
   constructor(socket: Duplex, owner: FeedOwner, expectsWait: boolean) {
@@ -168,7 +168,7 @@ export class SocketFeed {
   }
 
   /** Drops what was not taken: its callbacks get the cause. The amounts stay as they are. */
-  fail(cause: Error): void {
+  fail(cause: Reason): void {
     this.#cause = cause
     this.#joint = undefined
     const callbacks = [...(this.#flight?.callbacks ?? [])]

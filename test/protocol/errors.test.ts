@@ -25,27 +25,6 @@ describe('a ProtocolError', () => {
     ])
   })
 
-  test('does not touch Error.stackTraceLimit (F3)', () => {
-    const { stackTraceLimit } = Error
-    const writes: unknown[] = []
-    Object.defineProperty(Error, 'stackTraceLimit', {
-      configurable: true,
-      get: () => stackTraceLimit,
-      set: (value) => writes.push(value),
-    })
-    try {
-      new ProtocolError('WS_ERR_INVALID_UTF8', 1007, 'The text is not valid UTF-8')
-    } finally {
-      Object.defineProperty(Error, 'stackTraceLimit', {
-        configurable: true,
-        writable: true,
-        enumerable: true,
-        value: stackTraceLimit,
-      })
-    }
-    expect(writes).toEqual([])
-  })
-
   // The frames of a stack trace that nobody has read refer to the objects that the functions were called on.
   test('does not keep alive the scope that created it', async () => {
     class Engine {
