@@ -8,7 +8,7 @@ export interface CloseDetails {
   readonly cause: Error | undefined
   /**
    * Messages that were received and not delivered: the socket was paused and did not resume within `closeTimeout`, was
-   * terminated, or one of its listeners had failed.
+   * terminated, a rate was exceeded, or one of its listeners had failed.
    */
   readonly dropped: number
 }

@@ -132,8 +132,8 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     if (this.readyState === 3) return
     const closing = this.#startClosing('local', cause)
     closing.dropped += this.#inbound.discard()
-    this.#sender.fail(closing.cause ?? closedError())
-    if (this.#isGone) this.#finishLater()
+    this.#sender.fail(closing.cause ?? closedError)
+    if (this.#isGone) later(this, finish, undefined)
     else this.socket.destroy()
   }
 
@@ -145,9 +145,10 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
       return
     }
     if (!this.#inbound.admitsMessage()) {
-      this.#refuseMore('messageRate')
+      this.#refuseMore('messageRate', 1)
       return
     }
+    this.#heldDeadline?.putOff()
     this.settings.traffic.received++
     const message = isBinary ? ((this.binaryForm?.(data as Buffer) ?? data) as ArrayBuffer) : data
     if (channels.message.hasSubscribers) {
@@ -208,7 +209,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   /** The peer's FIN, after everything that it sent. Without a Close frame before it, the closure is abnormal. */
   onInputEnd(): void {
     this.#startClosing('remote')
-    if (this.#isGone) this.#finishLater()
+    if (this.#isGone) later(this, finish, undefined)
     else this.#sender.end()
   }
 
@@ -278,7 +279,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.#sender.drain()
   }
 
-  /** FIN. A paused reader has the time of the closing handshake to take the held messages. */
+  /** FIN. A paused reader has the time of the closing handshake to take each of the held messages. */
   ended(): void {
     this.#inbound.end()
     if (this.#closing === undefined) this.#heldDeadline = this.#deadline(this.settings.closeTimeout)
@@ -294,7 +295,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
     this.#isGone = true
     this.settings.heartbeat?.delete(this)
     const closing = this.#startClosing('remote')
-    this.#sender.fail(closing.cause ?? closedError())
+    this.#sender.fail(closing.cause ?? closedError)
     // After the send callbacks.
     later(this, endInput, undefined)
   }
@@ -353,35 +354,31 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   }
 
   /**
-   * The time is over: for a paused reader to take the held messages, or for the peer to end the connection. Unless it
+   * The time is over: for the reader to take the held messages, or for the peer to end the connection. Unless it
    * `isFinal`, a peer whose Close frame or FIN followed held messages has time to end it.
    */
   #expire(isFinal: boolean): void {
     const wasOpen = this.#closing === undefined
     const closing = this.#startClosing('remote')
-    if (this.#inbound.isHeld()) {
+    if (wasOpen || this.#inbound.isBehind) {
       // The peer's Close frame or FIN may follow the messages, which are counted instead of delivered.
       closing.isDeaf = true
       if (!isFinal) closing.renew(this.#deadline(this.settings.closeTimeout))
       this.#inbound.releaseAll()
-      if (!isFinal && (wasOpen || this.#isGone || closing.isReceived)) return
+      if (!isFinal && (wasOpen || this.#isGone || closing.isReceived || this.#inbound.isBehind)) return
     }
     const isComplete = closing.hasLeft && closing.isReceived
     if (!isComplete && !this.#isGone) this.#startClosing('local', closeTimeoutError())
     this.terminate()
   }
 
-  /** Called after a pending `'error'` and pending send callbacks. */
-  #finishLater(): void {
-    later(this, finish, undefined)
-  }
-
+  /** Called later: after a pending `'error'` and pending send callbacks. */
   #finish(): void {
     const closing = this.#startClosing('remote')
     if (closing.isOver) return
     closing.isOver = true
     closing.deadline?.clear()
-    this.#inbound.discard()
+    closing.dropped += this.#inbound.discard()
     const { code, reason } = closing
     this.emitClose(code, reason, closing.details())
   }
@@ -389,13 +386,15 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   /** Whether a Ping or Pong exceeds the rate. The connection has then failed. */
   #isFlooded(): boolean {
     if (this.#inbound.admitsControl()) return false
-    this.#refuseMore('controlFrameRate')
+    this.#refuseMore('controlFrameRate', 0)
     return true
   }
 
-  #refuseMore(option: string): void {
-    this.#inbound.discard()
+  /** Fails the connection. What was received, including `refused` messages, counts as dropped. */
+  #refuseMore(option: string, refused: number): void {
+    const dropped = refused + this.#inbound.discard()
     this.onProtocolError(tooManyMessages(option))
+    this.#startClosing('local').dropped += dropped
   }
 
   static {

@@ -72,6 +72,11 @@ export class Inbound implements ShareHolder {
     return (reason === undefined ? this.#holds : this.#holds & reason) !== 0
   }
 
+  /** Whether messages are held, or wait for a share of work. */
+  get isBehind(): boolean {
+    return this.#holds !== 0 || this.#waitsForShare
+  }
+
   /** Whether the socket is being read. Otherwise the peer's silence means nothing. */
   get isReading(): boolean {
     return this.#isReading

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
-import { connect, createWebSocketStream, Hub, WebSocket, WebSocketServer } from 'hubwire'
+import { connect, createWebSocketStream, Hub, ProtocolError, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Closed, closeOf } from '../support/close-of.js'
 import { settled, turn } from '../support/event-loop.js'
@@ -9,35 +9,12 @@ import { inbox, take } from '../support/inbox.js'
 import { openPair } from '../support/open-pair.js'
 import { pausedClient } from '../support/paused-client.js'
 import { runningServer } from '../support/running-server.js'
+import { watchTimers } from '../support/timers.js'
 
 const MIB = 1024 * 1024
 
 /** A masked Close frame with the code 1000. */
 const CLOSE = clientFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]) })
-
-/** Watches the timers of one length: how many were started, and those that have neither fired nor been cleared. */
-function timersOf(milliseconds: number): { started: number; live: Set<unknown> } {
-  const timers = { started: 0, live: new Set<unknown>() }
-  const { setTimeout: start, clearTimeout: clear } = globalThis
-  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((action: (value: unknown) => void, delay, value) => {
-    const timer = start(() => {
-      timers.live.delete(timer)
-      action(value)
-    }, delay)
-    if (delay !== milliseconds) return timer
-    timers.started++
-    timers.live.add(timer)
-    return timer
-  }) as typeof setTimeout)
-  vi.spyOn(globalThis, 'clearTimeout').mockImplementation((timer) => {
-    timers.live.delete(timer)
-    clear(timer)
-  })
-  onTestFinished(() => {
-    vi.restoreAllMocks()
-  })
-  return timers
-}
 
 describe('closing while messages are held (F2)', () => {
   test('completes on a paused socket if no message precedes the peer’s Close frame', async () => {
@@ -74,7 +51,7 @@ describe('closing while messages are held (F2)', () => {
 
   test('leaves no timer after a FIN that follows held messages', async () => {
     const closeTimeout = 57
-    const timers = timersOf(closeTimeout)
+    const timers = watchTimers(closeTimeout)
     const running = await runningServer({ closeTimeout })
     const peer = await pausedClient(running.port)
     const { socket } = await running.next()
@@ -84,6 +61,56 @@ describe('closing while messages are held (F2)', () => {
     await closeOf(socket)
     expect(timers.started).toBeGreaterThan(1)
     expect(timers.live.size).toBe(0)
+  })
+
+  test('gives a reader closeTimeout for each message before a FIN, not for all of them', async () => {
+    const closeTimeout = 1000
+    const running = await runningServer({ closeTimeout, heartbeat: false })
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    const closed = closeOf(socket)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const texts = ['one', 'two', 'three', 'four']
+    peer.end(Buffer.concat(texts.map((payload) => clientFrame({ opcode: opcode.text, payload }))))
+    peer.resume()
+    const seen: unknown[] = []
+    const readAll = async (): Promise<void> => {
+      for await (const data of socket) {
+        seen.push(data)
+        await settled()
+        vi.advanceTimersByTime(0.9 * closeTimeout)
+      }
+    }
+    await expect(readAll()).rejects.toThrow('ended without a Close frame (1006)')
+    expect(seen).toEqual(texts)
+    expect(await closed).toMatchObject({ code: 1006, dropped: 0, cause: undefined })
+  })
+
+  test('counts what the reader has not taken at closeTimeout although it is not paused, and does not blame the peer', async () => {
+    const closeTimeout = 1000
+    const running = await runningServer({ closeTimeout, heartbeat: false })
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    const closed = closeOf(socket)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    // More than the 256 messages that a connection may deliver in a turn of the event loop.
+    const text = clientFrame({ opcode: opcode.text, payload: 'x' })
+    let seen = 0
+    socket.on('message', () => {
+      if (++seen === 1) socket.close()
+      if (seen === 256) setImmediate(() => vi.advanceTimersByTime(closeTimeout + 1))
+    })
+    peer.write(Buffer.concat([...Array<Buffer>(600).fill(text), CLOSE]))
+    peer.resume()
+    expect(await closed).toMatchObject({ wasClean: true, dropped: 600 - seen, cause: undefined })
+    expect(seen).toBe(256)
+    peer.destroy()
   })
 
   test('lets server.close() call back and shutdown() resolve although a socket is paused', async () => {
@@ -543,4 +570,39 @@ test('keeps one Pong for a peer that sends Pings and does not read', async () =>
   await last
   expect(pongs).toEqual(['999'])
   peer.destroy()
+})
+
+test('leaves Error.stackTraceLimit alone, whatever goes wrong (F3)', async () => {
+  const { stackTraceLimit } = Error
+  const writes: unknown[] = []
+  Object.defineProperty(Error, 'stackTraceLimit', {
+    configurable: true,
+    get: () => stackTraceLimit,
+    set: (value) => writes.push(value),
+  })
+  onTestFinished(() => {
+    Object.defineProperty(Error, 'stackTraceLimit', {
+      configurable: true,
+      writable: true,
+      enumerable: true,
+      value: stackTraceLimit,
+    })
+  })
+  const { port, next } = await runningServer()
+  const errors: unknown[] = []
+  for (const bytes of [CLOSE, clientFrame({ opcode: opcode.text, payload: Buffer.of(0xff) })]) {
+    const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
+    const closed = closeOf(socket)
+    peer.on('error', () => undefined)
+    peer.write(bytes)
+    peer.resume()
+    const { cause } = await closed
+    const late = new Promise((resolve) => {
+      socket.send('late', resolve)
+    })
+    errors.push(cause, await late)
+    peer.destroy()
+  }
+  expect(errors).toEqual([undefined, expect.any(Error), expect.any(ProtocolError), expect.any(Error)])
+  expect(writes).toEqual([])
 })

@@ -12,7 +12,7 @@ const threeOnly = { perSecond: 1e-6, burst: 3 }
 
 interface Seen {
   readonly heard: string[]
-  readonly close: { code: number; reason: string; cause: Error | undefined }
+  readonly close: { code: number; reason: string; cause: Error | undefined; dropped: number }
   /** What the peer received. */
   readonly frames: { opcode: number; payload: Buffer }[]
 }
@@ -54,7 +54,7 @@ describe('messageRate', () => {
   test('closes with 1008 and a reason when the peer exceeds it, and delivers no more', async () => {
     const { heard, close, frames } = await afterWriting({ messageRate: threeOnly }, texts)
     expect(heard).toEqual(['a', 'b', 'c'])
-    expect(close).toMatchObject({ code: 1006, wasClean: false, initiator: 'local' })
+    expect(close).toMatchObject({ code: 1006, wasClean: false, initiator: 'local', dropped: 2 })
     expect(close.cause).toBeInstanceOf(ProtocolError)
     expect(close.cause).toMatchObject({ code: 'WS_ERR_TOO_MANY_MESSAGES', closeCode: 1008 })
     expect(frames.map((frame) => frame.opcode)).toEqual([opcode.close])
