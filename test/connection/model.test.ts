@@ -8,9 +8,10 @@ import fc from 'fast-check'
 import { type CloseDetails, Hub, type WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { clientFrame, FrameReader, opcode, type ReceivedFrame } from '../support/raw-frame.js'
-import { turn } from '../support/event-loop.js'
+import { turn, until } from '../support/event-loop.js'
 import { MemoryDuplex } from '../support/memory-duplex.js'
 import { runs } from '../support/runs.js'
+import { watchTimers } from '../support/timers.js'
 
 /** The end that a sender leaves out (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0, 0, 0xff, 0xff])
@@ -19,9 +20,22 @@ function compressed(text: string): Buffer {
   return deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -TAIL.length)
 }
 
-function textOf({ payload, rsv }: ReceivedFrame): string {
-  if (rsv === 0) return payload.toString()
-  return inflateRawSync(Buffer.concat([payload, TAIL]), { finishFlush: constants.Z_SYNC_FLUSH }).toString()
+/** The complete messages of these frames, of which only the last may have begun and not ended. */
+function textsOf(frames: readonly ReceivedFrame[]): string[] {
+  const texts: string[] = []
+  let parts: Buffer[] = []
+  let isCompressed = false
+  for (const frame of frames) {
+    if (frame.opcode > 2) continue
+    if (frame.opcode === opcode.text) isCompressed = frame.rsv !== 0
+    parts.push(frame.payload)
+    if (!frame.fin) continue
+    const bytes = Buffer.concat(isCompressed ? [...parts, TAIL] : parts)
+    const settings = { finishFlush: constants.Z_SYNC_FLUSH }
+    texts.push((isCompressed ? inflateRawSync(bytes, settings) : bytes).toString())
+    parts = []
+  }
+  return texts
 }
 
 /** What has to be true of a connection, whatever happened to it: counted from outside, and knowing nothing of it. */
@@ -82,17 +96,30 @@ class Subject {
 
   /** What has arrived at the peer. */
   get received(): { texts: string[]; hasClose: boolean } {
-    const texts = this.#frames.filter((frame) => frame.opcode === opcode.text)
     return {
-      texts: texts.map(textOf),
+      texts: textsOf(this.#frames),
       hasClose: this.#frames.some((frame) => frame.opcode === opcode.close),
     }
   }
 
   send(text: string, compress: boolean): void {
-    this.socket.send(text, { compress }, (error) => {
+    this.socket.send(text, { compress }, this.#callbackFor(text))
+  }
+
+  sendBlob(text: string): void {
+    this.socket.send(new Blob([text]), { binary: false }, this.#callbackFor(text))
+  }
+
+  sendFragments(text: string): void {
+    this.socket.send(text.slice(0, 5), { fin: false })
+    if (this.socket.readyState === this.socket.OPEN) this.socket.ping('between')
+    this.socket.send(text.slice(5), this.#callbackFor(text))
+  }
+
+  #callbackFor(text: string): (error?: Error | null) => void {
+    return (error) => {
       this.callbacks.set(text, [...(this.callbacks.get(text) ?? []), error])
-    })
+    }
   }
 
   write(bytes: Buffer): void {
@@ -152,6 +179,13 @@ const peerPings = command(
   },
   true,
 )
+const peerPongs = command(
+  'peer sends a Pong',
+  (_model, subject) => {
+    subject.write(clientFrame({ opcode: opcode.pong, payload: 'unasked' }))
+  },
+  true,
+)
 const peerCloses = command(
   'peer closes',
   (model, subject) => {
@@ -192,6 +226,19 @@ const sends = (length: number, compress = false): Command =>
     model.toPeer.push(text)
     subject.send(text, compress)
   })
+const sendsBlob = command('we send a Blob', (model, subject) => {
+  const text = `out ${serial++} of a Blob`
+  model.toPeer.push(text)
+  subject.sendBlob(text)
+})
+const sendsFragments = command('we send fragments around a Ping', (model, subject) => {
+  const text = `out ${serial++} in two`
+  model.toPeer.push(text)
+  subject.sendFragments(text)
+})
+const pongs = command('we send a Pong', (_model, subject) => {
+  if (subject.socket.readyState === subject.socket.OPEN) subject.socket.pong('unasked')
+})
 const closes = command('we close', (model, subject) => {
   model.isOrderly = false
   subject.socket.close(4000, 'enough')
@@ -237,6 +284,7 @@ const commands = fc.commands(
     one(peerSends(70_000, true)),
     one(peerSendsFragments),
     one(peerPings),
+    one(peerPongs),
     one(peerCloses),
     one(peerBreaksProtocol),
     one(peerEnds),
@@ -246,6 +294,9 @@ const commands = fc.commands(
     // Deflated at once, and on the thread pool.
     one(sends(1, true)),
     one(sends(100_000, true)),
+    one(sendsBlob),
+    one(sendsFragments),
+    one(pongs),
     one(closes),
     one(terminates),
     one(pauses),
@@ -317,13 +368,21 @@ function check(model: Model, subject: Subject): void {
 
 describe.each(Object.entries(transports))('the state machine of a connection over %s', (_name, open) => {
   test(
-    'closes once with correct details, whatever happens in whatever order',
+    'closes once with correct details and leaves nothing behind, whatever happens in whatever order',
     { timeout: runs(60_000) },
     async () => {
+      const timers = watchTimers()
       const http = createServer()
       const options = { server: http, closeTimeout: 10, perMessageDeflate: { threshold: 0 } }
       const servers = {
         '/': new WebSocketServer({ ...options, path: '/', heartbeat: false }),
+        '/limited': new WebSocketServer({
+          ...options,
+          path: '/limited',
+          heartbeat: false,
+          messageRate: { perSecond: 1e-6, burst: 3 },
+          maxBufferedAmount: 150_000,
+        }),
         '/watched': new WebSocketServer({
           ...options,
           path: '/watched',
@@ -339,30 +398,35 @@ describe.each(Object.entries(transports))('the state machine of a connection ove
         for (const server of Object.values(servers)) server.close()
       })
       await fc.assert(
-        fc.asyncProperty(commands, fc.constantFrom('/' as const, '/watched' as const), async (list, path) => {
-          const server = servers[path]
-          const connection = once(server, 'connection')
-          const peer = await open(http, path)
-          const [socket] = (await connection) as [WebSocket<undefined>]
-          const room = new Hub().group('all').add(socket)
-          const [model, subject] = [new Model(), new Subject(socket, peer)]
-          // The peer answers no Ping, so that any of its silences may end the connection.
-          model.isOrderly = path === '/'
-          await fc.asyncModelRun(() => ({ model, real: subject }), list)
+        fc.asyncProperty(
+          commands,
+          fc.constantFrom('/' as const, '/limited' as const, '/watched' as const),
+          async (list, path) => {
+            const server = servers[path]
+            const connection = once(server, 'connection')
+            const peer = await open(http, path)
+            const [socket] = (await connection) as [WebSocket<undefined>]
+            const room = new Hub().group('all').add(socket)
+            const [model, subject] = [new Model(), new Subject(socket, peer)]
+            // The peer answers no Ping, so that any of its silences may end the connection, and exceeds any limit.
+            model.isOrderly = path === '/'
+            await fc.asyncModelRun(() => ({ model, real: subject }), list)
 
-          // What is left undone: the peer reads on, and leaves. What it sent beyond the 64 KiB that are read ahead of a
-          // paused reader hides its FIN, until the reader resumes.
-          peer.resume()
-          if (!peer.writableEnded) peer.end()
-          if (model.toUs.join('').length > 60_000) socket.resume()
-          await subject.closed
-          await turn()
-          if (!peer.destroyed && !peer.readableEnded) await once(peer, 'end').catch(() => undefined)
-          check(model, subject)
-          expect(server.clients.has(socket)).toBe(false)
-          expect(room.size).toBe(0)
-          peer.destroy()
-        }),
+            // What is left undone: the peer reads on, and leaves. What it sent beyond the 64 KiB that are read ahead of a
+            // paused reader hides its FIN, until the reader resumes.
+            peer.resume()
+            if (!peer.writableEnded) peer.end()
+            if (model.toUs.join('').length > 60_000) socket.resume()
+            await subject.closed
+            await turn()
+            if (!peer.destroyed && !peer.readableEnded) await once(peer, 'end').catch(() => undefined)
+            check(model, subject)
+            expect(server.clients.has(socket)).toBe(false)
+            expect(room.size).toBe(0)
+            peer.destroy()
+            await until(() => timers.live.size === 0)
+          },
+        ),
         { numRuns: runs(200) },
       )
     },
