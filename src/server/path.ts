@@ -28,7 +28,7 @@ type NameOf<Segment extends string> = string extends Segment
 export type Path<Pattern extends string = string> =
   Pattern | RegExp | ((pathname: string, request: IncomingMessage) => boolean | null | undefined | Params)
 
-/** Matches requests with a path, and calls a path function once per request, however often the result is needed. */
+/** Matches each request with a path once, however often the result is needed. */
 export class PathMatcher {
   readonly #path: Path | undefined
   /** For a path with parameters, which is matched in a normalized form, as a route is. */
@@ -46,16 +46,23 @@ export class PathMatcher {
    * @throws what a path function throws, and TypeError if its result is not valid
    */
   match(request: IncomingMessage): Params | undefined {
-    if (this.#pattern !== undefined) return matchPattern(this.#pattern, normalPath(pathnameOf(request)))
-    if (typeof this.#path !== 'function') return matchPath(this.#path, request)
+    // A literal path is compared, which costs less than remembering it.
+    if (this.#path === undefined) return NO_PARAMS
+    if (this.#pattern === undefined && typeof this.#path === 'string') return matchPath(this.#path, request)
     const { url } = request
     let result = this.#results.get(request)
     // The application may rewrite the URL between two calls.
     if (result?.url !== url || result === undefined) {
-      result = { url, params: matchPath(this.#path, request) }
+      result = { url, params: this.#match(request) }
       this.#results.set(request, result)
     }
     return result.params
+  }
+
+  #match(request: IncomingMessage): Params | undefined {
+    return this.#pattern === undefined
+      ? matchPath(this.#path, request)
+      : matchPattern(this.#pattern, normalPath(pathnameOf(request)))
   }
 }
 

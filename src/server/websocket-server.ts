@@ -45,6 +45,10 @@ export let httpServerOf: (server: WebSocketServer) => Server | undefined
 /** Whether an upgrade is for a server, or the failure of the application's function. */
 type Claim = { readonly params: Params | undefined } | { readonly failure: unknown }
 
+/** Marks a request with the claim of the server that was asked last. */
+const CLAIMED = Symbol('hubwire.claimed')
+type Claimed = IncomingMessage & { [CLAIMED]?: { readonly by: unknown; readonly claim: Claim } }
+
 /** The type of {@link WebSocketServer.clients}, which `clientTracking` decides. */
 type ClientsOf<User, Tracking, Pattern extends string> = Tracking extends false
   ? undefined
@@ -75,8 +79,6 @@ export class WebSocketServer<
   readonly #statistics: Statistics
   readonly #admission: Admission<User>
   readonly #path: PathMatcher
-  /** The claim of the request that is being taken: a handshake uses it too, and reports a failure to the client. */
-  #claimed: { readonly request: IncomingMessage; readonly claim: Claim } | undefined
   readonly #connections = new Clients<User>()
   readonly #upgrades: UpgradeServer<User>
   readonly #owner: UpgradeOwner
@@ -269,7 +271,8 @@ export class WebSocketServer<
       refusesOtherProtocols: this.#settings.preset.accepting.refusesOtherProtocols,
       owns: (request) => {
         const claim = this.#claim(request)
-        this.#claimed = { request, claim }
+        // The handshake uses the same claim, and reports a failure to the client. A WeakMap would cost more.
+        ;(request as Claimed)[CLAIMED] = { by: this, claim }
         return 'failure' in claim || claim.params !== undefined
       },
       take: (request, socket, head) => {
@@ -300,8 +303,8 @@ export class WebSocketServer<
   }
 
   #match(request: IncomingMessage): Params | undefined {
-    const claim = this.#claimed?.request === request ? this.#claimed.claim : this.#claim(request)
-    this.#claimed = undefined
+    const claimed = (request as Claimed)[CLAIMED]
+    const claim = claimed?.by === this ? claimed.claim : this.#claim(request)
     if ('failure' in claim) throw claim.failure
     return claim.params
   }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Params, type Path } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { matchPath, PathMatcher, pathnameOf } from '#src/server/path.js'
+import { openAsClient } from '../support/raw-handshake.js'
 import { refused } from '../support/refused.js'
 import { requestWith } from '../support/request.js'
 import { runningServer } from '../support/running-server.js'
@@ -108,6 +109,16 @@ describe('PathMatcher', () => {
     expect(matcher.match(request)).toBeUndefined()
     expect(path).toHaveBeenCalledTimes(2)
   })
+})
+
+test('matches each upgrade with a regular expression once', async () => {
+  const path = /^\/(?<room>[a-z]+)$/
+  const exec = vi.spyOn(path, 'exec')
+  const { port, next } = await runningServer({ path })
+  const [{ peer }, { socket }] = await Promise.all([openAsClient(port, {}, '/lobby'), next()])
+  expect(socket.params).toEqual({ room: 'lobby' })
+  expect(exec).toHaveBeenCalledTimes(1)
+  peer.destroy()
 })
 
 test.each([

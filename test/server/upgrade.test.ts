@@ -19,6 +19,7 @@ import { openAsClient } from '../support/raw-handshake.js'
 import { refused } from '../support/refused.js'
 import { requestWith } from '../support/request.js'
 import { rejecting } from '../support/rejecting.js'
+import { isCollected } from '../support/garbage-collection.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 import { warningWith } from '../support/warning.js'
@@ -58,6 +59,42 @@ describe('shouldHandle (F7)', () => {
     const { peer } = await openAsClient(port, {}, '/open')
     expect(gate.asked).toBe(2)
     peer.destroy()
+  })
+
+  test('is called once for each upgrade if handleUpgrade() is deferred', async () => {
+    class Deferred extends Gate {
+      readonly waiting: (() => void)[] = []
+      override handleUpgrade(...upgrade: Parameters<WebSocketServer['handleUpgrade']>): void {
+        this.waiting.push(() => {
+          super.handleUpgrade(...upgrade)
+        })
+        if (this.waiting.length === 3) for (const goOn of this.waiting) goOn()
+      }
+    }
+    const { http, port } = await startHttp()
+    const gate = new Deferred({ server: http })
+    endWithTest(gate)
+    const opened = await Promise.all([1, 2, 3].map(() => openAsClient(port, {}, '/open')))
+    expect(gate.asked).toBe(3)
+    for (const { peer } of opened) peer.destroy()
+  })
+
+  test('leaves nothing at a server that does not handle the upgrade', async () => {
+    const { http, port } = await startHttp()
+    const [other, server] = ['/other', '/'].map((path) => new WebSocketServer({ server: http, path }))
+    endWithTest(other!)
+    endWithTest(server!)
+    const closed = new Promise<WeakRef<IncomingMessage>>((resolve) => {
+      server!.on('connection', (socket, request) => {
+        const reference = new WeakRef(request)
+        socket.on('close', () => {
+          resolve(reference)
+        })
+      })
+    })
+    const { peer } = await openAsClient(port)
+    peer.destroy()
+    expect(await isCollected(await closed)).toBe(true)
   })
 
   test('decides on a shared http.Server', async () => {

@@ -1,8 +1,12 @@
 import { once } from 'node:events'
-import { connect as connectSocket, type Socket } from 'node:net'
-import { connect, type Refusal, refuse, type WebSocketServerOptions } from 'hubwire'
-import { describe, expect, test, vi } from 'vitest'
+import { createServer } from 'node:https'
+import { type AddressInfo, connect as connectSocket, type Socket } from 'node:net'
+import { connect as connectSecurely } from 'node:tls'
+import { connect, type Refusal, refuse, WebSocketServer, type WebSocketServerOptions } from 'hubwire'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { makeCertificate } from '../../support/certificate.js'
 import { closeOf } from '../../support/close-of.js'
+import { until } from '../../support/event-loop.js'
 import { exchange, handshakeText, readHead } from '../../support/http-exchange.js'
 import { inbox, take } from '../../support/inbox.js'
 import { clientFrame, opcode } from '../../support/raw-frame.js'
@@ -10,7 +14,7 @@ import { openPair } from '../../support/open-pair.js'
 import { Queue } from '../../support/queue.js'
 import { openAsClient } from '../../support/raw-handshake.js'
 import { expectComplete, refused } from '../../support/refused.js'
-import { runningServer, type RunningServer } from '../../support/running-server.js'
+import { endWithTest, runningServer, type RunningServer } from '../../support/running-server.js'
 import { uncaught } from '../../support/uncaught.js'
 import { warningWith } from '../../support/warning.js'
 
@@ -236,6 +240,35 @@ describe('while authenticate runs', () => {
     expect(heard).not.toHaveBeenCalled()
     expect(server.clients.size).toBe(0)
     expect(lost).toEqual([])
+  })
+
+  test('aborts the signal if the client’s end arrives with its request', async () => {
+    const certificate = makeCertificate()
+    const https = createServer(certificate).listen(0, '127.0.0.1')
+    await once(https, 'listening')
+    onTestFinished(() => {
+      https.close()
+    })
+    const checks = new Queue<AbortSignal>()
+    const server = new WebSocketServer<string>({
+      server: https,
+      handshakeTimeout: 0,
+      authenticate: async (_request, { signal }) => {
+        const aborted = once(signal, 'abort')
+        checks.push(signal)
+        await aborted
+        return refuse(403)
+      },
+    })
+    endWithTest(server)
+    const { port } = https.address() as AddressInfo
+    const client = connectSecurely({ port, host: '127.0.0.1', ca: certificate.cert, servername: 'localhost' })
+    client.on('error', () => {})
+    await once(client, 'secureConnect')
+    client.end(handshakeText())
+    const signal = await checks.next()
+    await until(() => signal.aborted)
+    client.destroy()
   })
 
   test('reports a failing check once if the client resets meanwhile', async () => {
