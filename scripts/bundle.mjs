@@ -18,7 +18,7 @@ const { 'ws/index': ws, ...declared } = entryPoints
  * @param {string[]} [options.chunks] Folders of src/ of which the modules become one chunk, those of entry points and of
  *   subfolders aside. Other modules that several files have make up one more chunk, core.
  * @param {import('rollup').Plugin[]} [options.plugins]
- * @returns {Promise<[name: string, content: string][]>}
+ * @returns {Promise<{ name: string, content: string, exports: string[] }[]>}
  */
 async function bundle(build, modules, { extension, format = 'es', chunks = [], plugins = [] }) {
   const input = Object.fromEntries(
@@ -48,11 +48,10 @@ async function bundle(build, modules, { extension, format = 'es', chunks = [], p
   await bundled.close()
   return Promise.all(
     output.map(async (file) => {
-      if (file.type !== 'chunk') return [file.fileName, String(file.source)]
-      return [
-        file.fileName,
-        extension === 'js' && format === 'es' ? await indentedByTwo(file.code) : file.code,
-      ]
+      const name = file.fileName
+      if (file.type !== 'chunk') return { name, content: String(file.source), exports: [] }
+      const content = extension === 'js' && format === 'es' ? await indentedByTwo(file.code) : file.code
+      return { name, content, exports: file.exports }
     }),
   )
 }
@@ -64,6 +63,29 @@ async function bundle(build, modules, { extension, format = 'es', chunks = [], p
  */
 async function indentedByTwo(code) {
   return (await transform(code, { target: 'es2023' })).code
+}
+
+/**
+ * Declares what a module of an entry point does not export at run time as a type: the bundler of declarations exports
+ * each class as a value, also one that `src/` exports as a type.
+ *
+ * @param {{ name: string, content: string }} declaration
+ * @param {{ name: string, exports: string[] }[]} modules
+ */
+function withTypesAsTypes({ name, content }, modules) {
+  const module = modules.find((each) => `${each.name.slice(0, -'.js'.length)}.d.ts` === name)
+  if (module === undefined || name.startsWith('chunks/')) return content
+  return content.replace(/^export \{ (.*) \}(| from '.*');$/gm, (_line, names, from) => {
+    /** @param {string} item */
+    const isValue = (item) => module.exports.includes(item.split(' as ').at(-1) ?? '')
+    const items = String(names).split(', ')
+    const values = items.filter(isValue)
+    const types = items.filter((item) => !isValue(item))
+    return [
+      ...(values.length > 0 ? [`export { ${values.join(', ')} }${from};`] : []),
+      ...(types.length > 0 ? [`export type { ${types.join(', ')} }${from};`] : []),
+    ].join('\n')
+  })
 }
 
 /** Where files are written, so that a file in dist/ is always complete, also while several builds run. */
@@ -94,6 +116,14 @@ function replaceFiles(folder, files) {
   }
 }
 
+/**
+ * @param {{ name: string, content: string }} file
+ * @returns {[name: string, content: string]}
+ */
+function fileOf({ name, content }) {
+  return [name, content]
+}
+
 /** @param {string} root */
 export async function bundlePackages(root) {
   const build = join(root, 'build')
@@ -112,6 +142,10 @@ export async function bundlePackages(root) {
     /** @returns {[name: string, content: string]} */
     (name) => [name, readFileSync(join(root, 'src', name), 'utf8')],
   )
-  replaceFiles(join(root, 'dist'), [...modules, ...declarations, ...written])
-  replaceFiles(join(root, 'packages', 'ws', 'dist'), [...commonJs, ...written])
+  replaceFiles(join(root, 'dist'), [
+    ...modules.map(fileOf),
+    ...declarations.map((file) => fileOf({ name: file.name, content: withTypesAsTypes(file, modules) })),
+    ...written,
+  ])
+  replaceFiles(join(root, 'packages', 'ws', 'dist'), [...commonJs.map(fileOf), ...written])
 }

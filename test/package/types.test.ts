@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { installPackedPackage, type PackedPackage } from '../support/packed-package.js'
@@ -107,3 +107,17 @@ describe('a strict program that also checks the declarations compiles with', () 
     expect(await compile(name, compilerOptions)).toBe('compiles')
   })
 })
+
+test.each(['index', 'browser', 'cluster', 'nats', 'protocol', 'redis', 'testing'])(
+  'the declarations of %s have the values of the module, and everything else as a type',
+  async (entry) => {
+    const dist = join(packed.project, 'node_modules', 'hubwire', 'dist')
+    const declarations = readFileSync(join(dist, `${entry}.d.ts`), 'utf8')
+    const lists = [...declarations.matchAll(/^export \{ (.*) \}(?:| from '.*');$/gm)]
+    const values = lists.flatMap(([, names]) => names!.split(', ').map((name) => name.split(' as ').at(-1)!))
+    const module = (await import(pathToFileURL(join(dist, `${entry}.js`)).href)) as object
+    expect(values.toSorted()).toEqual(Object.keys(module).toSorted())
+    // Everything is in one of the lists.
+    expect(declarations).not.toMatch(/^export (?!\{|type \{)/m)
+  },
+)
