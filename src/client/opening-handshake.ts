@@ -15,12 +15,13 @@ import {
   type Compression,
   compressionFor,
   type ConnectionSettings,
+  DEFAULT_HANDSHAKE_TIMEOUT,
   type Established,
 } from '../connection/settings.js'
 import type { Extension } from '../protocol/header-grammar.js'
 import type { Address } from './address.js'
 import { ConnectError } from './connect-error.js'
-import { checkOpeningOptions, DEFAULT_HANDSHAKE_TIMEOUT, type OpeningOptions } from './opening-options.js'
+import { checkOpeningOptions, type OpeningOptions } from './opening-options.js'
 import { NotFollowed, Redirects } from './redirects.js'
 import { readBody } from './refusal-body.js'
 

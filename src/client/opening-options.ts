@@ -16,7 +16,6 @@ export interface OpeningOptions extends Omit<RequestOptions, 'headers'> {
   maxRedirects?: number
 }
 
-export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
 export const DEFAULT_MAX_REDIRECTS = 10
 
 /**

@@ -109,6 +109,8 @@ export interface Established {
   readonly settings: ConnectionSettings
 }
 
+/** Milliseconds for an opening handshake in either role. */
+export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
 /** @internal */
 export const DEFAULT_CLOSE_TIMEOUT = 30_000
 /** @internal */

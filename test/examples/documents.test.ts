@@ -1,9 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { DEFAULT_INTERVAL, DEFAULT_TIMEOUT } from '#src/connection/heartbeat.js'
-import { DEFAULT_CONTROL_FRAME_RATE, DEFAULT_MAX_BUFFERED_AMOUNT } from '#src/connection/settings.js'
+import {
+  DEFAULT_CONTROL_FRAME_RATE,
+  DEFAULT_HANDSHAKE_TIMEOUT,
+  DEFAULT_MAX_BUFFERED_AMOUNT,
+} from '#src/connection/settings.js'
 import { DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_PAYLOAD } from '#src/protocol/decoder.js'
-import { DEFAULT_HANDSHAKE_TIMEOUT } from '#src/server/admission/admission.js'
 
 const root = new URL('../../', import.meta.url)
 const document = readFileSync(new URL('docs/production.md', root), 'utf8')

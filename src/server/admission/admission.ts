@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Preset, presetOf } from '../../connection/preset.js'
+import { DEFAULT_HANDSHAKE_TIMEOUT } from '../../connection/settings.js'
 import { checkMilliseconds, checkNumber } from '../../options/checks.js'
 import { AnswerWarnings } from './answers.js'
 import { type Authenticate, type GONE, readUser, runCheck } from './authentication.js'
@@ -36,7 +37,7 @@ export interface Admitted<User> {
   readonly forwardedAddress: string | undefined
 }
 
-export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
+export { DEFAULT_HANDSHAKE_TIMEOUT }
 
 /** The Retry-After of a refusal because of a limit, in seconds. */
 const RETRY_AFTER = '5'
