@@ -1,7 +1,7 @@
 import { describe } from '../options/describe.js'
 import { ignore } from '../options/ignore.js'
 import { toError } from '../options/thrown.js'
-import { type Payload, toPayload } from '../sending/payload.js'
+import { isBinaryByDefault, type Payload, toPayload } from '../sending/payload.js'
 import { PreparedMessage } from '../sending/prepared-message.js'
 import type { SlowLimits } from '../sending/slow-limits.js'
 import {
@@ -245,5 +245,5 @@ export class Group<Socket extends Member = Member> {
 }
 
 function isBinaryIn(options: BroadcastOptions | null | undefined, data: Payload): boolean {
-  return options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
+  return options?.binary ?? isBinaryByDefault(data)
 }

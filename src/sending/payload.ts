@@ -20,6 +20,11 @@ export function toPayload(data: unknown): string | Buffer {
   )
 }
 
+/** Whether data becomes a binary message unless the application chooses: all but text and numbers do. */
+export function isBinaryByDefault(data: unknown): boolean {
+  return typeof data !== 'string' && typeof data !== 'number'
+}
+
 /** Only the bytes of a view, which may be a part of a larger memory. */
 export function toArrayBuffer(bytes: Buffer): ArrayBuffer {
   return new Uint8Array(bytes).buffer

@@ -1,6 +1,6 @@
 import { MAX_CONTROL_PAYLOAD } from '../protocol/frames.js'
 import type { MessageOptions } from '../sending/message-writer.js'
-import { toPayload } from '../sending/payload.js'
+import { isBinaryByDefault, toPayload } from '../sending/payload.js'
 
 /** The options of `send()`. */
 export interface SendOptions {
@@ -20,7 +20,7 @@ const BINARY: MessageOptions = { isBinary: true, compress: true, fin: true }
 
 /** Completes the options. Without any, no object is created. */
 export function messageOptions(data: unknown, options: SendOptions | null | undefined): MessageOptions {
-  const isBinary = options?.binary ?? (typeof data !== 'string' && typeof data !== 'number')
+  const isBinary = options?.binary ?? isBinaryByDefault(data)
   if (options === undefined || options === null) return isBinary ? BINARY : TEXT
   return { isBinary, compress: options.compress !== false, fin: options.fin !== false }
 }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { ignore } from '../options/ignore.js'
 import { type ConnectionOptions, connectionSettings } from '../connection/settings.js'
 import { Opcode } from '../protocol/opcodes.js'
-import { toPayload, type Payload } from '../sending/payload.js'
+import { isBinaryByDefault, type Payload, toPayload } from '../sending/payload.js'
 import { randomMaskingKey } from '../sending/masking-keys.js'
 import type { WriteCallback } from '../sending/send-callback.js'
 import type { WebSocketOptions } from '../websocket/attempt.js'
@@ -120,8 +120,7 @@ export class WebSocket extends CoreWebSocket {
 
   /** Sends without a mask, which a server must refuse (RFC 6455 section 5.1), for tests of servers. */
   #sendPlain(data: unknown, options: SendOptions | null | undefined, callback?: WriteCallback): boolean {
-    const isText = typeof data === 'string' || typeof data === 'number'
-    const { binary = !isText, fin = true } = options ?? {}
+    const { binary = isBinaryByDefault(data), fin = true } = options ?? {}
     const payload = Buffer.from(readPayload(data) as string)
     const opcode = binary ? Opcode.binary : Opcode.text
     this._sender?.sendFrame(Sender.frame(payload, { opcode, fin }), callback)
