@@ -115,7 +115,8 @@ class MessageIterator implements AsyncIterableIterator<MessageData, undefined, u
   }
 }
 
-function endedError(): Error {
+/** The cause for a connection that broke without another one. @internal */
+export function endedError(): Error {
   return new Error('The connection ended without a Close frame (1006)')
 }
 

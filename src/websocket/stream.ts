@@ -1,6 +1,7 @@
 import { Duplex, type DuplexOptions } from 'node:stream'
 import { describe } from '../options/describe.js'
 import { CloseCode } from '../protocol/close-codes.js'
+import { endedError } from './message-iterator.js'
 import type { WebSocket } from './websocket.js'
 
 /**
@@ -62,7 +63,7 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
       duplex.push(null)
       return
     }
-    const error = cause ?? new Error('The connection ended without a Close frame (1006)')
+    const error = cause ?? endedError()
     duplex.destroy(isHeard(duplex) ? error : undefined)
   })
   if (socket.readyState === socket.CLOSED) duplex.push(null)
