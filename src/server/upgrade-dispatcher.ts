@@ -3,7 +3,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ignore } from '../options/ignore.js'
 import { listHas } from '../protocol/header-grammar.js'
-import { publishRefused, refusalFor } from './admission/refusal.js'
+import { pathNotFound, publishRefused } from './admission/refusal.js'
 import { giveBack } from './give-back.js'
 import { writeRefusal } from './http1-upgrade.js'
 
@@ -116,7 +116,7 @@ export class UpgradeDispatcher {
   }
 
   #refuse(request: IncomingMessage, socket: Duplex): void {
-    const refusal = refusalFor('path', 404, { body: 'No WebSocket server handles this path\n' })
+    const refusal = pathNotFound()
     socket.on('error', ignore)
     publishRefused(request, refusal)
     writeRefusal(socket, refusal, Math.max(...[...this.#owners].map(({ closeTimeout }) => closeTimeout)))

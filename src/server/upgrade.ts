@@ -18,7 +18,7 @@ import type { Params } from '../websocket/accepted-client.js'
 import { startAccepted, type WebSocket } from '../websocket/websocket.js'
 import type { Admission, Admitted } from './admission/admission.js'
 import { GONE } from './admission/authentication.js'
-import { Refusal, refusalFor } from './admission/refusal.js'
+import { pathNotFound, Refusal, refusalFor } from './admission/refusal.js'
 import { callHandler } from './connection-handler.js'
 import { readUpgrade, writeRefusal } from './http1-upgrade.js'
 import { chooseSubprotocol, type HandleProtocols } from './subprotocol-choice.js'
@@ -104,7 +104,7 @@ export class Upgrade<User> {
     }
     const params = this.#server.match(this.#request)
     const { statusOfPath } = this.#server.settings.preset.accepting
-    if (params === undefined) this.#refuse(notFound(statusOfPath))
+    if (params === undefined) this.#refuse(pathNotFound(statusOfPath))
     else if (!this.#server.isAccepting()) this.#refuse(shuttingDown())
     else this.#admit(opening, params)
   }
@@ -232,10 +232,6 @@ function checkOffers(extensions: readonly Extension[], deflate: PerMessageDeflat
   const isOffered = extensions.some(({ name }) => name === PERMESSAGE_DEFLATE)
   if (!isOffered || acceptOffer(extensions, deflate) !== undefined) return
   throw new HandshakeError(400, 'No offer of permessage-deflate can be accepted')
-}
-
-function notFound(status: number): Refusal {
-  return refusalFor('path', status, { body: 'No WebSocket server handles this path\n' })
 }
 
 function shuttingDown(): Refusal {

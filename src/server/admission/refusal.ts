@@ -105,6 +105,11 @@ export function refusalFor(reason: RefusalReason, status: number, options: Refus
   return refusal
 }
 
+/** The refusal of a request whose path no server has. */
+export function pathNotFound(status = 404): Refusal {
+  return refusalFor('path', status, { body: 'No WebSocket server handles this path\n' })
+}
+
 function checkField(name: string, value: unknown): void {
   if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is not the name of a header field`)
   if (name.toLowerCase() === 'transfer-encoding') {
