@@ -18,7 +18,7 @@ import type { Params } from '../websocket/accepted-client.js'
 import { startAccepted, type WebSocket } from '../websocket/websocket.js'
 import type { Admission, Admitted } from './admission/admission.js'
 import { GONE } from './admission/authentication.js'
-import { pathNotFound, Refusal, refusalFor } from './admission/refusal.js'
+import { pathNotFound, Refusal, refusalFor, RETRY_AFTER } from './admission/refusal.js'
 import { callHandler } from './connection-handler.js'
 import { readUpgrade, writeRefusal } from './http1-upgrade.js'
 import { chooseSubprotocol, type HandleProtocols } from './subprotocol-choice.js'
@@ -236,5 +236,5 @@ function checkOffers(extensions: readonly Extension[], deflate: PerMessageDeflat
 
 function shuttingDown(): Refusal {
   const body = 'The server is shutting down\n'
-  return refusalFor('shutdown', 503, { body, headers: { 'Retry-After': '5' } })
+  return refusalFor('shutdown', 503, { body, headers: { 'Retry-After': RETRY_AFTER } })
 }

@@ -6,7 +6,7 @@ import { checkMilliseconds, checkNumber } from '../../options/checks.js'
 import { AnswerWarnings } from './answers.js'
 import { type Authenticate, type GONE, readUser, runCheck } from './authentication.js'
 import { isAllowedOrigin, type Origins, readOrigins } from './origins.js'
-import { Refusal, refusalFor } from './refusal.js'
+import { Refusal, refusalFor, RETRY_AFTER } from './refusal.js'
 import { type Client, normalAddress, TrustedProxies, type TrustProxy } from './trusted-proxies.js'
 import { verify, verifyAtOnce, type VerifyClient } from './verify-client.js'
 
@@ -38,9 +38,6 @@ export interface Admitted<User> {
 }
 
 export { DEFAULT_HANDSHAKE_TIMEOUT }
-
-/** The Retry-After of a refusal because of a limit, in seconds. */
-const RETRY_AFTER = '5'
 
 /** Decides on requests; the cheapest checks come first. */
 export class Admission<User> {

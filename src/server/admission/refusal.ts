@@ -6,6 +6,9 @@ import { describe } from '../../options/describe.js'
 import { encodeClose } from '../../protocol/close-codes.js'
 import { isFieldValue, isToken } from '../../protocol/header-grammar.js'
 
+/** The Retry-After of a refusal because of a limit or a shutdown, in seconds. */
+export const RETRY_AFTER = '5'
+
 /** What a refusal contains besides its status. */
 export interface RefusalOptions {
   /** Further header fields. */
