@@ -7,9 +7,15 @@ import {
   readRequest,
   type RequestRules,
 } from '../protocol/handshake.js'
+import { listHas } from '../protocol/header-grammar.js'
 import { phraseOf, type Refusal } from './admission/refusal.js'
 
 // The parts of an opening handshake that depend on HTTP/1.1: reading the request, and writing the response.
+
+/** Whether a request asks for WebSocket, not for another protocol. */
+export function isToWebSocket(request: IncomingMessage): boolean {
+  return listHas(request.headers.upgrade, 'websocket')
+}
 
 /**
  * Checks the request of an opening handshake.

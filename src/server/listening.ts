@@ -1,11 +1,11 @@
-import type { IncomingMessage, RequestListener, Server, ServerOptions } from 'node:http'
+import type { RequestListener, Server, ServerOptions } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { AcceptingRules } from '../connection/preset.js'
 import { http } from '../options/builtin-modules.js'
 import { withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
-import { listHas } from '../protocol/header-grammar.js'
+import { isToWebSocket } from './http1-upgrade.js'
 import { listenOnUnixSocket } from './unix-socket.js'
 
 const LISTEN_OPTIONS = ['port', 'host', 'backlog', 'unixPath', 'unixMode', 'takeover']
@@ -46,7 +46,7 @@ export function createOwnServer(handshakeTimeout: number, rules: AcceptingRules)
       connectionsCheckingInterval: Math.max(50, Math.ceil(Math.min(timeout || Infinity, 30_000) / 4)),
       // Where Node.js has the option, upgrades to other protocols stay the plain requests that a server may take them
       // for (RFC 9110 section 7.8).
-      shouldUpgradeCallback: (request: IncomingMessage) => listHas(request.headers.upgrade, 'websocket'),
+      shouldUpgradeCallback: isToWebSocket,
     } as ServerOptions,
     answerUpgradeRequired,
   )

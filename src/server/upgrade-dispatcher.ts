@@ -2,10 +2,9 @@ import { type EventEmitter, errorMonitor } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ignore } from '../options/ignore.js'
-import { listHas } from '../protocol/header-grammar.js'
 import { pathNotFound, publishRefused } from './admission/refusal.js'
 import { giveBack } from './give-back.js'
-import { writeRefusal } from './http1-upgrade.js'
+import { isToWebSocket, writeRefusal } from './http1-upgrade.js'
 
 /** A WebSocketServer on an `http.Server`. */
 export interface UpgradeOwner {
@@ -140,7 +139,3 @@ export class UpgradeDispatcher {
 }
 
 type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
-
-function isToWebSocket(request: IncomingMessage): boolean {
-  return listHas(request.headers.upgrade, 'websocket')
-}
