@@ -6,9 +6,13 @@ import {
   fieldsOf,
   generateKey,
   type HandshakeError,
+  invalidExtensions,
   invalidResponse,
+  NO_CONNECTION,
+  NO_UPGRADE,
   readResponse,
   refused,
+  refusedByStatus,
 } from '../protocol/handshake.js'
 import { formatOffer, type PerMessageDeflateOptions, readAnswer } from '../protocol/permessage-deflate.js'
 import {
@@ -189,7 +193,7 @@ export class OpeningHandshake {
         ? 'the server accepted one, but none was offered'
         : readAnswer(extensions, this.#deflate)
     if (typeof deflate === 'string') {
-      throw invalidResponse(101, `Invalid Sec-WebSocket-Extensions header: ${deflate}`)
+      throw invalidExtensions(deflate)
     }
     return compressionFor(deflate, 'client', this.#deflate ?? {})
   }
@@ -201,10 +205,7 @@ export class OpeningHandshake {
       this.#redirect(location, response)
     } else if (status === 101) {
       // Node.js treats the response as an upgrade if both headers say so.
-      const why =
-        response.headers.upgrade === undefined
-          ? 'Invalid Upgrade header: the server did not name websocket'
-          : 'Invalid Connection header: the server did not name Upgrade'
+      const why = response.headers.upgrade === undefined ? NO_UPGRADE : NO_CONNECTION
       this.fail(invalidResponse(status, why))
     } else if (this.#isHandledBy(request, response)) {
       // The application reads the answer. The attempt is over when it has been read, or when the request ends.
@@ -213,8 +214,9 @@ export class OpeningHandshake {
         this.#fail(refused(response), true)
       })
     } else {
-      const message = this.#isStatusEnough ? `Unexpected server response: ${status}` : undefined
-      this.#failWithBody(response, (body) => refused(response, body, message))
+      this.#failWithBody(response, (body) =>
+        this.#isStatusEnough ? refusedByStatus(response) : refused(response, body),
+      )
     }
   }
 

@@ -227,6 +227,10 @@ export interface Offered {
   protocols: ReadonlySet<string>
 }
 
+/** What is wrong with an answer that does not switch to WebSocket in one of the two headers. */
+export const NO_UPGRADE = 'Invalid Upgrade header: the server did not name websocket'
+export const NO_CONNECTION = 'Invalid Connection header: the server did not name Upgrade'
+
 /**
  * Checks a server's answer (RFC 6455 section 4.1) except for the parameters of extensions.
  *
@@ -246,10 +250,8 @@ export function readResponse(
     return typeof found === 'string' ? found : undefined
   }
   if (status !== 101) throw refused(response)
-  if (value('upgrade')?.toLowerCase() !== 'websocket')
-    refuse('Invalid Upgrade header: the server did not name websocket')
-  if (!listHas(value('connection'), 'upgrade'))
-    refuse('Invalid Connection header: the server did not name Upgrade')
+  if (value('upgrade')?.toLowerCase() !== 'websocket') refuse(NO_UPGRADE)
+  if (!listHas(value('connection'), 'upgrade')) refuse(NO_CONNECTION)
   if (value('sec-websocket-accept') !== acceptKey(offered.key)) {
     refuse('Invalid Sec-WebSocket-Accept header: it does not match the key')
   }
@@ -268,13 +270,18 @@ export function readResponse(
   try {
     return { protocol: protocol ?? '', extensions: parseExtensions(extensions) }
   } catch (error) {
-    return refuse(`Invalid Sec-WebSocket-Extensions header: ${(error as Error).message}`)
+    throw invalidExtensions((error as Error).message)
   }
 }
 
 /** The error for an answer that accepts, but violates the rules. */
 export function invalidResponse(status: number, message: string): HandshakeError {
   return new HandshakeError(status, message, {}, { code: 'WS_ERR_INVALID_HANDSHAKE_RESPONSE' })
+}
+
+/** The error for an answer with extensions that are not valid, or were not offered. */
+export function invalidExtensions(why: string): HandshakeError {
+  return invalidResponse(101, `Invalid Sec-WebSocket-Extensions header: ${why}`)
 }
 
 /** The header fields of an answer, one text each. */
@@ -284,6 +291,13 @@ export function fieldsOf(response: OpeningResponse): Record<string, string> {
     if (value !== undefined) fields[name] = typeof value === 'string' ? value : value.join(', ')
   }
   return fields
+}
+
+const UNEXPECTED = 'Unexpected server response: '
+
+/** The error for an answer that does not accept, of which only the status is shown. */
+export function refusedByStatus(response: OpeningResponse): HandshakeError {
+  return refused(response, undefined, `${UNEXPECTED}${response.statusCode ?? 0}`)
 }
 
 /**
@@ -314,7 +328,7 @@ function refusalMessage({ statusCode = 0, statusMessage = '', headers }: Opening
   const phrase = oneLine(statusMessage).slice(0, LONGEST_SHOWN)
   // Without an error status and its phrase, the message would not say that something went wrong.
   const isPlain = phrase !== '' && statusCode >= 400
-  const status = `${isPlain ? '' : 'Unexpected server response: '}${statusCode} ${phrase}`.trim()
+  const status = `${isPlain ? '' : UNEXPECTED}${statusCode} ${phrase}`.trim()
   const type = headers['content-type'] ?? 'text/plain'
   if (typeof type !== 'string' || !READABLE.test(type) || headers['content-encoding'] !== undefined)
     return status
