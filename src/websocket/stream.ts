@@ -75,7 +75,8 @@ function isHeard(duplex: Duplex): boolean {
   return duplex.listenerCount('error') > 0
 }
 
-function whenOpen(socket: WebSocket, action: () => void): void {
+/** Calls an action once a socket is open: at once, unless it is connecting. */
+export function whenOpen(socket: WebSocket, action: () => void): void {
   if (socket.readyState === socket.CONNECTING) socket.once('open', action)
   else action()
 }

@@ -1,4 +1,5 @@
 import { Duplex, type DuplexOptions } from 'node:stream'
+import { whenOpen } from '../websocket/stream.js'
 import type { WebSocket } from './websocket.js'
 
 /**
@@ -76,9 +77,4 @@ function afterClose(socket: WebSocket, cause: Error | null, callback: (error: Er
   socket.once('close', () => {
     callback(error)
   })
-}
-
-function whenOpen(socket: WebSocket, action: () => void): void {
-  if (socket.readyState === socket.CONNECTING) socket.once('open', action)
-  else action()
 }
