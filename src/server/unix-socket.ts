@@ -2,6 +2,7 @@ import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect, createServer, type Server as SocketServer, type Socket } from 'node:net'
 import { resolve } from 'node:path'
+import { ignore } from '../options/ignore.js'
 
 /** The kernel's limit for the path of a socket (`sun_path` of macOS, 104 bytes with its end) less our longest suffix. */
 const LONGEST_PATH = 92
@@ -136,7 +137,7 @@ async function open(path: string): Promise<[code: string | undefined, socket: So
     socket.once('connect', () => done(undefined))
     socket.once('error', (error: NodeJS.ErrnoException) => done(error.code))
   })
-  socket.on('error', () => undefined)
+  socket.on('error', ignore)
   return [code, socket]
 }
 
@@ -151,7 +152,7 @@ async function lock(path: string): Promise<() => Promise<void>> {
     const waiting = new Set<Socket>()
     const holder = createServer((socket) => {
       waiting.add(socket)
-      socket.on('error', () => undefined)
+      socket.on('error', ignore)
     })
     const error = await tryListen(holder, file)
     if (error === undefined) {
