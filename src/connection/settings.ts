@@ -111,8 +111,7 @@ export interface Established {
 
 /** Milliseconds for an opening handshake in either role. */
 export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000
-/** @internal */
-export const DEFAULT_CLOSE_TIMEOUT = 30_000
+const DEFAULT_CLOSE_TIMEOUT = 30_000
 /** @internal */
 export const DEFAULT_MAX_BUFFERED_AMOUNT: number = 16 * 1024 * 1024
 /** Enough for clients that send a Ping before each message. @internal */

@@ -18,7 +18,7 @@ const MAX_UNANSWERED = 10_000
 const MAX_UNANSWERED_BYTES = 8 * 1024 * 1024
 
 /** What a publisher of histories requires from its hub. */
-export interface PublisherOptions {
+interface PublisherOptions {
   /** The id of this node. */
   readonly node: () => string
   readonly canPublish: () => boolean

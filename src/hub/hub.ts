@@ -41,7 +41,7 @@ export interface HubStats extends BroadcastCounts {
 }
 
 /** The events of a hub. */
-export interface HubEvents<Socket extends Member = Member> {
+interface HubEvents<Socket extends Member = Member> {
   /**
    * A member's `deliver` threw, or `encode` of a history did: then `member` is one of those that missed the message.
    * Without a listener, the first such error causes a process warning (`HUBWIRE_MEMBER_FAILED`). The other members, and

@@ -24,7 +24,7 @@ import { RecentMessages } from './recent-messages.js'
 const GROUPS_PER_TURN = 200
 
 /** What histories require from their hub and its node. */
-export interface RelayedHistoriesOptions {
+interface RelayedHistoriesOptions {
   readonly relay: Relay | PartitionedRelay
   readonly hub: Following['hub']
   /** The id of the node. */
@@ -34,7 +34,7 @@ export interface RelayedHistoriesOptions {
 }
 
 /** Counts of what histories have to do with the broker. */
-export interface HistoryCounts {
+interface HistoryCounts {
   received: number
   refused: number
   gaps: number

@@ -1,5 +1,5 @@
 /** WHATWG's names for mistakes in the use of its interface. */
-export type WebErrorName = 'InvalidAccessError' | 'InvalidStateError' | 'SyntaxError'
+type WebErrorName = 'InvalidAccessError' | 'InvalidStateError' | 'SyntaxError'
 
 /** Creates the error for a mistake, given the error that is thrown elsewhere and the name in WHATWG's standard. */
 export type ErrorForm = (error: Error, name: WebErrorName) => Error

@@ -36,7 +36,7 @@ export function detach(bytes: Buffer, start: number, end: number): Buffer {
  * Whether a message fills at least a quarter of the memory that a view would keep alive, as 16 KiB of a full read do.
  * Copying those took 11 % of the time of an echo.
  */
-export function isWorthPassing(bytes: Buffer, length: number): boolean {
+function isWorthPassing(bytes: Buffer, length: number): boolean {
   return length >= VIEW_FROM && length * 4 >= bytes.buffer.byteLength
 }
 
@@ -46,7 +46,7 @@ function isWorthHolding(bytes: Buffer, length: number): boolean {
 }
 
 /** A place to write bytes to. */
-export interface Room {
+interface Room {
   readonly memory: Buffer
   readonly offset: number
 }

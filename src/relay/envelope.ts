@@ -43,7 +43,7 @@ export interface Header {
 }
 
 const MAGIC = 0x6877
-export const VERSION = 1
+const VERSION = 1
 export const NODE_ID_LENGTH = 8
 export const HEADER_LENGTH = 16
 

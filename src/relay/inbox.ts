@@ -17,7 +17,7 @@ interface Item {
 }
 
 /** The receiver of an inbox. */
-export type Handler = (channel: string, payload: Buffer, isCut: boolean) => void
+type Handler = (channel: string, payload: Buffer, isCut: boolean) => void
 
 const NOTHING = Buffer.alloc(0)
 

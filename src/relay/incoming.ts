@@ -14,7 +14,7 @@ import type { Requests } from './requests.js'
 import type { Subscription, Subscriptions } from './subscriptions.js'
 
 /** What the handling of incoming messages requires from its node. */
-export interface IncomingOptions {
+interface IncomingOptions {
   readonly id: string
   readonly channels: Channels
   readonly maxPayload: number
@@ -31,7 +31,7 @@ export interface IncomingOptions {
 }
 
 /** Counts of messages from the broker. */
-export interface IncomingCounts {
+interface IncomingCounts {
   received: number
   refused: number
 }

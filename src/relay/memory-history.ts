@@ -20,7 +20,7 @@ interface Log<Entry> {
 }
 
 /** What follows an offset in a history. */
-export interface MemoryPage<Entry> {
+interface MemoryPage<Entry> {
   readonly epoch: string
   readonly top: number
   /** The offset of the first of `entries`, or of the next to come. */

@@ -8,7 +8,7 @@ import { type Asked, PresenceSync } from './presence-sync.js'
 import { PresenceViews, type View } from './presence-views.js'
 
 /** What following the presence at other nodes requires from this one. */
-export interface PresenceFollowerOptions {
+interface PresenceFollowerOptions {
   readonly peers: Peers
   /** Milliseconds for which somebody who asks who is present waits for other nodes. */
   readonly timeout: number

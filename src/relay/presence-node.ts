@@ -11,7 +11,7 @@ import type { Requests } from './requests.js'
 import type { Subscriptions } from './subscriptions.js'
 
 /** What the presence of members requires from its node. */
-export interface PresenceNodeOptions {
+interface PresenceNodeOptions {
   readonly channels: Channels
   readonly local: LocalPresence
   readonly settings: { readonly maxPayload: number; readonly requestTimeout: number }

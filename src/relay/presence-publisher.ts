@@ -23,7 +23,7 @@ const MAX_UNANSWERED = 1024
 const MAX_UNANSWERED_BYTES = 8 * 1024 * 1024
 
 /** What publishing the presence of this node requires from it. */
-export interface PresencePublisherOptions {
+interface PresencePublisherOptions {
   readonly channels: Channels
   readonly local: LocalPresence
   readonly maxPayload: number

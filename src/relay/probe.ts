@@ -8,7 +8,7 @@ import type { Relay } from './relay.js'
 const PROBE_TIMEOUT = 5000
 
 /** What a probe requires from its node. */
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly relay: Relay
   readonly channels: Channels
   readonly sender: () => Sender

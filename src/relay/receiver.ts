@@ -9,7 +9,7 @@ import type { Stream, Subscription, Subscriptions } from './subscriptions.js'
 const REMEMBERED = 4
 
 /** What a receiver requires from its node. */
-export interface ReceiverOptions {
+interface ReceiverOptions {
   readonly subscriptions: Subscriptions
   readonly report: (gap: Gap) => void
   /** Records a gap during a recovery. Returns `false` if there is none. */

@@ -5,7 +5,7 @@ import { compareTop } from './receiver.js'
 import type { Subscription } from './subscriptions.js'
 
 /** What a recovery requires from its node. */
-export interface RecoveryOptions {
+interface RecoveryOptions {
   readonly peers: Peers
   readonly timeout: number
   /** Sends a query to one node, or to all. */

@@ -13,7 +13,7 @@ export interface Answers {
 }
 
 /** What requests require from their node. */
-export interface RequestsOptions {
+interface RequestsOptions {
   readonly peers: Peers
   readonly timeout: number
   /** Sends a request to all nodes. Resolves with the number of nodes that got it, this one included, if it is known. */

@@ -33,7 +33,7 @@ export interface Subscription {
 }
 
 /** What subscriptions require from their node. */
-export interface SubscriptionsOptions {
+interface SubscriptionsOptions {
   readonly relay: Relay
   readonly channels: Channels
   readonly plain: boolean

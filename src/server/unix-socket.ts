@@ -8,7 +8,7 @@ import { ignore } from '../options/ignore.js'
 const LONGEST_PATH = 92
 
 /** How a server listens on a unix socket. */
-export interface UnixSocketOptions {
+interface UnixSocketOptions {
   /** The path of the socket. A file that a killed process left there is replaced. */
   unixPath: string
   /** The file mode; by default the umask of the process decides. Clients need the permission to write. */

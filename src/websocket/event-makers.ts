@@ -14,7 +14,7 @@ const route: unique symbol = Symbol('route')
 type Routed = Event & { [route]?: Route }
 
 /** Creates the web event for an emitted event. */
-export type EventMaker = (route: Route, ...values: never[]) => Event
+type EventMaker = (route: Route, ...values: never[]) => Event
 
 type EventMakers = Readonly<Record<EventType, EventMaker>>
 let makers: EventMakers | undefined

@@ -7,7 +7,7 @@ import type { TargetEvents } from './web-events.js'
  * The value of an `on…` attribute: a method's type, so that a socket of any user is assignable to one of an unknown
  * user.
  */
-export type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
+type EventHandler<Target, Type extends keyof TargetEvents<Target>> =
   { handle(event: TargetEvents<Target>[Type]): void }['handle'] | null
 
 /**

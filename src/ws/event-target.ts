@@ -8,7 +8,7 @@ const HANDLED = ['open', 'message', 'close', 'error'] as const
 type Type = (typeof HANDLED)[number]
 
 /** The web event that listeners receive, and the class for `'open'`. */
-export class SocketEvent {
+class SocketEvent {
   readonly type: string
   readonly target: unknown
 

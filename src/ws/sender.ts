@@ -6,7 +6,7 @@ import { FrameSequence } from '../sending/frame-sequence.js'
 import type { WriteCallback } from '../sending/send-callback.js'
 
 /** Options of {@link Sender.frame}. */
-export interface FrameOptions {
+interface FrameOptions {
   fin?: boolean
   rsv1?: boolean
   opcode: number
@@ -19,7 +19,7 @@ export interface FrameOptions {
 }
 
 /** Accepts complete frames. */
-export interface FrameTarget {
+interface FrameTarget {
   sendFrames(frames: FrameSequence, callback?: WriteCallback): void
 }
 

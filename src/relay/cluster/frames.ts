@@ -23,7 +23,7 @@ const HEAD_LENGTH = 5
 const CHANNEL_HEAD_LENGTH = 2
 
 /** Longer frames are not sent, and end a connection. */
-export const MAX_FRAME_LENGTH: number = 256 * 1024 * 1024
+const MAX_FRAME_LENGTH = 256 * 1024 * 1024
 
 const NOTHING = Buffer.alloc(0)
 

@@ -1,7 +1,7 @@
 import { ignore } from '../../options/ignore.js'
 
 /** What can be flushed: it settles when the server has taken all that was given before. */
-export interface Flushable {
+interface Flushable {
   flush(): Promise<void>
 }
 

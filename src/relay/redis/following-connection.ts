@@ -15,7 +15,7 @@ const WRONG_SERVER = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY) /
 const NOTHING = Buffer.alloc(0)
 
 /** What a connection that follows its server requires. */
-export interface FollowingOptions {
+interface FollowingOptions {
   readonly topology: Topology
   readonly connections: SharedConnections
   readonly names: ChannelNames

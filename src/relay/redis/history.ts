@@ -15,7 +15,7 @@ const MAX_READ = 512
 const MAX_READ_BYTES = 1024 * 1024
 
 /** A command of Redis, by its name and its arguments. Strings are answered as Buffers. */
-export type Evaluate = (command: 'EVALSHA' | 'EVAL', words: readonly (string | Buffer)[]) => Promise<unknown>
+type Evaluate = (command: 'EVALSHA' | 'EVAL', words: readonly (string | Buffer)[]) => Promise<unknown>
 
 /**
  * Opens a history. KEYS[1] is a hash with its epoch, its last offset, and when its first entry will be too old; KEYS[2] is

@@ -53,7 +53,7 @@ interface NodeRedisCluster extends Emitter {
 }
 
 /** The members of `createSentinel()` of the package `redis` that are used. */
-export interface NodeRedisSentinel {
+interface NodeRedisSentinel {
   duplicate(overrides: object): NodeRedisSentinel
   connect(): Promise<unknown>
   /** Gives its client of the master. There is no other way to one. */
