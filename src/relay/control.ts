@@ -1,4 +1,4 @@
-import type { Heartbeat, HeartbeatEntry } from './counters.js'
+import type { HeartbeatEntry, NodeHeartbeat } from './counters.js'
 import { Flag, HEADER_LENGTH, Kind, writeHeader } from './envelope.js'
 import { FieldReader, type FieldWriter } from './fields.js'
 
@@ -7,14 +7,14 @@ export const MAX_ENTRIES = 1000
 
 const HEARTBEAT_FLAGS = Flag.droppedByLimit | Flag.droppedOffline | Flag.final | Flag.presence
 
-/** The sender. */
-export interface Sender {
+/** The node that sends an envelope. */
+export interface SendingNode {
   readonly id: string
   readonly epoch: number
 }
 
 /** A part of a heartbeat. */
-export interface HeartbeatPart extends Heartbeat {
+export interface HeartbeatPart extends NodeHeartbeat {
   /** The parts that are still to come. */
   readonly remaining: number
 }
@@ -64,15 +64,15 @@ export interface Reply {
 const ASKS = ['count', 'close', 'describe', 'members'] as const
 
 /** Begins an envelope. */
-export const header = (kind: Kind, { id, epoch }: Sender): FieldWriter => writeHeader(kind, id, epoch)
+export const header = (kind: Kind, { id, epoch }: SendingNode): FieldWriter => writeHeader(kind, id, epoch)
 
 /** A message that contains only its sender. */
-export function encodeBare(kind: typeof Kind.bye | typeof Kind.probe, sender: Sender): Buffer {
+export function encodeBare(kind: typeof Kind.bye | typeof Kind.probe, sender: SendingNode): Buffer {
   return header(kind, sender).finish()
 }
 
 /** One envelope, or several when there are many groups. */
-export function encodeHeartbeat(sender: Sender, { number, previous, entries }: Heartbeat): Buffer[] {
+export function encodeHeartbeat(sender: SendingNode, { number, previous, entries }: NodeHeartbeat): Buffer[] {
   const parts = Math.max(1, Math.ceil(entries.length / MAX_ENTRIES))
   return Array.from({ length: parts }, (_, part) => {
     const mine = entries.slice(part * MAX_ENTRIES, (part + 1) * MAX_ENTRIES)
@@ -99,7 +99,7 @@ export function decodeHeartbeat(bytes: Buffer): HeartbeatPart | undefined {
   return isSound && fields.isComplete ? { number, previous, remaining, entries } : undefined
 }
 
-export function encodeQuery(sender: Sender, { recovery, part, keys }: Query): Buffer {
+export function encodeQuery(sender: SendingNode, { recovery, part, keys }: Query): Buffer {
   const fields = header(Kind.query, sender).u32(recovery).u16(part).u16(keys.length)
   for (const key of keys) fields.text(key)
   return fields.finish()
@@ -115,7 +115,7 @@ export function decodeQuery(bytes: Buffer): Query | undefined {
   return fields.isComplete && count <= MAX_ENTRIES ? { recovery, part, keys } : undefined
 }
 
-export function encodePositions(sender: Sender, { recovery, part, tops }: Positions): Buffer {
+export function encodePositions(sender: SendingNode, { recovery, part, tops }: Positions): Buffer {
   const fields = header(Kind.positions, sender).u32(recovery).u16(part).u16(tops.length)
   for (const top of tops) fields.u48(top)
   return fields.finish()
@@ -131,7 +131,7 @@ export function decodePositions(bytes: Buffer): Positions | undefined {
   return fields.isComplete && count <= MAX_ENTRIES ? { recovery, part, tops } : undefined
 }
 
-export function encodeRequest(sender: Sender, { id, question }: Request): Buffer {
+export function encodeRequest(sender: SendingNode, { id, question }: Request): Buffer {
   const fields = header(Kind.request, sender).u32(id).u8(ASKS.indexOf(question.ask))
   if (question.ask !== 'describe') fields.text(question.key)
   if (question.ask === 'close') fields.u16(question.code).text(question.reason)
@@ -148,7 +148,7 @@ export function decodeRequest(bytes: Buffer): Request | undefined {
   return fields.isComplete && ask !== undefined ? { id, question } : undefined
 }
 
-export function encodeReply(sender: Sender, { id, count, description }: Reply): Buffer {
+export function encodeReply(sender: SendingNode, { id, count, description }: Reply): Buffer {
   const { host, pid, groups, members } = description
   return header(Kind.reply, sender).u32(id).u32(count).text(host).u32(pid).u32(groups).u32(members).finish()
 }

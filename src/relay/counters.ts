@@ -33,7 +33,7 @@ export interface HeartbeatEntry {
 }
 
 /** A heartbeat before it is encoded. */
-export interface Heartbeat {
+export interface NodeHeartbeat {
   /** Counts the heartbeats of this node. */
   readonly number: number
   /** The last one that the broker has taken: `base` of an entry is what it said. */
@@ -84,7 +84,7 @@ export class Counters {
   }
 
   /** The next heartbeat. Call {@link taken} when the broker has taken it. */
-  heartbeat(): Heartbeat {
+  heartbeat(): NodeHeartbeat {
     const number = ++this.#number
     const entries: HeartbeatEntry[] = []
     for (const counter of this.#touched) {
@@ -103,7 +103,7 @@ export class Counters {
   }
 
   /** The broker has taken a heartbeat. */
-  taken({ number, entries }: Heartbeat): void {
+  taken({ number, entries }: NodeHeartbeat): void {
     this.#previous = number
     for (const { key, top, flags } of entries) {
       const counter = this.#counters.get(key)

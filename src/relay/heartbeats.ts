@@ -1,5 +1,5 @@
 import type { Channels } from './channels.js'
-import { encodeHeartbeat, type Sender } from './control.js'
+import { encodeHeartbeat, type SendingNode } from './control.js'
 import type { Counters } from './counters.js'
 import type { PresencePublisher } from './presence-publisher.js'
 import type { Relay } from './relay.js'
@@ -21,7 +21,7 @@ export class Heartbeats {
   }
 
   /** Publishes one, unless the broker has not answered the last. */
-  beat(sender: Sender): void {
+  beat(sender: SendingNode): void {
     if (this.#unanswered !== undefined) return
     const mark = Symbol()
     this.#unanswered = mark

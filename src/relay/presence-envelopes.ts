@@ -1,4 +1,4 @@
-import { header, MAX_ENTRIES, type Sender } from './control.js'
+import { header, MAX_ENTRIES, type SendingNode } from './control.js'
 import { HEADER_LENGTH, Kind } from './envelope.js'
 import { FieldReader, type FieldWriter } from './fields.js'
 import { isPresenceText, type Presence } from './presence.js'
@@ -53,7 +53,7 @@ export interface PresenceList {
   readonly members: readonly Presence[]
 }
 
-export function encodeDelta(sender: Sender, { previous, version, joined, left }: PresenceDelta): Buffer {
+export function encodeDelta(sender: SendingNode, { previous, version, joined, left }: PresenceDelta): Buffer {
   const fields = header(Kind.presence, sender).u48(previous).u48(version).u16(left.length)
   for (const id of left) fields.u48(id)
   return writeMembers(fields, joined).finish()
@@ -71,7 +71,7 @@ export function decodeDelta(bytes: Buffer): PresenceDelta | undefined {
   return isSound && fields.isComplete ? { previous, version, joined, left } : undefined
 }
 
-export function encodePresenceQuery(sender: Sender, { number, groups }: PresenceQuery): Buffer {
+export function encodePresenceQuery(sender: SendingNode, { number, groups }: PresenceQuery): Buffer {
   const fields = header(Kind.presenceQuery, sender).u32(number).u16(groups.length)
   for (const { key, version } of groups) fields.text(key).u48(version)
   return fields.finish()
@@ -88,7 +88,7 @@ export function decodePresenceQuery(bytes: Buffer): PresenceQuery | undefined {
   return fields.isComplete && count > 0 && count <= MAX_ENTRIES ? { number, groups } : undefined
 }
 
-export function encodeState(sender: Sender, { number, part, covered, records }: PresenceState): Buffer {
+export function encodeState(sender: SendingNode, { number, part, covered, records }: PresenceState): Buffer {
   const fields = header(Kind.presenceState, sender).u32(number).u32(part).u16(covered).u16(records.length)
   for (const { index, version, isEnd, members } of records) {
     writeMembers(
@@ -121,7 +121,7 @@ export function decodeState(bytes: Buffer): PresenceState | undefined {
   return fields.isComplete ? { number, part, covered, records } : undefined
 }
 
-export function encodeList(sender: Sender, { id, members }: PresenceList): Buffer {
+export function encodeList(sender: SendingNode, { id, members }: PresenceList): Buffer {
   return writeMembers(header(Kind.presenceList, sender).u32(id), members).finish()
 }
 

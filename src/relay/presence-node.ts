@@ -1,7 +1,7 @@
 import { type Channels, keyOf } from './channels.js'
 import { encodePresenceQuery } from './presence-envelopes.js'
 import { decodeDelta, decodeList, decodePresenceQuery, decodeState } from './presence-envelopes.js'
-import type { HeartbeatPart, Sender } from './control.js'
+import type { HeartbeatPart, SendingNode } from './control.js'
 import { type Header, Kind } from './envelope.js'
 import type { Peer, Peers } from './peers.js'
 import type { LocalPresence, Presence, RemotePresence, RemotePresences } from './presence.js'
@@ -18,7 +18,7 @@ interface PresenceNodeOptions {
   readonly peers: Peers
   readonly subscriptions: Subscriptions
   readonly requests: Requests
-  readonly sender: () => Sender
+  readonly sender: () => SendingNode
   /** Publishes bytes. `undefined` while the broker cannot be reached. */
   readonly send: (channel: string, bytes: Buffer) => Promise<unknown> | undefined
 }

@@ -1,5 +1,5 @@
 import { type Channels, keyOf } from './channels.js'
-import type { Sender } from './control.js'
+import type { SendingNode } from './control.js'
 import type { HeartbeatEntry } from './counters.js'
 import { Flag } from './envelope.js'
 import { MAX_PEERS } from './peers.js'
@@ -27,7 +27,7 @@ interface PresencePublisherOptions {
   readonly channels: Channels
   readonly local: LocalPresence
   readonly maxPayload: number
-  readonly sender: () => Sender
+  readonly sender: () => SendingNode
   /** Publishes bytes. `undefined` while the broker cannot be reached. */
   readonly send: (channel: string, bytes: Buffer) => Promise<unknown> | undefined
 }

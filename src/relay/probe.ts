@@ -1,5 +1,5 @@
 import type { Channels } from './channels.js'
-import { encodeBare, type Sender } from './control.js'
+import { encodeBare, type SendingNode } from './control.js'
 import { Kind, readHeader } from './envelope.js'
 import { ignore } from '../options/ignore.js'
 import type { Relay } from './relay.js'
@@ -11,7 +11,7 @@ const PROBE_TIMEOUT = 5000
 interface ProbeOptions {
   readonly relay: Relay
   readonly channels: Channels
-  readonly sender: () => Sender
+  readonly sender: () => SendingNode
   /** The node has received its own message: it can publish, and its earlier subscriptions work. */
   readonly onHeard: () => void
   /** The node has not received its own message for long. */

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { Channels, keyOf } from './channels.js'
 import { type Description, encodeBare, encodePositions, encodeQuery, encodeReply } from './control.js'
-import { encodeRequest, type Question, type Request, type Sender } from './control.js'
+import { encodeRequest, type Question, type Request, type SendingNode } from './control.js'
 import { Counters } from './counters.js'
 import { Deferred } from './deferred.js'
 import { BATCH_HEAD, Kind, type RelayedMessage } from './envelope.js'
@@ -176,7 +176,7 @@ export class RelayNode {
     return this.#closing
   }
 
-  get #sender(): Sender {
+  get #sender(): SendingNode {
     return { id: this.id, epoch: this.#counters.epoch }
   }
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { Counters, type Heartbeat } from '#src/relay/counters.js'
+import { Counters, type NodeHeartbeat } from '#src/relay/counters.js'
 import { Flag } from '#src/relay/envelope.js'
 
 /** One heartbeat that the broker takes. */
-function beat(counters: Counters): Heartbeat {
+function beat(counters: Counters): NodeHeartbeat {
   const heartbeat = counters.heartbeat()
   counters.taken(heartbeat)
   return heartbeat

@@ -1,7 +1,7 @@
 import { Hub } from 'hubwire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Channels } from '#src/relay/channels.js'
-import { encodeHeartbeat, encodeReply, MAX_ENTRIES, type Sender } from '#src/relay/control.js'
+import { encodeHeartbeat, encodeReply, MAX_ENTRIES, type SendingNode } from '#src/relay/control.js'
 import { Flag, Kind } from '#src/relay/envelope.js'
 import { MAX_PEERS, Peers } from '#src/relay/peers.js'
 import type { RemotePresence } from '#src/relay/presence.js'
@@ -22,7 +22,7 @@ import { FakeMember } from '../support/fake-member.js'
 import { MemoryBroker, type MemoryRelay } from '../support/memory-broker.js'
 import { PresenceLog } from '../support/presence-log.js'
 
-const forger: Sender = { id: 'f0f0f0f0f0f0f0f0', epoch: 1 }
+const forger: SendingNode = { id: 'f0f0f0f0f0f0f0f0', epoch: 1 }
 const GROUP = 'hubwire:group:news'
 
 interface Victim {

@@ -2,7 +2,7 @@ import { type Gap, Hub, type RelayOptions } from 'hubwire'
 import { redisRelay } from 'hubwire/redis'
 import { createClient } from 'redis'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { encodeBare, encodeHeartbeat, encodePositions, type Sender } from '#src/relay/control.js'
+import { encodeBare, encodeHeartbeat, encodePositions, type SendingNode } from '#src/relay/control.js'
 import { encodeBatch, Flag, Kind } from '#src/relay/envelope.js'
 import { Peers } from '#src/relay/peers.js'
 import { turn, until } from '../support/event-loop.js'
@@ -33,7 +33,7 @@ async function nodeOf(
   return { hub, relay, member, gaps }
 }
 
-const forger: Sender = { id: 'f0f0f0f0f0f0f0f0', epoch: 1 }
+const forger: SendingNode = { id: 'f0f0f0f0f0f0f0f0', epoch: 1 }
 
 function send(broker: MemoryBroker, first: number, text: string): void {
   const messages = [{ payload: Buffer.from(text), isBinary: false, compress: true }]
