@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ConnectionEvents, Server, ServerConnection } from '#src/relay/redis/connection.js'
+import type { RedisConnectionEvents, Server, ServerConnection } from '#src/relay/redis/connection.js'
 import { plainNames } from '#src/relay/redis/channel-names.js'
 import { FollowingConnection } from '#src/relay/redis/following-connection.js'
 import { SharedConnections } from '#src/relay/redis/shared-connections.js'
@@ -10,11 +10,11 @@ const ignore = (): void => undefined
 
 /** A connection that is ready when the test says so, and answers every command. */
 class FakeConnection implements ServerConnection {
-  events: ConnectionEvents | undefined
+  events: RedisConnectionEvents | undefined
   isClosed = false
   readonly commands: string[] = []
 
-  open(events: ConnectionEvents): void {
+  open(events: RedisConnectionEvents): void {
     this.events = events
   }
 

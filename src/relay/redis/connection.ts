@@ -13,7 +13,7 @@ export function retryDelay(attempt: number): number {
 }
 
 /** Called by a connection for its relay. */
-export interface ConnectionEvents {
+export interface RedisConnectionEvents {
   /** Whether commands can be sent. */
   ready(isReady: boolean): void
   message(channel: string, payload: Buffer): void
@@ -22,7 +22,7 @@ export interface ConnectionEvents {
 
 /** What a relay does with a connection. */
 export interface RedisConnection {
-  open(events: ConnectionEvents): void
+  open(events: RedisConnectionEvents): void
   publish(channel: string, payload: Buffer): Promise<number>
   /** Runs a script. Strings are answered as Buffers. */
   evaluate(command: 'EVALSHA' | 'EVAL', words: readonly (string | Buffer)[]): Promise<unknown>

@@ -1,7 +1,7 @@
 import { ignore } from '../../options/ignore.js'
 import type { ChannelNames } from './channel-names.js'
 import {
-  type ConnectionEvents,
+  type RedisConnectionEvents,
   type RedisConnection,
   retryDelay,
   type ServerConnection,
@@ -31,7 +31,7 @@ interface FollowingOptions {
 export class FollowingConnection implements RedisConnection, ConnectionUser, TopologyUser {
   readonly #options: FollowingOptions
   readonly #subscribed = new Set<string>()
-  #events: ConnectionEvents | undefined
+  #events: RedisConnectionEvents | undefined
   #leave: ((isDead: boolean) => void) | undefined
   #connection: ServerConnection | undefined
   #isReady = false
@@ -42,7 +42,7 @@ export class FollowingConnection implements RedisConnection, ConnectionUser, Top
     this.#options = options
   }
 
-  open(events: ConnectionEvents): void {
+  open(events: RedisConnectionEvents): void {
     this.#events = events
     this.#options.siblings.add(this)
     this.#options.topology.use(this)

@@ -1,5 +1,5 @@
 import { ignore } from '../../options/ignore.js'
-import { type ConnectionEvents, PING_INTERVAL, type ServerConnection } from './connection.js'
+import { type RedisConnectionEvents, PING_INTERVAL, type ServerConnection } from './connection.js'
 import { retryDelay, SOCKET_TIMEOUT } from './connection.js'
 
 /** The members of a client of the package `ioredis` that are used. */
@@ -55,7 +55,7 @@ export class IoredisConnection implements ServerConnection {
     })
   }
 
-  open(events: ConnectionEvents): void {
+  open(events: RedisConnectionEvents): void {
     const client = this.#client
     const report = (isReady: boolean): void => {
       if (!this.#isClosed) events.ready(isReady)

@@ -1,5 +1,10 @@
 import { ignore } from '../../options/ignore.js'
-import { type ConnectionEvents, retryDelay, type ServerConnection, SOCKET_TIMEOUT } from './connection.js'
+import {
+  type RedisConnectionEvents,
+  retryDelay,
+  type ServerConnection,
+  SOCKET_TIMEOUT,
+} from './connection.js'
 
 /** Replies with bulk strings, `$` in RESP, have Buffers. */
 const BUFFERS = { 36: Buffer }
@@ -40,7 +45,7 @@ export class NodeRedisConnection implements ServerConnection {
     })
   }
 
-  open(events: ConnectionEvents): void {
+  open(events: RedisConnectionEvents): void {
     const client = this.#client
     const report = (): void => {
       if (!this.#isClosed) events.ready(client.isReady)

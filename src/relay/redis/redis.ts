@@ -17,7 +17,7 @@ import {
   usedTwiceError,
 } from '../relay.js'
 import { type ChannelNames, partitionNames, plainNames } from './channel-names.js'
-import { type ConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
+import { type RedisConnectionEvents, PING_INTERVAL, type RedisConnection } from './connection.js'
 import { FollowingConnection } from './following-connection.js'
 import { hashTags, slotOf } from './hash-tags.js'
 import { RedisHistory } from './history.js'
@@ -200,7 +200,7 @@ class RedisRelay implements Relay {
     return Promise.resolve()
   }
 
-  #opened(role: Role, events: ConnectionEvents): RedisConnection {
+  #opened(role: Role, events: RedisConnectionEvents): RedisConnection {
     const connection = this.#connect(role)
     connection.open(events)
     return connection
@@ -210,7 +210,7 @@ class RedisRelay implements Relay {
    * Replaces a publisher of which nothing is answered. Its socket never counts as idle, because it is written to each
    * second; without this, the operating system would end it after a quarter of an hour.
    */
-  #checkPublisher(events: ConnectionEvents): void {
+  #checkPublisher(events: RedisConnectionEvents): void {
     if (!this.#state.canPublish) this.#unansweredPings = 0
     else if (this.#unansweredPings < MAX_UNANSWERED_PINGS) {
       this.#unansweredPings++
