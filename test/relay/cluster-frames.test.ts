@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { Hub } from 'hubwire'
 import { clusterRelay } from 'hubwire/cluster'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { encodeFrame, encodeSync, FrameKind, FrameReader } from '#src/relay/cluster/frames.js'
+import { encodeChannelFrame, encodeSync, FrameKind, FrameReader } from '#src/relay/cluster/frames.js'
 import { WorkerRelay } from '#src/relay/cluster/worker-relay.js'
 import { until } from '../support/event-loop.js'
 import { FakeMember } from '../support/fake-member.js'
@@ -48,7 +48,9 @@ describe('the frames between workers and their primary', () => {
         (frames, size) => {
           const bytes = Buffer.concat(
             frames.map(([kind, channel, payload], id) =>
-              kind === FrameKind.sync ? encodeSync(id) : encodeFrame(kind, channel, Buffer.from(payload)),
+              kind === FrameKind.sync
+                ? encodeSync(id)
+                : encodeChannelFrame(kind, channel, Buffer.from(payload)),
             ),
           )
           const { channels, syncs, reader } = reading()
@@ -92,7 +94,7 @@ test('drops messages for a worker that does not read, past 16 MiB that wait for 
   socket.on('data', (chunk: Buffer) => {
     reader.push(chunk)
   })
-  socket.write(Buffer.concat([encodeFrame(FrameKind.subscribe, 'channel'), encodeSync(1)]))
+  socket.write(Buffer.concat([encodeChannelFrame(FrameKind.subscribe, 'channel'), encodeSync(1)]))
   await until(() => syncs.length === 1)
   socket.pause()
   const relay = clusterRelay()

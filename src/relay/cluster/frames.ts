@@ -35,7 +35,7 @@ function head(kind: FrameKind, length: number): Buffer {
 }
 
 /** A frame of a channel and bytes. */
-export function encodeFrame(kind: FrameKind, channel: string, payload: Buffer = NOTHING): Buffer {
+export function encodeChannelFrame(kind: FrameKind, channel: string, payload: Buffer = NOTHING): Buffer {
   const name = Buffer.from(channel)
   const nameLength = Buffer.allocUnsafe(CHANNEL_HEAD_LENGTH)
   nameLength.writeUInt16BE(name.length, 0)

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { encodeFrame, encodeSync, FrameKind, type FrameSink, readFrames } from './frames.js'
+import { encodeChannelFrame, encodeSync, FrameKind, type FrameSink, readFrames } from './frames.js'
 
 /** The environment variable by which a primary tells its workers where it listens. */
 export const VARIABLE = 'HUBWIRE_CLUSTER'
@@ -85,7 +85,7 @@ class RemoteRelay implements Subscriber, FrameSink {
   /** The sequence numbers of the hubs tell what was dropped. */
   deliver(channel: string, payload: Buffer): void {
     if (this.#socket.writableLength > MAX_WAITING) return
-    this.#write(encodeFrame(FrameKind.message, channel, payload))
+    this.#write(encodeChannelFrame(FrameKind.message, channel, payload))
   }
 
   onChannel(kind: number, channel: string, payload: Buffer): void {

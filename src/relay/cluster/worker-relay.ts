@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { ignore } from '../../options/ignore.js'
 import { notOpenError, type Relay, type RelayEvents, type RelayOptions, usedTwiceError } from '../relay.js'
-import { encodeFrame, encodeSync, FrameKind, type FrameSink, readFrames } from './frames.js'
+import { encodeChannelFrame, encodeSync, FrameKind, type FrameSink, readFrames } from './frames.js'
 
 /** Milliseconds until a relay that has lost its primary looks for it again. */
 const RETRY_DELAY = 200
@@ -39,15 +39,15 @@ export class WorkerRelay implements Relay, FrameSink {
   }
 
   async publish(channel: string, payload: Buffer): Promise<undefined> {
-    await this.#send([encodeFrame(FrameKind.message, channel, payload)])
+    await this.#send([encodeChannelFrame(FrameKind.message, channel, payload)])
   }
 
   subscribe(channels: readonly string[]): Promise<void> {
-    return this.#send(channels.map((channel) => encodeFrame(FrameKind.subscribe, channel)))
+    return this.#send(channels.map((channel) => encodeChannelFrame(FrameKind.subscribe, channel)))
   }
 
   unsubscribe(channels: readonly string[]): Promise<void> {
-    return this.#send(channels.map((channel) => encodeFrame(FrameKind.unsubscribe, channel)))
+    return this.#send(channels.map((channel) => encodeChannelFrame(FrameKind.unsubscribe, channel)))
   }
 
   close(): Promise<void> {
