@@ -147,6 +147,6 @@ export function usedTwiceError(): Error {
 }
 
 /** For a relay that no hub has opened, or that is closed. @internal */
-export function notOpenError(): Error {
+export function relayNotOpenError(): Error {
   return new Error('The relay is not open: give it to a hub, new Hub({ relay })')
 }

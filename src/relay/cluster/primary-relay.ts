@@ -1,4 +1,10 @@
-import { notOpenError, type Relay, type RelayEvents, type RelayOptions, usedTwiceError } from '../relay.js'
+import {
+  relayNotOpenError,
+  type Relay,
+  type RelayEvents,
+  type RelayOptions,
+  usedTwiceError,
+} from '../relay.js'
 import { type Router, type Subscriber, Subscriptions } from './router.js'
 
 /** The relay of a hub in the primary, where the router is. */
@@ -53,7 +59,7 @@ export class PrimaryRelay implements Relay, Subscriber {
 
   #check(): void {
     if (this.#events === undefined) {
-      throw notOpenError()
+      throw relayNotOpenError()
     }
   }
 }

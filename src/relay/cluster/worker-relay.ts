@@ -1,6 +1,12 @@
 import { connect, type Socket } from 'node:net'
 import { ignore } from '../../options/ignore.js'
-import { notOpenError, type Relay, type RelayEvents, type RelayOptions, usedTwiceError } from '../relay.js'
+import {
+  relayNotOpenError,
+  type Relay,
+  type RelayEvents,
+  type RelayOptions,
+  usedTwiceError,
+} from '../relay.js'
 import { encodeChannelFrame, encodeSync, FrameKind, type FrameSink, readFrames } from './frames.js'
 
 /** Milliseconds until a relay that has lost its primary looks for it again. */
@@ -97,7 +103,7 @@ export class WorkerRelay implements Relay, FrameSink {
   /** Settles when the router has done what the frames ask for. */
   async #send(frames: readonly Buffer[]): Promise<void> {
     if (this.#events === undefined) {
-      throw notOpenError()
+      throw relayNotOpenError()
     }
     if (!this.#isConnected) throw new Error('The primary cannot be reached')
     const sync = (this.#next ??= this.#beginTurn())

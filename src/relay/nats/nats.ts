@@ -11,7 +11,7 @@ import {
   type RelayConnection,
   type RelayEvents,
   type RelayOptions,
-  notOpenError,
+  relayNotOpenError,
   toRelaySettings,
   usedTwiceError,
 } from '../relay.js'
@@ -165,7 +165,7 @@ class NatsRelay implements Relay {
 
   #check(): void {
     if (this.#events === undefined) {
-      throw notOpenError()
+      throw relayNotOpenError()
     }
   }
 

@@ -12,7 +12,7 @@ import {
   type RelayConnection,
   type RelayEvents,
   type RelayOptions,
-  notOpenError,
+  relayNotOpenError,
   toRelaySettings,
   usedTwiceError,
 } from '../relay.js'
@@ -249,7 +249,7 @@ function partitionsOf(topology: Topology, prefix: string, options: RedisRelayOpt
 }
 
 function notOpen(): Promise<never> {
-  return Promise.reject(notOpenError())
+  return Promise.reject(relayNotOpenError())
 }
 
 function isIoredis(client: object): client is IoredisClient {
