@@ -43,7 +43,7 @@ export interface Header {
 }
 
 const MAGIC = 0x6877
-const VERSION = 1
+const ENVELOPE_VERSION = 1
 export const NODE_ID_LENGTH = 8
 export const HEADER_LENGTH = 16
 
@@ -92,12 +92,12 @@ export const MAX_COUNT = 0xffff
 export const BATCH_HEAD: number = HEADER_LENGTH + BATCH_FIELDS
 
 export function writeHeader(kind: Kind, node: string, epoch: number): FieldWriter {
-  return new FieldWriter().u16(MAGIC).u8(VERSION).u8(kind).bytes(Buffer.from(node, 'hex')).u32(epoch)
+  return new FieldWriter().u16(MAGIC).u8(ENVELOPE_VERSION).u8(kind).bytes(Buffer.from(node, 'hex')).u32(epoch)
 }
 
 /** `undefined` if this is not an envelope, or one of another version. */
 export function readHeader(bytes: Buffer): Header | undefined {
-  if (bytes.length < HEADER_LENGTH || bytes.readUInt16BE(0) !== MAGIC || bytes[2] !== VERSION)
+  if (bytes.length < HEADER_LENGTH || bytes.readUInt16BE(0) !== MAGIC || bytes[2] !== ENVELOPE_VERSION)
     return undefined
   return {
     kind: bytes[3]!,

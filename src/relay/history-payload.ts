@@ -3,7 +3,7 @@ import { NODE_ID_LENGTH, type RelayedMessage } from './envelope.js'
 import { FieldReader, FieldWriter } from './fields.js'
 
 /** The format of what a hub appends to a history: other versions are refused. */
-const VERSION = 1
+const PAYLOAD_VERSION = 1
 const BINARY = 1
 const COMPRESS = 2
 
@@ -17,7 +17,7 @@ export interface HistoryPayload extends RelayedMessage {
 
 export function encodePayload({ node, serial, payload, isBinary, compress }: HistoryPayload): Buffer {
   const head = new FieldWriter()
-    .u8(VERSION)
+    .u8(PAYLOAD_VERSION)
     .u8((isBinary ? BINARY : 0) | (compress ? COMPRESS : 0))
     .bytes(Buffer.from(node, 'hex'))
     .u48(serial)
@@ -36,7 +36,7 @@ export function decodePayload(bytes: Buffer, maxPayload: number): HistoryPayload
   const isBinary = (flags & BINARY) !== 0
   const isSound =
     fields.isValid &&
-    version === VERSION &&
+    version === PAYLOAD_VERSION &&
     flags <= (BINARY | COMPRESS) &&
     payload.length <= maxPayload &&
     (isBinary || isUtf8(payload))
