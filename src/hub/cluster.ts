@@ -18,7 +18,7 @@ import type { Memberships, MembershipsWatcher } from './memberships.js'
 import { RelayedHistories } from './relayed-histories.js'
 
 /** What a cluster requires from its hub. */
-interface LocalHub {
+interface ClusterHub {
   readonly memberships: Memberships
   readonly presence: LocalPresence
   readonly limits: SlowLimits
@@ -31,9 +31,9 @@ export class Cluster implements LocalGroups, MembershipsWatcher {
   readonly id: string = randomBytes(NODE_ID_LENGTH).toString('hex')
   readonly node: RelayNode | PartitionedNode
   readonly histories: RelayedHistories
-  readonly #hub: LocalHub
+  readonly #hub: ClusterHub
 
-  constructor(relay: Relay | PartitionedRelay, hub: LocalHub, onGap: (gap: Gap) => void) {
+  constructor(relay: Relay | PartitionedRelay, hub: ClusterHub, onGap: (gap: Gap) => void) {
     this.#hub = hub
     this.histories = new RelayedHistories({
       relay,

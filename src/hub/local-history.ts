@@ -17,18 +17,18 @@ import type { Memberships } from './memberships.js'
 import type { PublishResult } from './publish-result.js'
 
 /** What a history requires from a hub without a relay. */
-interface LocalHub extends Delivery {
+interface HistoryHub extends Delivery {
   readonly memberships: Memberships
 }
 
 /** The histories of a hub without a relay, in its memory. */
 export class LocalHistories implements Histories {
-  readonly #hub: LocalHub
+  readonly #hub: HistoryHub
   readonly #declarations = new Declarations()
   readonly #groups = new Map<string, LocalHistory>()
   readonly #memory = new MemoryHistory<HistoryMessage>()
 
-  constructor(hub: LocalHub) {
+  constructor(hub: HistoryHub) {
     this.#hub = hub
   }
 
@@ -54,13 +54,18 @@ interface Publication {
 class LocalHistory implements GroupHistory {
   readonly #name: string
   readonly #settings: HistorySettings
-  readonly #hub: LocalHub
+  readonly #hub: HistoryHub
   readonly #memory: MemoryHistory<HistoryMessage>
   /** What is appended and not yet delivered, because a member published when it was delivered to. */
   readonly #queue = new Queue<Publication>()
   #isDelivering = false
 
-  constructor(name: string, settings: HistorySettings, hub: LocalHub, memory: MemoryHistory<HistoryMessage>) {
+  constructor(
+    name: string,
+    settings: HistorySettings,
+    hub: HistoryHub,
+    memory: MemoryHistory<HistoryMessage>,
+  ) {
     this.#name = name
     this.#settings = settings
     this.#hub = hub
