@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions } f
 import { connect as connectSocket, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect, type Path, WebSocket, WebSocketServer } from 'hubwire'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocketServer as WsServer } from 'ws'
+import { settled } from '../support/event-loop.js'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { MemoryDuplex } from '../support/memory-duplex.js'
@@ -181,6 +182,21 @@ test.each([true, false])(
 )
 
 describe('an upgrade that no server of ours owns, with other listeners (F10)', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  })
+
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** Answers an upgrade long after the handshakeTimeout of our server, and before that of a client. */
+  const answerLate = async (answer: () => void): Promise<void> => {
+    await settled()
+    vi.advanceTimersByTime(5000)
+    answer()
+  }
+
   test('is not answered by us, however long another listener takes', async () => {
     const { http, port } = await startHttp()
     endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 20 }))
@@ -189,12 +205,11 @@ describe('an upgrade that no server of ours owns, with other listeners (F10)', (
       for (const client of other.clients) client.terminate()
     })
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      // Longer than any of our timers.
-      setTimeout(() => {
+      void answerLate(() => {
         other.handleUpgrade(request, socket, head, (webSocket) => {
           webSocket.send('late')
         })
-      }, 200)
+      })
     })
     const client = new WebSocket(`ws://127.0.0.1:${port}/theirs`)
     expect(await once(client, 'message')).toEqual(['late', false])
@@ -206,7 +221,7 @@ describe('an upgrade that no server of ours owns, with other listeners (F10)', (
     endWithTest(new WebSocketServer({ server: http, path: '/ours', handshakeTimeout: 20 }))
     const [here, there] = MemoryDuplex.pair()
     http.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
-      setTimeout(() => socket.end('theirs alone'), 200)
+      void answerLate(() => socket.end('theirs alone'))
     })
     const request = requestWith({ url: '/theirs', headers: { upgrade: 'websocket' } })
     http.emit('upgrade', request, here, Buffer.alloc(0))

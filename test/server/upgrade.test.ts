@@ -11,8 +11,9 @@ import {
   WebSocketServer,
   type WebSocketServerOptions,
 } from 'hubwire'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
+import { settled } from '../support/event-loop.js'
 import { exchange, handshakeText } from '../support/http-exchange.js'
 import { startHttp } from '../support/http-server.js'
 import { openAsClient } from '../support/raw-handshake.js'
@@ -23,6 +24,10 @@ import { isCollected } from '../support/garbage-collection.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
 import { uncaught } from '../support/uncaught.js'
 import { warningWith } from '../support/warning.js'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 type Callback = (socket: WebSocket<undefined>, request: IncomingMessage) => unknown
 
@@ -500,9 +505,15 @@ describe('null options', () => {
 })
 
 test.each([0, Infinity])('sets no timer for handshakeTimeout: %d (F11)', async (handshakeTimeout) => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const { server, port } = await runningServer<string>({
     handshakeTimeout,
-    authenticate: () => new Promise((resolve) => setTimeout(resolve, 20, 'somebody')),
+    authenticate: async () => {
+      // The time would begin in the next phase of the event loop.
+      await settled()
+      vi.advanceTimersByTime(60_000)
+      return 'somebody'
+    },
   })
   const { peer } = await openAsClient(port)
   expect(server.stats()).toMatchObject({ accepted: 1, refused: {} })
