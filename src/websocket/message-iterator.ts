@@ -10,6 +10,7 @@ interface MessageSource {
   off(event: 'message', listener: (data: MessageData) => void): unknown
   onceClosed(listener: (code: number, reason: string, details: CloseDetails) => void): void
   readonly readyState: number
+  readonly CLOSED: number
 }
 
 interface Waiting {
@@ -120,8 +121,6 @@ export function endedError(): Error {
   return new Error('The connection ended without a Close frame (1006)')
 }
 
-const CLOSED = 3
-
 /** The iterators over the messages of one socket. A message is delivered when all of them wait for one. @internal */
 export class MessageIterators {
   readonly #source: MessageSource
@@ -151,7 +150,7 @@ export class MessageIterators {
     const iterator: MessageIterator = new MessageIterator(this.#source, setIdle, () => {
       this.#open.delete(iterator)
     })
-    if (this.#source.readyState === CLOSED) void iterator.return()
+    if (this.#source.readyState === this.#source.CLOSED) void iterator.return()
     else this.#open.add(iterator)
     return iterator
   }
