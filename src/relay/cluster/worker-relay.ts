@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { ignore } from '../../options/ignore.js'
+import { Deferred } from '../deferred.js'
 import {
   relayNotOpenError,
   type Relay,
@@ -12,12 +12,6 @@ import { encodeChannelFrame, encodeSync, FrameKind, type FrameSink, readFrames }
 /** Milliseconds until a relay that has lost its primary looks for it again. */
 const RETRY_DELAY = 200
 
-interface Sync {
-  readonly done: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
-}
-
 /** The relay of a worker: the router in its primary is the broker. */
 export class WorkerRelay implements Relay, FrameSink {
   readonly options: RelayOptions | null | undefined
@@ -28,8 +22,8 @@ export class WorkerRelay implements Relay, FrameSink {
   #socket: Socket | undefined
   #timer: NodeJS.Timeout | undefined
   /** What waits for the router, by number. What is asked for in one turn shares one. */
-  readonly #syncs = new Map<number, Sync>()
-  #next: Sync | undefined
+  readonly #syncs = new Map<number, Deferred>()
+  #next: Deferred | undefined
   #count = 0
 
   constructor(path: string, options: RelayOptions | null | undefined) {
@@ -108,19 +102,13 @@ export class WorkerRelay implements Relay, FrameSink {
     if (!this.#isConnected) throw new Error('The primary cannot be reached')
     const sync = (this.#next ??= this.#beginTurn())
     for (const frame of frames) this.#socket!.write(frame)
-    await sync.done
+    await sync.promise
   }
 
   /** What is written until the microtasks run leaves together, and a sync behind it. */
-  #beginTurn(): Sync {
+  #beginTurn(): Deferred {
     const socket = this.#socket!
-    let resolve!: () => void
-    let reject!: (error: Error) => void
-    const done = new Promise<void>((...settle) => {
-      ;[resolve, reject] = settle
-    })
-    done.catch(ignore)
-    const sync: Sync = { done, resolve, reject }
+    const sync = new Deferred()
     const id = (this.#count = (this.#count + 1) >>> 0)
     this.#syncs.set(id, sync)
     socket.cork()
@@ -134,7 +122,7 @@ export class WorkerRelay implements Relay, FrameSink {
 
   #fail(error: Error): void {
     this.#next = undefined
-    for (const { reject } of this.#syncs.values()) reject(error)
+    for (const sync of this.#syncs.values()) sync.reject(error)
     this.#syncs.clear()
   }
 }

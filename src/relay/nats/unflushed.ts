@@ -1,14 +1,8 @@
-import { ignore } from '../../options/ignore.js'
+import { Deferred } from '../deferred.js'
 
 /** What can be flushed: it settles when the server has taken all that was given before. */
 interface Flushable {
   flush(): Promise<void>
-}
-
-interface Flush {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
 }
 
 /**
@@ -17,8 +11,8 @@ interface Flush {
  */
 export class Unflushed {
   readonly #connection: Flushable
-  readonly #flushes = new Set<Flush>()
-  #next: Flush | undefined
+  readonly #flushes = new Set<Deferred>()
+  #next: Deferred | undefined
 
   constructor(connection: Flushable) {
     this.#connection = connection
@@ -36,15 +30,8 @@ export class Unflushed {
     this.#next = undefined
   }
 
-  #begin(): Flush {
-    let resolve!: () => void
-    let reject!: (error: Error) => void
-    const promise = new Promise<void>((...settle) => {
-      ;[resolve, reject] = settle
-    })
-    // Each caller gets the promise; that nobody waits for it is no failure of its own.
-    promise.catch(ignore)
-    const flush: Flush = { promise, resolve, reject }
+  #begin(): Deferred {
+    const flush = new Deferred()
     this.#flushes.add(flush)
     queueMicrotask(() => {
       if (this.#next === flush) this.#next = undefined
@@ -53,7 +40,7 @@ export class Unflushed {
     return flush
   }
 
-  #run(flush: Flush): void {
+  #run(flush: Deferred): void {
     this.#connection.flush().then(
       () => {
         this.#flushes.delete(flush)
