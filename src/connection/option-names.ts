@@ -14,15 +14,20 @@ const CONNECTION_OPTIONS: readonly string[] = [
   'textType',
 ]
 
-/** The options of a server. */
-export const SERVER_OPTIONS: readonly string[] = [
-  ...CONNECTION_OPTIONS,
+/** The options of a server of its own. */
+export const LISTEN_OPTIONS: readonly string[] = [
   'port',
   'host',
   'backlog',
   'unixPath',
   'unixMode',
   'takeover',
+]
+
+/** The options of a server. */
+export const SERVER_OPTIONS: readonly string[] = [
+  ...CONNECTION_OPTIONS,
+  ...LISTEN_OPTIONS,
   'server',
   'noServer',
   'path',

@@ -1,5 +1,6 @@
 import type { RequestListener, Server, ServerOptions } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
+import { LISTEN_OPTIONS } from '../connection/option-names.js'
 import type { AcceptingRules } from '../connection/preset.js'
 import { http } from '../options/builtin-modules.js'
 import { withoutNulls } from '../options/checks.js'
@@ -7,8 +8,6 @@ import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
 import { isToWebSocket } from './http1-upgrade.js'
 import { listenOnUnixSocket } from './unix-socket.js'
-
-const LISTEN_OPTIONS = ['port', 'host', 'backlog', 'unixPath', 'unixMode', 'takeover']
 
 /** Where a server of its own listens. */
 export interface ListenOptions {
