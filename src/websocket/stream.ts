@@ -53,6 +53,12 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
       socket.terminate()
     },
   })
+  readFrom(socket, duplex)
+  return duplex
+}
+
+/** Passes on the messages, and the end of the connection. */
+function readFrom(socket: WebSocket, duplex: Duplex): void {
   socket.on('message', (data) => {
     // Byte streams accept neither text nor an ArrayBuffer (`binaryType`).
     const chunk = duplex.readableObjectMode || Buffer.isBuffer(data) ? data : Buffer.from(data as string)
@@ -67,7 +73,6 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
     duplex.destroy(isHeard(duplex) ? error : undefined)
   })
   if (socket.readyState === socket.CLOSED) duplex.push(null)
-  return duplex
 }
 
 /** Prevents a peer from ending the process by an `'error'` without a listener. */
