@@ -36,27 +36,13 @@ export function routes<User = undefined, Pattern extends string = string>(
   table: RouteTable<User, Pattern>,
   options: Omit<WebSocketServerOptions<User>, 'path'>,
 ): WebSocketServer<User> {
-  if (typeof table !== 'object' || (table as unknown) === null || Array.isArray(table)) {
-    throw new TypeError(
-      `routes(table, options) needs an object of handlers by path; it is given ${describe(table)}: ` +
-        "write routes({ '/chat/:room': (socket) => { … } }, { port: 8000 })",
-    )
-  }
+  const entries = readTable(table)
   const given = withoutNulls((options ?? {}) as WebSocketServerOptions<User>)
   if (given.path !== undefined) {
     throw new TypeError(
       `routes() takes the paths from its table: leave out path, which is ${describe(given.path)}`,
     )
   }
-  const entries = Object.entries<unknown>(table).map(([pattern, handler]) => {
-    if (typeof handler !== 'function') {
-      throw new TypeError(
-        `The handler of the route ${describe(pattern)} must be a function; it is ${describe(handler)}: ` +
-          `write { ${describe(pattern)}: (socket, request) => { … } }`,
-      )
-    }
-    return { pattern: compilePattern('A route', pattern), handler: handler as RouteHandler<User> }
-  })
   const found = new WeakMap<IncomingMessage, RouteHandler<User>>()
   const server = new WebSocketServer<User>({
     ...given,
@@ -74,4 +60,25 @@ export function routes<User = undefined, Pattern extends string = string>(
   // The server awaits what a listener returns, so the listener returns the handler's promise.
   server.on('connection', (socket, request) => found.get(request)?.(socket, request))
   return server
+}
+
+/** @throws TypeError if it is no table, or if a pattern or a handler in it is not valid */
+function readTable<User, Pattern extends string>(
+  table: RouteTable<User, Pattern>,
+): { pattern: RegExp; handler: RouteHandler<User> }[] {
+  if (typeof table !== 'object' || (table as unknown) === null || Array.isArray(table)) {
+    throw new TypeError(
+      `routes(table, options) needs an object of handlers by path; it is given ${describe(table)}: ` +
+        "write routes({ '/chat/:room': (socket) => { … } }, { port: 8000 })",
+    )
+  }
+  return Object.entries<unknown>(table).map(([pattern, handler]) => {
+    if (typeof handler !== 'function') {
+      throw new TypeError(
+        `The handler of the route ${describe(pattern)} must be a function; it is ${describe(handler)}: ` +
+          `write { ${describe(pattern)}: (socket, request) => { … } }`,
+      )
+    }
+    return { pattern: compilePattern('A route', pattern), handler: handler as RouteHandler<User> }
+  })
 }
