@@ -1,4 +1,5 @@
 import { describe } from './describe.js'
+import { ignore } from './ignore.js'
 
 /** A rate limit. */
 export interface Rate {
@@ -90,4 +91,17 @@ export function checkRate(name: string, rate: Rate): void {
 export function checkChoice(name: string, value: string, choices: readonly string[]): void {
   if (choices.includes(value)) return
   throw new TypeError(`${name} must be '${choices.join("' or '")}'; it is ${JSON.stringify(value)}`)
+}
+
+/**
+ * Refuses the promise of a function that must answer at once.
+ *
+ * @param remedy - what to do instead
+ * @throws TypeError naming the function
+ */
+export function checkNoPromise(name: string, answer: unknown, remedy = ''): void {
+  if (typeof answer !== 'object' || answer === null || !('then' in answer)) return
+  // The promise is not awaited, so its rejection must not become an unhandled one.
+  Promise.resolve(answer).catch(ignore)
+  throw new TypeError(`${name} returned a Promise, but must answer at once${remedy}`)
 }

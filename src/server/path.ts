@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { checkNoPromise } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { NO_PARAMS, type Params } from '../websocket/accepted-client.js'
 
@@ -115,13 +116,7 @@ export function matchPattern(pattern: RegExp, pathname: string): Params | undefi
 export function toParams(name: string, answer: unknown): Params | undefined {
   if (answer === true) return NO_PARAMS
   if (answer === false || answer === undefined || answer === null) return undefined
-  if (typeof answer === 'object' && 'then' in answer) {
-    // The promise is not awaited, so its rejection must not become an unhandled one.
-    Promise.resolve(answer).catch(() => undefined)
-    throw new TypeError(
-      `${name} returned a Promise, but must answer at once: do asynchronous checks in authenticate`,
-    )
-  }
+  checkNoPromise(name, answer, ': do asynchronous checks in authenticate')
   if (typeof answer === 'object' && !Array.isArray(answer)) return answer as Params
   throw new TypeError(
     `${name} must return true or an object of params for a match, and false for none; it returned ` +

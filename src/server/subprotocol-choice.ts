@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { checkNoPromise } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { withoutSecrets } from './admission/credentials.js'
 
@@ -27,11 +28,7 @@ export function chooseSubprotocol(
   const chosen: unknown = handleProtocols(offered, request)
   if (chosen === false || chosen === undefined || chosen === null) return ''
   if (typeof chosen === 'string' && (takesAny || offered.has(chosen))) return chosen
-  if (typeof chosen === 'object' && 'then' in chosen) {
-    // The promise is not awaited, so its rejection must not become an unhandled one.
-    Promise.resolve(chosen).catch(() => undefined)
-    throw new TypeError('handleProtocols returned a Promise, but must answer at once')
-  }
+  checkNoPromise('handleProtocols', chosen)
   const names = [...offered].map((name) => describe(name)).join(', ')
   throw new TypeError(
     `handleProtocols must return one of the offered subprotocols (${names}), or false for none; it returned ` +
