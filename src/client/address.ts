@@ -1,3 +1,5 @@
+import { decodePercents } from '../options/percent-encoding.js'
+
 /** Where a client connects to. */
 export interface Address {
   /** The URL as in WHATWG's `url` attribute: `ws:` and `wss:` instead of `http:` and `https:`. */
@@ -35,20 +37,11 @@ export function parseAddress(address: string | URL, base?: URL): Address {
     }
   }
   const colon = url.pathname.indexOf(':')
-  const socketPath = decode(colon === -1 ? url.pathname : url.pathname.slice(0, colon))
+  const socketPath = decodePercents(colon === -1 ? url.pathname : url.pathname.slice(0, colon))
   const path = colon === -1 ? '/' : url.pathname.slice(colon + 1)
   if (socketPath === '')
     throw new SyntaxError('A ws+unix: URL must name a socket: ws+unix:/path/to/socket:/path')
   return { url, isSecure: false, path: `${path}${url.search}`, socketPath }
-}
-
-/** Decodes percent-encoding; returns text as it is if that is malformed. */
-export function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }
 
 function toUrl(address: string | URL, base?: URL): URL {

@@ -1,7 +1,8 @@
 import type { Agent, ClientRequest, OutgoingHttpHeaders, RequestOptions } from 'node:http'
 import { http, https } from '../options/builtin-modules.js'
+import { decodePercents } from '../options/percent-encoding.js'
 import { VERSION } from '../protocol/handshake.js'
-import { type Address, decode } from './address.js'
+import type { Address } from './address.js'
 import type { OpeningOptions } from './opening-options.js'
 
 /**
@@ -41,7 +42,9 @@ export function isSameOrigin(one: URL, other: URL): boolean {
 
 /** The user and password of a URL, as `http.request` takes them. */
 export function userinfoOf({ username, password }: URL): string | undefined {
-  return username === '' && password === '' ? undefined : `${decode(username)}:${decode(password)}`
+  return username === '' && password === ''
+    ? undefined
+    : `${decodePercents(username)}:${decodePercents(password)}`
 }
 
 /** Whether an agent adds a client certificate, which a single request cannot leave out. */

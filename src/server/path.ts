@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { checkNoPromise } from '../options/checks.js'
 import { describe } from '../options/describe.js'
+import { decodePercents } from '../options/percent-encoding.js'
 import { NO_PARAMS, type Params } from '../websocket/accepted-client.js'
 
 /** The params of a literal path: `{ room: string }` for `'/chat/:room'`. */
@@ -139,7 +140,7 @@ export function pathnameOf(request: IncomingMessage): string {
 export function normalPath(path: string): string {
   return path
     .split('/')
-    .map((segment) => encodeURIComponent(decodeSegment(segment)))
+    .map((segment) => encodeURIComponent(decodePercents(segment)))
     .join('/')
 }
 
@@ -151,14 +152,6 @@ function decodeGroups(groups: Record<string, string | undefined> | undefined): P
   if (groups === undefined) return NO_PARAMS
   const params: Record<string, string> = {}
   for (const [name, value] of Object.entries(groups))
-    if (value !== undefined) params[name] = decodeSegment(value)
+    if (value !== undefined) params[name] = decodePercents(value)
   return params
-}
-
-function decodeSegment(value: string): string {
-  try {
-    return decodeURIComponent(value)
-  } catch {
-    return value
-  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decode, parseAddress } from '#src/client/address.js'
+import { parseAddress } from '#src/client/address.js'
 
 describe('parseAddress()', () => {
   test.each([
@@ -43,8 +43,4 @@ describe('parseAddress()', () => {
     expect(parseAddress('../b', new URL('ws://host/x/a')).url.href).toBe('ws://host/b')
     expect(parseAddress('//other/b', new URL('wss://host/x/a')).url.href).toBe('wss://other/b')
   })
-})
-
-test('returns malformed percent-encoding unchanged from decode()', () => {
-  expect(['a%20b', '%e2%82%ac', '100%', '%ff'].map(decode)).toEqual(['a b', '€', '100%', '%ff'])
 })
