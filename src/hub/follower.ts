@@ -63,7 +63,7 @@ export class Follower {
   readonly #joins = new Map<Member, Join>()
   /** Members that wait for their join, and for a moment those that a message excludes. */
   readonly #excluded = new Set<Member>()
-  /** Members that have got what the others have not, and up to where. */
+  /** Members that have received more than the others, with the offset of their last message. */
   readonly #ahead = new Map<Member, number>()
   /** What all other members have got; `undefined` until the history has been read. */
   #position: HistoryPosition | undefined
@@ -98,7 +98,7 @@ export class Follower {
       this.refill('epoch')
       return
     } else if (offset <= this.#heard) {
-      // A broker that has lost something, or somebody who invents messages.
+      // The broker has lost data, or the message is forged.
       this.#shared.missed(this.#name, 'sequence', undefined)
       this.refill('sequence')
       return
@@ -195,7 +195,7 @@ export class Follower {
     }
   }
 
-  /** The offset behind which somebody misses something. */
+  /** The lowest offset after which a member or a join still needs messages. */
   #lowest(joins: readonly Join[]): number {
     const { epoch, offset } = this.#position!
     const needed = joins.map(
@@ -263,7 +263,7 @@ export class Follower {
   #finish(joins: readonly Join[], heard: number): void {
     const { offset } = this.#position!
     if (this.#heard > offset) {
-      // A message is published when it is in the history: one that is not was invented.
+      // A message is published when it is in the history: one that is not there is forged.
       if (this.#heard === heard) {
         this.#heard = offset
         this.#shared.recent.forget(this.#recent, offset)
@@ -313,7 +313,7 @@ export class Follower {
     took(this.#name, position, payload, delivered, skipped)
   }
 
-  /** The broker refuses to be read. Who comes learns it, and who was there learns that something may be missing. */
+  /** The broker refuses to read the history: the joins reject, and the members that were there may have missed messages. */
   #fail(error: Error): void {
     const { missed, refused, hub } = this.#shared
     if (this.#stale !== undefined && this.#position !== undefined) {

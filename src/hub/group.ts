@@ -38,7 +38,7 @@ export type { BroadcastOptions, BroadcastResult, GroupContext }
 export let createGroup: <Socket extends Member>(name: string, context: GroupContext) => Group<Socket>
 
 /**
- * Members under a name. This is a lightweight handle: the group exists while it has members, and every handle of that
+ * A named set of members. This is a lightweight handle: the group exists while it has members, and every handle of that
  * name is the same group. Handles come from `hub.group(name)`.
  */
 export class Group<Socket extends Member = Member> {
@@ -74,7 +74,7 @@ export class Group<Socket extends Member = Member> {
    * message missing or coming twice. A member that is in the group already gets again what follows `since`.
    *
    * @returns a promise, which is pending while the broker cannot be reached, and rejects when the broker refuses to read,
-   *   or the hub is closed: then the member is not added. An unhandled one of these rejections is ignored. It rejects with a
+   *   or the hub is closed: then the member is not added. If such a rejection is unhandled, it is ignored. It rejects with a
    *   TypeError when this is not a member, or the group has no history
    */
   add(member: Socket, options: JoinOptions & AddOptions): Promise<JoinResult>
@@ -208,7 +208,7 @@ export class Group<Socket extends Member = Member> {
     }
     const joined = history.join(member, options.since)
     if (text !== undefined && this.has(member)) presence.add(this.name, member, text)
-    // A process that does not wait for it must not end because the broker refuses, of which there is a warning.
+    // A process that does not await it must not exit because the broker refuses; a process warning reports that.
     joined.catch(ignore)
     return joined
   }

@@ -160,7 +160,8 @@ export class HistoryPublisher {
       try {
         const entries = batch.map(({ bytes }) => bytes)
         const last = checkPosition(await this.#options.append(name, entries))
-        if (last.offset < entries.length) throw new TypeError('The broker has answered a wrong position')
+        if (last.offset < entries.length)
+          throw new TypeError("The broker's reply is not the position of the last message")
         if (this.#queues.get(name) === queue) this.#taken(batch, last)
       } catch (error) {
         // The relay may tell a little later that the connection is lost.

@@ -90,7 +90,7 @@ export class Declarations {
     if (known === undefined) {
       if (hasMembers) {
         throw new Error(
-          `The group ${describe(name)} has members already: give its history before the first one joins`,
+          `The group ${describe(name)} already has members: declare its history before the first one joins`,
         )
       }
       this.#settings.set(name, settings)

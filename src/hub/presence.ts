@@ -105,7 +105,7 @@ export class HubPresence implements LocalPresence {
     if (length <= limit) return text
     throw new RangeError(
       `presence may have ${limit} bytes as JSON; this value has ${length}: ` +
-        'store what is longer elsewhere, and write here where it is',
+        'store longer data elsewhere and put a reference here',
     )
   }
 

@@ -93,8 +93,8 @@ export class RelayedHistories implements Histories {
   declare(name: string, options: HistoryOptions): void {
     if (this.#history === undefined) {
       throw new TypeError(
-        'The relay of this hub keeps no history: use redisRelay() of hubwire/redis, but for a cluster, a relay of your own with ' +
-          '`history`, or a hub without a relay in a single process',
+        'The relay of this hub keeps no history: use redisRelay() of hubwire/redis with a single server or Sentinel, ' +
+          'your own relay with `history`, or, in a single process, a hub without a relay',
       )
     }
     const hasMembers = this.#options.hub.memberships.membersOf(name) !== undefined
@@ -204,7 +204,7 @@ export class RelayedHistories implements Histories {
       await this.#command((history) => history.read(this.#channelOf(name), after, this.#limitsOf(name))),
     )
     if (page.entries.length === 0 || page.first > after) return page
-    throw new TypeError('The broker has answered another part of a history than was asked for')
+    throw new TypeError("The broker's reply is not the requested page of the history")
   }
 
   /** Gives a command, whose promise rejects when the connection is lost: a closed client may never answer. */

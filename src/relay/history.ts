@@ -101,7 +101,7 @@ export function checkPage(page: HistoryPage): HistoryPage {
     entries.every((entry) => Buffer.isBuffer(entry)) &&
     (entries.length === 0 ? first === top + 1 : first >= 1 && first + entries.length - 1 <= top)
   if (isPage) return page
-  throw new TypeError('The broker has answered something that is no part of a history')
+  throw new TypeError("The broker's reply is not a valid page of a history")
 }
 
 /**
@@ -111,7 +111,7 @@ export function checkPage(page: HistoryPage): HistoryPage {
  */
 export function checkPosition(position: HistoryPosition): HistoryPosition {
   if (isEpoch(position.epoch) && isOffset(position.offset)) return position
-  throw new TypeError('The broker has answered something that is no position in a history')
+  throw new TypeError("The broker's reply is not a valid position in a history")
 }
 
 /** The number that digits stand for, if it is an offset of an entry. */

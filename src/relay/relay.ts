@@ -143,7 +143,7 @@ function checkHistory(history: unknown): true {
 
 /** For a relay that is given to a second hub. @internal */
 export function usedTwiceError(): Error {
-  return new Error('A relay serves one hub: make another relay for another hub')
+  return new Error('A relay serves one hub: create a relay for each hub')
 }
 
 /** For a relay that no hub has opened, or that is closed. @internal */

@@ -214,7 +214,7 @@ function addressInUse(address: string): Error {
 
 function lockError(code: string, file: string, address: string): Error {
   const error = new Error(
-    `listen ${code}: cannot take the lock ${file}, which is another user's or no socket. ` +
+    `listen ${code}: cannot take the lock ${file}, which belongs to another user or is not a socket. ` +
       'Remove it, unless a server is starting',
   )
   return Object.assign(error, { code, syscall: 'listen', address })

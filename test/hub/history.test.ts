@@ -261,7 +261,7 @@ describe('throws for a user mistake and names what is wrong', () => {
   test('a history for a group that has members', () => {
     const hub = new Hub()
     hub.group('news').add(new FakeMember())
-    expect(() => groupOf(hub)).toThrow(/"news" has members already: give its history before/)
+    expect(() => groupOf(hub)).toThrow(/"news" already has members: declare its history before/)
     hub.group('other', { history: { size: 1, ttl: 1, encode } })
   })
 
@@ -270,7 +270,7 @@ describe('throws for a user mistake and names what is wrong', () => {
     const hub = new Hub({ relay: without(relay) })
     expect(() => groupOf(hub)).toThrow(TypeError)
     expect(() => groupOf(hub)).toThrow(
-      /keeps no history: use redisRelay\(\) of hubwire\/redis, .*single process/,
+      /keeps no history: use redisRelay\(\) of hubwire\/redis .*single process/,
     )
     await hub.close()
   })

@@ -182,7 +182,7 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
     }
     await server.command('HSET', position, 'epoch', 'no epoch', 'offset', '1')
     await expect(hub.group('news').add(new FakeMember(), { since: undefined })).rejects.toThrow(
-      'no part of a history',
+      'not a valid page of a history',
     )
     expect(await hub.publish('other', 'still works')).toMatchObject({
       relayed: true,
@@ -227,7 +227,7 @@ describe('replies of scripts that are forged are refused', () => {
     const read = await forged.read('channel', 0, limits).catch(() => undefined)
     const refusesReads = hub.group('news').add(new FakeMember(), { since: undefined })
     await expect(refusesReads).rejects.toThrow()
-    if (read !== undefined) expect(() => checkPage(read)).toThrow('no part of a history')
+    if (read !== undefined) expect(() => checkPage(read)).toThrow('not a valid page of a history')
     expect(hub.group('news').size).toBe(1)
   })
 
@@ -249,7 +249,7 @@ describe('replies of scripts that are forged are refused', () => {
   ])('%s', async (_, reply) => {
     const hub = await hubWithReply('read', reply)
     const joined = hub.group('news').add(new FakeMember(), { since: { epoch: '0epoch', offset: 5 } })
-    await expect(joined).rejects.toThrow('another part of a history')
+    await expect(joined).rejects.toThrow('not the requested page of the history')
   })
 
   test.each([

@@ -264,13 +264,13 @@ test('redisRelay() refuses what a cluster cannot do', () => {
   for (const name of names) {
     const client = redisClients[name].cluster([1])
     expect(() => redisRelay(client, { prefix: '{chat}:' })).toThrow(
-      /prefix must not have a brace.*"\{chat\}:"/,
+      /prefix must not contain a brace.*"\{chat\}:"/,
     )
     expect(() => redisRelay(client, { partitions: 0 })).toThrow(RangeError)
     expect(() => redisRelay(client, { partitions: 1025 })).toThrow(RangeError)
     expect(redisRelay(client).partitions).toHaveLength(16)
   }
   expect(() => redisRelay(createClient(), { partitions: 3 })).toThrow(
-    /partitions is for the client of a cluster/,
+    /partitions requires a cluster client/,
   )
 })

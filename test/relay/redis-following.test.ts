@@ -120,7 +120,7 @@ test('a topology gives up a lookup that hangs, and makes another for the next wh
   const lookups = new FakeLookups()
   const topology = new Topology(lookups.start)
   lookups.connect = () => new Promise(ignore)
-  await expect(topology.serverOf(0, ignore)).rejects.toThrow(/did not say which server/)
+  await expect(topology.serverOf(0, ignore)).rejects.toThrow(/did not report the master/)
   lookups.connect = () => Promise.resolve()
   expect(await topology.serverOf(0, ignore)).toBe(lookups.server)
   expect(lookups.made).toMatchObject([{ isClosed: true }, { isClosed: true }])
@@ -166,7 +166,7 @@ test('connections follow when a lookup that stays open tells of another master',
   lookups.made[0]!.onMoved()
   expect(states).toEqual([true, false])
   expect(first.connections[0]!.isClosed).toBe(true)
-  await expect(connection.publish('news', Buffer.alloc(0))).rejects.toThrow('There is no connection to Redis')
+  await expect(connection.publish('news', Buffer.alloc(0))).rejects.toThrow('The connection to Redis is not open')
   await until(() => lookups.server.connections.length === 1)
   const [second] = lookups.server.connections
   second!.events!.ready(true)

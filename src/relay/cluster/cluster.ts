@@ -36,7 +36,7 @@ export function clusterRelay(options?: RelayOptions | null): Relay {
   const path = process.env[VARIABLE]
   if (path !== undefined) return new WorkerRelay(path, options)
   throw new Error(
-    `clusterRelay() does not find its primary (${VARIABLE} is not set): ` +
+    `clusterRelay() cannot find its primary (${VARIABLE} is not set): ` +
       'call clusterRelay() in the primary too, before it starts its workers',
   )
 }

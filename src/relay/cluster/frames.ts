@@ -92,7 +92,7 @@ export class FrameReader {
       return
     }
     if (kind !== FrameKind.message && kind !== FrameKind.subscribe && kind !== FrameKind.unsubscribe) {
-      throw new Error(`There is no frame of the kind ${kind}`)
+      throw new Error(`A frame has the unknown kind ${kind}`)
     }
     const start = CHANNEL_HEAD_LENGTH + body.readUInt16BE(0)
     this.#sink.onChannel(kind, body.toString('utf8', CHANNEL_HEAD_LENGTH, start), body.subarray(start))

@@ -81,7 +81,7 @@ export class WorkerRelay implements Relay, FrameSink {
 
   #lost(): void {
     if (this.#events === undefined) return
-    this.#fail(new Error('The connection to the primary was lost: what was published may be lost too'))
+    this.#fail(new Error('The connection to the primary was lost: published messages may be lost too'))
     this.#change(false)
     this.#timer = setTimeout(() => {
       this.#connect()

@@ -109,7 +109,7 @@ class NatsRelay implements Relay {
     if (this.#wasOpened) throw usedTwiceError()
     if (this.#isDeaf && deafConnections.has(this.#connection)) {
       throw new Error(
-        'A connection with noEcho serves one hub, because two would not hear each other: ' +
+        'A connection with noEcho serves one hub, because two hubs would not receive messages from each other: ' +
           'connect without noEcho, or once for each hub',
       )
     }
@@ -193,7 +193,7 @@ class NatsRelay implements Relay {
     if (type === 'reconnect') this.#change(true)
     else if (type === 'disconnect' || type === 'close') {
       this.#change(false)
-      this.#unflushed.fail(new Error('The connection to NATS was lost: what was published may be lost too'))
+      this.#unflushed.fail(new Error('The connection to NATS was lost: published messages may be lost too'))
     } else if (error?.name === 'PermissionViolationError' && error.message.includes(this.#prefix)) {
       this.#events?.misconfigured(
         new Error(

@@ -161,7 +161,7 @@ export class FollowingConnection implements RedisConnection, ConnectionUser, Top
   /** Gives a command. An error that tells of another server has all of the relay's connections ask anew. */
   #command<Result>(give: (connection: ServerConnection) => Promise<Result>): Promise<Result> {
     const connection = this.#isReady ? this.#connection : undefined
-    if (connection === undefined) return Promise.reject(new Error('There is no connection to Redis'))
+    if (connection === undefined) return Promise.reject(new Error('The connection to Redis is not open'))
     const answered = give(connection)
     answered.catch((error: unknown) => {
       if (this.#connection !== connection || !WRONG_SERVER.test((error as Error).message)) return

@@ -98,7 +98,7 @@ class Script {
       return evaluate('EVAL', [this.#source, ...rest])
     })
     if (Array.isArray(reply) && reply.every((value) => Buffer.isBuffer(value))) return reply
-    throw new TypeError('Redis has answered something that is not the reply of the script')
+    throw new TypeError('The reply from Redis is not a valid reply of the script')
   }
 }
 

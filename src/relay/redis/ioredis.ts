@@ -49,7 +49,7 @@ export class IoredisConnection implements ServerConnection {
       reconnectOnError: null,
       // Otherwise a client with sentinels that gave up once would never connect again, or would publish to a replica.
       sentinelRetryStrategy: retryDelay,
-      // A master that lives on is told to be one no more only 10 s later.
+      // Otherwise the connection would stay until the sentinels demote an old master that is still running, 10 s later.
       failoverDetector: true,
       role: 'master',
     })

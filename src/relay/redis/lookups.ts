@@ -121,7 +121,7 @@ export function nodeRedisSentinel(client: NodeRedisSentinel): StartLookup {
     return {
       connect: () => sentinel.connect(),
       serverOf: async () => serverOf(await sentinel._execute(false, (master) => Promise.resolve(master))),
-      // A master that lives on is told to be one no more only 10 s later.
+      // Otherwise connections would stay until the sentinels demote an old master that is still running, 10 s later.
       watch(onMoved) {
         sentinel.on('topology-change', ({ type }) => {
           if (type === 'MASTER_CHANGE') onMoved()

@@ -107,7 +107,7 @@ export function redisRelay(
   if (isCluster(client)) {
     if (/[{}]/.test(prefix)) {
       throw new TypeError(
-        `prefix must not have a brace with a cluster; it is ${JSON.stringify(prefix)}. ` +
+        `prefix must not contain a brace with a cluster; it is ${JSON.stringify(prefix)}. ` +
           'All partitions would have the same slot',
       )
     }
@@ -117,7 +117,7 @@ export function redisRelay(
     })
   }
   if (partitions !== undefined) {
-    throw new TypeError('partitions is for the client of a cluster, and this is none: leave it out')
+    throw new TypeError('The option partitions requires a cluster client: remove it')
   }
   checkClient(client)
   if (!isSentinel(client)) return new RedisRelay(() => connectionOf(client), options)

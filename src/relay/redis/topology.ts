@@ -107,7 +107,7 @@ export class Topology {
     const shared: Shared = {
       lookup: this.#start([...this.#known.values()], onError),
       connected: this.#turn().then(() => {
-        if (shared.isOver) throw new Error('Nobody asks any more')
+        if (shared.isOver) throw new Error('The lookup was abandoned')
         return shared.lookup.connect()
       }),
       users: 0,
@@ -143,7 +143,7 @@ async function limited<Result>(promise: Promise<Result>): Promise<Result> {
   const over = new AbortController()
   const { signal } = over
   const timeout = setTimeout(LOOKUP_TIMEOUT, undefined, { ref: false, signal }).then(() => {
-    throw new Error('Redis did not say which server is in charge')
+    throw new Error('Redis did not report the master in time')
   })
   try {
     return await Promise.race([promise, timeout])
