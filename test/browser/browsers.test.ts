@@ -75,7 +75,7 @@ describe.each(browsers)('a page in $name', (options) => {
     const uncaught = (tab: Tab): string[] =>
       tab.console.filter((line) => /uncaught|TypeError|SyntaxError/i.test(line))
 
-    test('comes back once after its server was killed and started again', async () => {
+    test('reconnects once after its server was killed and started again', async () => {
       const { program, port, url } = await startServer()
       const tab = await visitOpen(`'${url}/kill'`)
       await program.stop('SIGKILL')
@@ -89,7 +89,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(uncaught(tab)).toEqual([])
     })
 
-    test('comes back once after its server was restarted in order, and logs nothing', async () => {
+    test('reconnects once after a graceful restart of its server, and logs nothing', async () => {
       const { program, port, url } = await startServer()
       const tab = await visitOpen(`'${url}/restart'`, '{ delay: { min: 2000, first: 2000, max: 2000 } }')
       await program.stop('SIGTERM')
@@ -101,7 +101,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(ours(tab)).toEqual([])
     })
 
-    test('gives up a connection to a process that was stopped, and comes back when it goes on', async () => {
+    test('gives up a connection to a suspended process, and reconnects when it resumes', async () => {
       const { program, url } = await startServer()
       const tab = await visitOpen(
         `'${url}/stop'`,
@@ -115,7 +115,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(await tab.evaluate('states[2].reason')).toBe('silent')
     })
 
-    test('gives up a connection whose network passes nothing on', async () => {
+    test('gives up a connection whose network drops everything', async () => {
       const { port } = await startServer()
       const proxy = await startForwarder(port)
       const tab = await visitOpen(`'ws://127.0.0.1:${proxy.port}/drop'`, PING)
@@ -175,7 +175,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(await accepted(port)).toEqual(['/offline'])
     })
 
-    test('comes back once after a sleep in which its timers stood still', async () => {
+    test('reconnects once after a sleep that suspended its timers', async () => {
       const { program, port, url } = await startServer()
       const tab = await visitOpen(`'${url}/sleep'`, PING)
       const processes = browser.processes()
@@ -191,7 +191,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(await courseOf(tab)).toBe('connecting open waiting connecting open')
     })
 
-    test('keeps a connection that outlived a sleep', async () => {
+    test('keeps a connection that survived a sleep', async () => {
       const { port, url } = await startServer()
       const tab = await visitOpen(`'${url}/nap'`, PING)
       const processes = browser.processes()
@@ -204,7 +204,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(await accepted(port)).toHaveLength(1)
     })
 
-    test('comes back in the background, and at once when it is shown', async () => {
+    test('reconnects in the background, and immediately when it becomes visible', async () => {
       const { program, port, url } = await startServer()
       const tab = await visitOpen(`'${url}/background'`, '{ delay: { min: 100, first: 200, max: 60000 } }')
       const other = await browser.open(page.url)
@@ -225,7 +225,7 @@ describe.each(browsers)('a page in $name', (options) => {
     })
 
     if (options.name === 'Chromium') {
-      test('closes cleanly when it is left, and resumes when the browser shows it again', async () => {
+      test('closes cleanly on navigation, and resumes when the browser shows it again', async () => {
         const { program, port, url } = await startServer()
         const tab = await visitOpen(`'${url}/back'`)
         await leave(tab)
@@ -240,7 +240,7 @@ describe.each(browsers)('a page in $name', (options) => {
       })
     } else {
       // Firefox decides before `pagehide` whether it keeps a page, and keeps none with an open WebSocket.
-      test('closes cleanly when it is left, and is loaded anew when the browser shows it again', async () => {
+      test('closes cleanly on navigation, and is reloaded when the browser shows it again', async () => {
         const { program, url } = await startServer()
         const tab = await visitOpen(`'${url}/back'`)
         await leave(tab)
@@ -250,7 +250,7 @@ describe.each(browsers)('a page in $name', (options) => {
         expect(await tab.evaluate('[returns, typeof socket]')).toEqual([0, 'undefined'])
       })
 
-      test('resumes from the cache of the browser, which keeps it while it is not connected', async () => {
+      test('resumes from the back/forward cache, which keeps it while it is not connected', async () => {
         const { program, port, url } = await startServer()
         const settings = '{ delay: { min: 60000, first: 60000, max: 60000 } }'
         const tab = await visitOpen(`'${url}/back'`, settings)
@@ -289,7 +289,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(await accepted(port)).toEqual(['/worker'])
     })
 
-    test('makes its URLs of the page', async () => {
+    test('resolves URLs against the page', async () => {
       const tab = await browser.open(`${page.url}/folder/`)
       await tab.until('window.isReady')
       const base = page.url.replace('http', 'ws')
@@ -297,7 +297,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(await tab.evaluate(calls)).toEqual([base, 'wss://a.example/b', `${base}/ws`])
     })
 
-    test('opens nothing and throws nothing where there is no server', async () => {
+    test('opens and throws nothing if there is no server', async () => {
       const tab = await visit(`'ws://127.0.0.1:${await freePort()}'`)
       await tab.until('states.length > 8')
       expect(await courseOf(tab)).toMatch(/^connecting waiting connecting waiting/)
@@ -305,7 +305,7 @@ describe.each(browsers)('a page in $name', (options) => {
       expect(uncaught(tab)).toEqual([])
     })
 
-    test('and many others, each in its own document, come back spread over time after a restart', async () => {
+    test('spreads the reconnections of many documents over time after a restart', async () => {
       const count = runs(50) > 50 ? 150 : 50
       const { program, port, url } = await startServer()
       const tab = await browser.open(page.url)

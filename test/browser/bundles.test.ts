@@ -88,7 +88,7 @@ test.each([
   },
 )
 
-test('what stands in a page for the main entry has all of its names', () => {
+test('the browser stub of the main entry exports all of its names', () => {
   const text = readFileSync(join(root, 'src/not-for-pages.ts'), 'utf8')
   const file = ts.createSourceFile('not-for-pages.ts', text, ts.ScriptTarget.Latest)
   const names = file.statements.flatMap((statement) =>

@@ -31,24 +31,24 @@ test.each(['/relative', 'ftp://host/', 'localhost:8000'])('throws for the URL %s
   expect(make({}, url)).toThrow(TypeError)
 })
 
-test('names no token in the error of a URL', () => {
+test('does not include the query of a URL in its error', () => {
   expect(make({}, 'ftp://host/?token=secret')).toThrow(/^Not a WebSocket URL: ftp:\/\/host\/\?…\. /)
 })
 
-test('webSocketUrl() takes the variable, or the fallback where there is no page', () => {
+test('webSocketUrl() uses the variable, or the fallback outside a page', () => {
   expect(webSocketUrl('https://a.example/b//', 'ws://fallback')).toBe('wss://a.example/b')
   expect(webSocketUrl('', 'http://fallback/')).toBe('ws://fallback')
   expect(() => webSocketUrl(null, 'fallback:8000')).toThrow(TypeError)
 })
 
-test('throws where there is no class that connects, and names the option', () => {
+test('throws an error that names the option WebSocket if there is no global class', () => {
   vi.stubGlobal('WebSocket', undefined)
   expect(() => new ReconnectingWebSocket('ws://127.0.0.1:1')).toThrow(
     new TypeError('There is no global WebSocket here: give a class as the option WebSocket'),
   )
 })
 
-test.each([undefined, null])('takes the defaults for %s, and the global class', async (nothing) => {
+test.each([undefined, null])('uses the defaults and the global class for %s', async (nothing) => {
   vi.stubGlobal('WebSocket', FakeWebSocket)
   FakeWebSocket.made = []
   const lines = vi.spyOn(console, 'warn').mockReturnValue()

@@ -25,7 +25,7 @@ async function restart(server: WebSocketServer, port: number): ReturnType<typeof
 }
 
 describe('a connection', () => {
-  test('opens, and passes messages on both ways', async () => {
+  test('opens and carries messages in both directions', async () => {
     const { url, next } = await runningServer()
     const { socket, states, messages } = reconnecting(url)
     expect(socket.status).toEqual({ state: 'connecting', attempt: 1 })
@@ -38,7 +38,7 @@ describe('a connection', () => {
     expect(await messages.next()).toBe('from the server')
   })
 
-  test('offers its subprotocols, and tells the one that was chosen', async () => {
+  test('offers its subprotocols and exposes the one that was chosen', async () => {
     const { url, next } = await runningServer({ handleProtocols: () => 'v1' })
     const { socket, states } = reconnecting(url, { protocols: ['v2', 'v1'] })
     expect(socket.protocol).toBe('')
@@ -65,7 +65,7 @@ describe('a connection', () => {
     expect(new Uint8Array(bytes)).toEqual(new Uint8Array([1, 2, 3]))
   })
 
-  test('comes back once after a restart of its server', async () => {
+  test('reconnects once after a restart of its server', async () => {
     const { server, port, url, next } = await runningServer()
     const { states } = reconnecting(url)
     await next()
@@ -76,7 +76,7 @@ describe('a connection', () => {
     expect(another.server.stats().accepted).toBe(1)
   })
 
-  test('comes back after it broke, and says so on one line', async () => {
+  test('reconnects after it broke, and logs one line', async () => {
     const { url, next } = await runningServer()
     const { states, lines } = reconnecting(url)
     for (let count = 0; count < 3; count++) {
@@ -89,7 +89,7 @@ describe('a connection', () => {
   })
 
   test.each([1000, 1001, 1005, 1011, 1012, 3000, 4000, 4399, 4408, 4500])(
-    'comes back after the server closed with %d, and logs only what is no ordinary end',
+    'reconnects after the server closed with %d, and logs only unexpected closures',
     async (code) => {
       const { url, next } = await runningServer()
       const { states, lines } = reconnecting(url)
@@ -103,7 +103,7 @@ describe('a connection', () => {
     },
   )
 
-  test.each([1013, 4429])('comes back late after the server closed with %d', async (code) => {
+  test.each([1013, 4429])('reconnects after a longer delay when the server closed with %d', async (code) => {
     const { url, next } = await runningServer()
     const { states } = reconnecting(url)
     const { socket } = await next()
@@ -118,7 +118,7 @@ describe('a connection', () => {
 })
 
 describe('a refusal', () => {
-  test.each([1008, 4400, 4403, 4404, 4499])('with %d is the end', async (code) => {
+  test.each([1008, 4400, 4403, 4404, 4499])('with %d is final', async (code) => {
     const { server, url, next } = await runningServer()
     const { socket, states, lines } = reconnecting(url, { queue: 3 })
     const accepted = await next()
@@ -130,7 +130,7 @@ describe('a refusal', () => {
     expect(server.stats().accepted).toBe(1)
   })
 
-  test('with 4401 asks the URL function exactly once more (N13)', async () => {
+  test('with 4401 calls the URL function exactly once more (N13)', async () => {
     const { server, url } = await runningServer({ authenticate: () => refuse.close(4401, 'expired') })
     const asked: Attempt[] = []
     const { states, lines } = reconnecting((attempt) => {
@@ -170,7 +170,7 @@ describe('a refusal', () => {
     expect(codes).toEqual([undefined, 4401, 4401])
   })
 
-  test('by an HTTP status looks like no server', async () => {
+  test('by HTTP status is reported like an unreachable server', async () => {
     const { url } = await runningServer({ authenticate: () => refuse(401) })
     const { states } = reconnecting(url)
     const reasons = []
@@ -180,7 +180,7 @@ describe('a refusal', () => {
 })
 
 describe('an attempt', () => {
-  test('that finds no server is repeated, with growing numbers', async () => {
+  test('is retried with increasing attempt numbers while no server listens', async () => {
     const { states, lines } = reconnecting(`ws://127.0.0.1:${await closedPort()}`)
     const found = []
     while (found.length < 3) found.push(await stateOf(states, 'waiting'))
@@ -206,7 +206,7 @@ describe('an attempt', () => {
       },
     ],
   ])(
-    'whose URL function %s has failed, and reports the error',
+    'fails and reports the error if its URL function %s',
     async (_what, source: () => string | Promise<string>) => {
       const { states, errors, lines } = reconnecting(source)
       expect(await statesUntil(states, 'waiting')).toEqual(['waiting'])
@@ -217,7 +217,7 @@ describe('an attempt', () => {
     },
   )
 
-  test('whose URL function never settles has failed, and aborts its signal', async () => {
+  test('fails and aborts its signal if its URL function never settles', async () => {
     const signals: AbortSignal[] = []
     const { states } = reconnecting(
       ({ signal }) => {
@@ -231,7 +231,7 @@ describe('an attempt', () => {
     expect(signals.slice(0, 2).map(({ aborted }) => aborted)).toEqual([true, true])
   })
 
-  test('whose URL comes after it was given up opens nothing', async () => {
+  test('opens nothing if its URL arrives after the timeout', async () => {
     const { server, url } = await runningServer()
     let settle = (_url: string): void => {}
     let rejectLate = (_error: Error): void => {}
@@ -254,7 +254,7 @@ describe('an attempt', () => {
     expect(await errors.next()).toBe('the only one')
   })
 
-  test('whose server accepts and does not answer is abandoned', async () => {
+  test('is abandoned if the server accepts but does not answer', async () => {
     const silent = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const { port } = silent.address() as { port: number }
@@ -264,7 +264,7 @@ describe('an attempt', () => {
     silent.close()
   })
 
-  test('whose class throws has failed', async () => {
+  test('fails if the WebSocket class throws', async () => {
     const { errors, states } = reconnecting('ws://127.0.0.1:1', { protocols: ['not a token'] })
     expect(await errors.next()).toMatchObject({ name: 'SyntaxError' })
     await stateOf(states, 'waiting')
@@ -278,7 +278,7 @@ describe('an attempt', () => {
 })
 
 describe('shouldReconnect', () => {
-  test('goes on after a code that would be the end, and is told how the connection ended', async () => {
+  test('can reconnect after a final close code, and receives how the connection ended', async () => {
     const { url, next } = await runningServer()
     const asked: unknown[] = []
     const { states } = reconnecting(url, {
@@ -295,7 +295,7 @@ describe('shouldReconnect', () => {
     expect(asked).toEqual([{ code: 4403, reason: 'no', wasClean: true }])
   })
 
-  test('ends what would go on', async () => {
+  test('can stop reconnecting after a retryable code', async () => {
     const { url, next } = await runningServer()
     const { states } = reconnecting(url, { shouldReconnect: ({ code }) => code !== 1000 })
     const { socket } = await next()
@@ -308,7 +308,7 @@ describe('shouldReconnect', () => {
     })
   })
 
-  test('leaves the decision to the code when it throws, and the error is reported', async () => {
+  test('falls back to the close code and reports the error when it throws', async () => {
     const { url, next } = await runningServer()
     const mistake = new Error('a mistake')
     const { states, errors } = reconnecting(url, {
@@ -338,7 +338,7 @@ describe('close()', () => {
     expect(lines).toEqual([])
   })
 
-  test('sends its code and reason, behind what was sent before', async () => {
+  test('sends its code and reason after earlier messages', async () => {
     const { url, next } = await runningServer()
     const { socket, states } = reconnecting(url)
     const accepted = await next()
@@ -353,7 +353,7 @@ describe('close()', () => {
     expect(socket.status).toMatchObject({ code: 4000, reason: 'done' })
   })
 
-  test('ends an attempt, also in the listener that is told of it', async () => {
+  test("ends an attempt, even from the listener of its 'state' event", async () => {
     const { server, url } = await runningServer()
     const { socket, states } = reconnecting(url)
     socket.close()
@@ -368,7 +368,7 @@ describe('close()', () => {
     expect(server.stats().accepted).toBe(0)
   })
 
-  test('in the listener of an open one sends nothing that was queued, and counts it', async () => {
+  test('drops and counts queued messages when called as the connection opens', async () => {
     const { url, next } = await runningServer()
     const { socket, states } = reconnecting(url, { queue: 2 })
     expect([socket.send('one'), socket.send('two'), socket.send('three')]).toEqual([
@@ -406,7 +406,7 @@ describe('close()', () => {
 })
 
 describe('reconnect()', () => {
-  test('cuts a wait short', async () => {
+  test('connects immediately during a delay', async () => {
     const { url, next } = await runningServer()
     const { socket, states } = reconnecting(url, { delay: { min: 60_000, first: 60_000, max: 60_000 } })
     ;(await next()).socket.terminate()
@@ -427,7 +427,7 @@ describe('reconnect()', () => {
     await next()
   })
 
-  test('begins anew after the end', async () => {
+  test("reconnects after 'closed'", async () => {
     const { url, next } = await runningServer()
     const { socket, states } = reconnecting(url)
     ;(await next()).socket.close(4403)
@@ -439,7 +439,7 @@ describe('reconnect()', () => {
 })
 
 describe('send()', () => {
-  test('drops by default what is sent without a connection', async () => {
+  test('drops messages without a connection by default', async () => {
     const { url, next } = await runningServer()
     const { socket, states } = reconnecting(url)
     expect(socket.send('early')).toBe('dropped')
@@ -450,7 +450,7 @@ describe('send()', () => {
     expect(await received.next()).toBe('in time')
   })
 
-  test('queues as many as it may, and sends each once, in order, behind what a listener sends at once', async () => {
+  test('queues up to the limit, and sends each message once, in order, after those sent by the state listener', async () => {
     const { url, next } = await runningServer()
     const { socket } = reconnecting(url, { queue: 2 })
     socket.addEventListener('state', ({ state }) => {
@@ -475,7 +475,7 @@ describe('send()', () => {
     expect([await again.next(), await again.next()]).toEqual(['hello', 'four'])
   })
 
-  test('tells how much of what it took has not been sent', async () => {
+  test('counts unsent bytes in bufferedAmount', async () => {
     const { url, next } = await runningServer()
     const { socket, states } = reconnecting(url)
     expect(socket.bufferedAmount).toBe(0)
@@ -493,7 +493,7 @@ describe('recovery', () => {
   }
   const read = (data: unknown): Event => JSON.parse(String(data)) as Event
 
-  test('gives the last position to the URL function, and tells whether the server went on from there', async () => {
+  test('passes the last position to the URL function, and reports whether the server resumed from it', async () => {
     const { url, next } = await runningServer()
     const { socket } = reconnecting<number>(({ position }) => `${url}/?since=${position}`, {
       position: (data) => read(data).offset,
@@ -521,7 +521,7 @@ describe('recovery', () => {
     expect(told).toEqual([true, false])
   })
 
-  test('says at once that nothing was recovered where no position was known', async () => {
+  test('reports recovered: false immediately if no position is known', async () => {
     const { url, next } = await runningServer()
     const { socket } = reconnecting(url, { position: () => undefined, isRecovered: () => true })
     const told = once(socket, 'recovery') as Promise<[{ recovered: boolean }]>
@@ -530,7 +530,7 @@ describe('recovery', () => {
     expect((await told)[0].recovered).toBe(false)
   })
 
-  test('reports what the functions throw, and delivers the message', async () => {
+  test('reports errors of the functions, and delivers the message', async () => {
     const { url, next } = await runningServer()
     const { messages, errors } = reconnecting<number>(url, { position: (data) => read(data).offset })
     ;(await next()).socket.send('not JSON')

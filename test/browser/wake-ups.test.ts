@@ -41,9 +41,9 @@ async function lose(code?: number): Promise<void> {
   expect(socket.status.state).toBe('waiting')
 }
 
-describe('a wait', () => {
+describe('a delay', () => {
   test.each(['online', 'visibilitychange', 'pageshow'] as const)(
-    'ends at once at %s, with one attempt',
+    "ends immediately at '%s', with one attempt",
     async (type) => {
       await lose()
       page.fire(type)
@@ -56,7 +56,7 @@ describe('a wait', () => {
     },
   )
 
-  test('goes on when the page is hidden', async () => {
+  test('is not ended when the page is hidden', async () => {
     await lose()
     page.document.visibilityState = 'hidden'
     page.fire('visibilitychange')
@@ -64,7 +64,7 @@ describe('a wait', () => {
     expect(socket.status.state).toBe('waiting')
   })
 
-  test('ends at online in a page that is hidden, too', async () => {
+  test("is ended by 'online' even in a hidden page", async () => {
     page.navigator.onLine = false
     page.document.visibilityState = 'hidden'
     await lose()
@@ -74,14 +74,14 @@ describe('a wait', () => {
     expect(socket.status.state).toBe('connecting')
   })
 
-  test('goes on at offline', async () => {
+  test("is not ended by 'offline'", async () => {
     await lose()
     page.fire('offline')
     await settle()
     expect(socket.status.state).toBe('waiting')
   })
 
-  test('goes on when the page is shown right after an attempt, and ends when the network is back', async () => {
+  test('is not ended when the page is shown right after an attempt, but when the network is back', async () => {
     FakeWebSocket.last.lose()
     page.fire('visibilitychange')
     await settle()
@@ -91,7 +91,7 @@ describe('a wait', () => {
     expect(socket.status.state).toBe('connecting')
   })
 
-  test('that the server asked for goes on whatever the page tells', async () => {
+  test('requested by the server is not shortened by page events', async () => {
     await lose(1013)
     expect(socket.status).toMatchObject({ reason: 'busy' })
     for (const type of ['online', 'visibilitychange', 'pageshow'] as const) page.fire(type)
@@ -101,7 +101,7 @@ describe('a wait', () => {
     expect(FakeWebSocket.made).toHaveLength(2)
   })
 
-  test('without a network is the longest, and ends when there is one', async () => {
+  test("lasts delay.max while offline, and ends at 'online'", async () => {
     page.navigator.onLine = false
     await lose()
     expect(socket.status).toMatchObject({ reason: 'offline', delay: LONGEST })
@@ -114,7 +114,7 @@ describe('a wait', () => {
 
 describe('an open connection', () => {
   test.each(['online', 'offline', 'visibilitychange', 'pageshow'] as const)(
-    'is asked for a sign of life at %s, and given up without one',
+    "is pinged at '%s', and abandoned without an answer",
     async (type) => {
       FakeWebSocket.last.open()
       await vi.advanceTimersByTimeAsync(10_000)
@@ -142,7 +142,7 @@ describe('an open connection', () => {
 })
 
 describe('leaving the page', () => {
-  test('closes with 1000, and nothing but its return connects again', async () => {
+  test('closes with 1000, and only returning to the page connects again', async () => {
     FakeWebSocket.last.open()
     page.fire('pagehide')
     expect(FakeWebSocket.last.closes).toEqual([1000])
@@ -167,7 +167,7 @@ describe('leaving the page', () => {
   })
 })
 
-test('a closed client listens to the page no more, until it connects again', async () => {
+test('a closed client ignores page events until it reconnects', async () => {
   socket.close()
   for (const type of ['online', 'pagehide', 'pageshow'] as const) page.fire(type)
   await settle()
@@ -187,7 +187,7 @@ describe('the delays', () => {
     return delay
   }
 
-  test('double up to the longest while attempts fail, and start over after a stable connection', async () => {
+  test('double up to delay.max while attempts fail, and start over after a stable connection', async () => {
     const delays: number[] = []
     for (let count = 0; count < 6; count++) {
       FakeWebSocket.last.lose()
@@ -204,7 +204,7 @@ describe('the delays', () => {
     expect(socket.status).toMatchObject({ attempt: 2, delay: FIRST })
   })
 
-  test('go on growing after a connection that was not stable', async () => {
+  test('keep growing after a connection that was not stable', async () => {
     for (let count = 0; count < 3; count++) {
       FakeWebSocket.last.open()
       await vi.advanceTimersByTimeAsync(4999)

@@ -32,7 +32,7 @@ function sleep(milliseconds: number): void {
 }
 
 describe('a silent connection', () => {
-  test('is asked after the interval, and is dead after the timeout', () => {
+  test('is pinged after the interval and abandoned after the timeout', () => {
     vi.advanceTimersByTime(INTERVAL - 1)
     expect(pings).toBe(0)
     vi.advanceTimersByTime(1)
@@ -45,7 +45,7 @@ describe('a silent connection', () => {
     expect([pings, deaths]).toEqual([1, 1])
   })
 
-  test('is asked a whole interval after the last message', () => {
+  test('is pinged one interval after the last message', () => {
     vi.advanceTimersByTime(INTERVAL - 1)
     expect(watchdog.hear('news')).toBe(false)
     vi.advanceTimersByTime(INTERVAL - 1)
@@ -54,7 +54,7 @@ describe('a silent connection', () => {
     expect(pings).toBe(1)
   })
 
-  test('lives when any message comes in time', () => {
+  test('is kept if any message arrives in time', () => {
     vi.advanceTimersByTime(INTERVAL + TIMEOUT - 1)
     expect(watchdog.hear('news')).toBe(false)
     vi.advanceTimersByTime(INTERVAL - 1)
@@ -63,7 +63,7 @@ describe('a silent connection', () => {
     expect(pings).toBe(2)
   })
 
-  test('is left alone after stop()', () => {
+  test('is not pinged after stop()', () => {
     watchdog.stop()
     vi.advanceTimersByTime(INTERVAL + TIMEOUT)
     expect([pings, deaths]).toEqual([0, 0])
@@ -71,14 +71,14 @@ describe('a silent connection', () => {
 })
 
 describe('an answer', () => {
-  test('is kept from the page, and tells the latency', () => {
+  test('is not delivered to the page, and sets the latency', () => {
     vi.advanceTimersByTime(INTERVAL + 30)
     expect(watchdog.latency).toBeUndefined()
     expect(watchdog.hear('pong')).toBe(true)
     expect(watchdog.latency).toBe(30)
   })
 
-  test('is found behind other messages', () => {
+  test('is recognized after other messages', () => {
     vi.advanceTimersByTime(INTERVAL + 30)
     expect(watchdog.hear('news')).toBe(false)
     vi.advanceTimersByTime(20)
@@ -86,7 +86,7 @@ describe('an answer', () => {
     expect(watchdog.latency).toBe(50)
   })
 
-  test('to nothing that was asked is for the page', () => {
+  test('without a ping is delivered to the page', () => {
     expect(watchdog.hear('pong')).toBe(false)
     vi.advanceTimersByTime(INTERVAL)
     expect(watchdog.hear('pong')).toBe(true)
@@ -94,8 +94,8 @@ describe('an answer', () => {
   })
 })
 
-describe('a timer that comes late', () => {
-  test('asks once more before it gives the connection up', () => {
+describe('a timer that fires late', () => {
+  test('pings once more before the connection is abandoned', () => {
     vi.advanceTimersByTime(INTERVAL)
     sleep(3_600_000)
     vi.advanceTimersByTime(TIMEOUT)
@@ -105,7 +105,7 @@ describe('a timer that comes late', () => {
     expect([pings, deaths]).toEqual([2, 1])
   })
 
-  test('keeps a connection that outlived the sleep, and asks again after the next sleep', () => {
+  test('keeps a connection that survived the sleep, and pings again after the next sleep', () => {
     for (let count = 1; count <= 2; count++) {
       vi.advanceTimersByTime(INTERVAL)
       sleep(3_600_000)
@@ -115,21 +115,21 @@ describe('a timer that comes late', () => {
     }
   })
 
-  test('by less than the timeout gives the connection up', () => {
+  test('by less than the timeout abandons the connection', () => {
     vi.advanceTimersByTime(INTERVAL)
     sleep(TIMEOUT)
     vi.advanceTimersByTime(TIMEOUT)
     expect([pings, deaths]).toEqual([1, 1])
   })
 
-  test('asks at once where none had been asked', () => {
+  test('pings immediately if no ping is pending', () => {
     sleep(3_600_000)
     vi.advanceTimersByTime(INTERVAL)
     expect([pings, deaths]).toEqual([1, 0])
   })
 })
 
-test('a clock that was set back makes it ask, and then judge by the timeout', () => {
+test('pings, then applies the timeout, after the clock is set back', () => {
   vi.setSystemTime(Date.now() - 3_600_000)
   vi.advanceTimersByTime(INTERVAL)
   expect(pings).toBe(1)
@@ -138,7 +138,7 @@ test('a clock that was set back makes it ask, and then judge by the timeout', ()
 })
 
 describe('probe()', () => {
-  test('asks at once when nothing has come for the timeout', () => {
+  test('pings immediately if nothing has arrived for the timeout', () => {
     vi.advanceTimersByTime(TIMEOUT)
     watchdog.probe()
     expect(pings).toBe(1)
@@ -146,13 +146,13 @@ describe('probe()', () => {
     expect(deaths).toBe(1)
   })
 
-  test('asks nothing when something has just come', () => {
+  test('does not ping if something has just arrived', () => {
     vi.advanceTimersByTime(TIMEOUT - 1)
     watchdog.probe()
     expect(pings).toBe(0)
   })
 
-  test('asks nothing while an answer is awaited, and does not put the end off', () => {
+  test('neither pings nor extends the timeout while an answer is pending', () => {
     vi.advanceTimersByTime(INTERVAL + TIMEOUT - 1)
     watchdog.probe()
     vi.advanceTimersByTime(1)
