@@ -40,7 +40,7 @@ function reading(): Read {
 }
 
 describe('the frames between workers and their primary', () => {
-  test('are read as they were written, whatever the chunks', () => {
+  test('are read as they were written, for any division into chunks', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom(...Object.values(FrameKind)), fc.string(), fc.uint8Array())),
@@ -74,7 +74,7 @@ describe('the frames between workers and their primary', () => {
     ['a frame that is too long', Buffer.from([0xff, 0, 0, 0, FrameKind.message])],
     ['a sync without its number', Buffer.from([0, 0, 0, 1, FrameKind.sync, 0])],
     ['a channel without its length', Buffer.from([0, 0, 0, 1, FrameKind.subscribe, 0])],
-  ])('end a connection with %s, and nothing else', async (_, bytes) => {
+  ])('with %s end only their own connection', async (_, bytes) => {
     const hub = new Hub({ relay: clusterRelay() })
     onTestFinished(() => hub.close())
     const member = new FakeMember()
@@ -88,7 +88,7 @@ describe('the frames between workers and their primary', () => {
   })
 })
 
-test('drops messages for a worker that does not read, past 16 MiB that wait for it', async () => {
+test('drops messages for a worker that does not read when more than 16 MiB are queued for it', async () => {
   const socket = await connectAsWorker()
   const { channels, syncs, reader } = reading()
   socket.on('data', (chunk: Buffer) => {
@@ -110,7 +110,7 @@ test('drops messages for a worker that does not read, past 16 MiB that wait for 
   await relay.close()
 })
 
-test('a worker loses its primary, and nothing else, when what comes from it is no frame', async () => {
+test('closes only the connection to the primary when it sends an invalid frame', async () => {
   const path = join(temporaryFolder(), 'primary.sock')
   const primary = createServer((socket) => {
     socket.on('error', () => {})

@@ -63,7 +63,7 @@ describe('a cluster', { timeout: runs(60_000) }, () => {
     expect(await ask('end')).toBeNull()
   })
 
-  test('goes on without a worker that was killed', async () => {
+  test('keeps working without a worker that was killed', async () => {
     const ask = await startCluster()
     expect(await ask('count', 'group 0')).toMatchObject({ missing: [] })
     await ask('kill', 1)
@@ -78,7 +78,7 @@ describe('a cluster', { timeout: runs(60_000) }, () => {
     expect(await ask('end')).toBeNull()
   })
 
-  test('gives a worker that was stopped everything, without a gap, when it goes on', async () => {
+  test('delivers everything to a suspended worker when it resumes, without a gap', async () => {
     const ask = await startCluster()
     expect(await ask('count', 'group 0')).toMatchObject({ total: 2 * WORKERS * 2, missing: [] })
     await ask('signal', [1, 'SIGSTOP'])
@@ -101,7 +101,7 @@ describe('a cluster', { timeout: runs(60_000) }, () => {
   })
 })
 
-test('relays between the threads of a process, and the process ends when they are done', async () => {
+test('relays between the threads of a process, and lets the process exit when they have ended', async () => {
   const child = start('threads.js')
   const exit = once(child, 'exit')
   const texts = ['main', 'thread 1', 'thread 2']

@@ -27,12 +27,12 @@ describe.each(names)('%s', (name) => {
     await check(name, () => broker.relay())
   })
 
-  test('a relay by redis', requires('redis-server'), async () => {
+  test('a relay through redis', requires('redis-server'), async () => {
     const { path } = await RedisServer.start()
     await check(name, () => redisRelay(createClient({ socket: { path, tls: false } })))
   })
 
-  test('a relay by ioredis', requires('redis-server'), async () => {
+  test('a relay through ioredis', requires('redis-server'), async () => {
     const { path } = await RedisServer.start()
     await check(name, () => redisRelay(new Redis({ path, lazyConnect: true })))
   })
@@ -42,21 +42,17 @@ describe.each(names)('%s', (name) => {
 const RELAYS = 3
 
 describe.each(names)('%s', (name) => {
-  test('a relay by NATS', requires('nats-server'), async () => {
+  test('a relay through NATS', requires('nats-server'), async () => {
     const connection = await (await NatsServer.start()).connect()
     await check(name, () => natsRelay(connection))
   })
 
-  test(
-    'a relay by NATS, each on a connection that does not hear itself',
-    requires('nats-server'),
-    async () => {
-      const server = await NatsServer.start()
-      const connections: NatsConnection[] = []
-      while (connections.length < RELAYS) connections.push(await server.connect({ noEcho: true }))
-      await check(name, () => natsRelay(connections.pop()!))
-    },
-  )
+  test('a relay through NATS, each on a connection with noEcho', requires('nats-server'), async () => {
+    const server = await NatsServer.start()
+    const connections: NatsConnection[] = []
+    while (connections.length < RELAYS) connections.push(await server.connect({ noEcho: true }))
+    await check(name, () => natsRelay(connections.pop()!))
+  })
 
   test('a relay in the primary of a cluster', async () => {
     await check(name, () => clusterRelay())

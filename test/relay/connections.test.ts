@@ -28,7 +28,7 @@ function nodeOf(broker: MemoryBroker, options: RelayOptions = {}): Node {
 const has = (relay: MemoryRelay, name: string): boolean => relay.subscribed.has(`hubwire:group:${name}`)
 
 describe('a connection that is lost', () => {
-  test('while groups are being subscribed: those with members are subscribed by the next one', async () => {
+  test('while groups are being subscribed is followed by subscriptions to those that still have members', async () => {
     const { hub, relay } = nodeOf(new MemoryBroker())
     await hub.ready
     const [stays, leaves] = [new FakeMember(), new FakeMember()]
@@ -43,7 +43,7 @@ describe('a connection that is lost', () => {
     expect([has(relay, 'stays'), has(relay, 'leaves')]).toEqual([true, false])
   })
 
-  test('while a group is being unsubscribed: it is ended by the next one, or used again', async () => {
+  test('while a group is being unsubscribed is followed by its unsubscription or its reuse', async () => {
     const { hub, relay } = nodeOf(new MemoryBroker(), { unsubscribeDelay: 0 })
     await hub.ready
     const member = new FakeMember()
@@ -67,7 +67,7 @@ describe('a connection that is lost', () => {
     expect(has(relay, 'returns')).toBe(true)
   })
 
-  test('while the others are asked what was missed: they are asked again', async () => {
+  test('during a recovery is followed by another query', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [nodeOf(broker), nodeOf(broker)]
     const member = new FakeMember()
@@ -91,7 +91,7 @@ describe('a connection that is lost', () => {
     expect(member.delivered).toEqual(['first', 'last'])
   })
 
-  describe('and is back, but not yet known to be', () => {
+  describe('when messages arrive before the reconnection is confirmed', () => {
     // How many messages are missing of a node that had sent none before is known if two heartbeats prove it.
     const oneOrUnknown = [1, undefined]
 
@@ -119,9 +119,9 @@ describe('a connection that is lost', () => {
     }
 
     test.each([
-      ['what a message shows to be lost', ['before'], [1]],
-      ['the first message of a node that was lost', [], oneOrUnknown],
-    ])('%s is told by the one gap of the disconnection', async (_, before, missed) => {
+      ['a loss that a message reveals', ['before'], [1]],
+      ['the lost first message of a node', [], oneOrUnknown],
+    ])('%s is included in the gap of the disconnection', async (_, before, missed) => {
       const [one, other, member, release] = await reconnecting(before)
       await one.hub.publish('news', 'seen')
       await until(() => member.delivered.includes('seen'))
@@ -136,9 +136,9 @@ describe('a connection that is lost', () => {
     })
 
     test.each([
-      ['what a heartbeat shows to be lost', ['before'], [1]],
-      ['a heartbeat with the first message of a node', [], oneOrUnknown],
-    ])('%s is told by it too', async (_, before, missed) => {
+      ['a loss that a heartbeat reveals', ['before'], [1]],
+      ['a first message that only a heartbeat reveals', [], oneOrUnknown],
+    ])('%s is also included in it', async (_, before, missed) => {
       const [one, other, member, release] = await reconnecting(before)
       const beats = one.relay.published.filter((channel) => channel === 'hubwire:nodes').length
       await until(
@@ -152,7 +152,7 @@ describe('a connection that is lost', () => {
       expect(member.delivered).toEqual(before)
     })
 
-    test('a group that is joined meanwhile has missed nothing', async () => {
+    test('reports no loss for a group that was joined in the meantime', async () => {
       const [one, other, , release] = await reconnecting(['before'])
       await one.hub.publish('new', 'before it is joined')
       const member = new FakeMember()
@@ -167,7 +167,7 @@ describe('a connection that is lost', () => {
     })
   })
 
-  test('to a node that does not answer afterwards: a gap of unknown length names all groups', async () => {
+  test('is a gap of unknown length in all groups if another node does not answer afterwards', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [nodeOf(broker), nodeOf(broker)]
     const names = ['a', 'b', 'c']
@@ -183,7 +183,7 @@ describe('a connection that is lost', () => {
     one.relay.resume()
   })
 
-  test('in one direction only stops both until a probe has come back', async () => {
+  test('in only one direction stops both until a probe has returned', async () => {
     const { hub, relay } = nodeOf(new MemoryBroker())
     await hub.ready
     relay.cut('publishing')
@@ -198,7 +198,7 @@ describe('a connection that is lost', () => {
 })
 
 describe('subscriptions that the broker refuses', () => {
-  test('to end are kept, and serve those who join again', async () => {
+  test('to end are kept and reused when a member joins again', async () => {
     const { hub, relay } = nodeOf(new MemoryBroker(), { unsubscribeDelay: 0 })
     await hub.ready
     const member = new FakeMember()
@@ -217,7 +217,7 @@ describe('subscriptions that the broker refuses', () => {
     expect(has(relay, 'news')).toBe(true)
   })
 
-  test('to begin, with a reason that is no Error, reject with one', async () => {
+  test('to begin reject with an Error even if the reason is not one', async () => {
     const { hub, relay } = nodeOf(new MemoryBroker())
     await hub.ready
     const { subscribe } = relay
@@ -238,7 +238,7 @@ describe('subscriptions that the broker refuses', () => {
 describe('a request of another node', () => {
   const sender = { id: 'f0f0f0f0f0f0f0f0', epoch: 1 }
 
-  test('to close with a code that may not be sent is refused, and closes nobody', async () => {
+  test('to close with an invalid code is refused and closes no member', async () => {
     const broker = new MemoryBroker()
     const { hub } = nodeOf(broker)
     const member = new FakeMember()
@@ -251,7 +251,7 @@ describe('a request of another node', () => {
     expect(member.closedWith).toEqual([])
   })
 
-  test('about a group that this process does not have counts nobody', async () => {
+  test('for a group without members here counts 0', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [nodeOf(broker), nodeOf(broker)]
     one.hub.group('here').add(new FakeMember())
@@ -261,7 +261,7 @@ describe('a request of another node', () => {
     await one.hub.group('here').closeEverywhere(4000)
   })
 
-  test('closes with the default code, and a member that fails to close costs the others nothing', async () => {
+  test('closes with the default code, even if another member fails to close', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [nodeOf(broker), nodeOf(broker)]
     const [broken, sound] = [new FakeMember(), new FakeMember()]
@@ -277,7 +277,7 @@ describe('a request of another node', () => {
     expect(sound.closedWith).toEqual([[undefined, '']])
   })
 
-  test('for the numbers of groups is answered with 0 for those it does not publish to', async () => {
+  test('for sequence numbers is answered with 0 for groups to which it does not publish', async () => {
     const broker = new MemoryBroker()
     const { hub, relay } = nodeOf(broker)
     await hub.ready
@@ -288,7 +288,7 @@ describe('a request of another node', () => {
 })
 
 describe('a message', () => {
-  test('of a group that was left meanwhile goes nowhere', async () => {
+  test('is dropped if the group has lost its last member', async () => {
     const broker = new MemoryBroker()
     const { hub, relay } = nodeOf(broker, { plain: true, unsubscribeDelay: Infinity })
     await hub.ready
@@ -311,7 +311,7 @@ describe('a message', () => {
     expect(member.delivered).toEqual([])
   })
 
-  test('of another length or form than its node has agreed to is refused', async () => {
+  test('longer than maxPayload or malformed is refused', async () => {
     const broker = new MemoryBroker()
     const { hub } = nodeOf(broker, { maxPayload: 10 })
     const member = new FakeMember()
@@ -326,7 +326,7 @@ describe('a message', () => {
   })
 })
 
-test('a listener for gaps that throws ends nothing: the error is one of the process', async () => {
+test("an error thrown by a 'gap' listener becomes an uncaught exception, and delivery continues", async () => {
   const broker = new MemoryBroker()
   const { hub } = nodeOf(broker)
   const member = new FakeMember()
@@ -356,7 +356,7 @@ describe('a publisher', () => {
     return publisher
   }
 
-  test('reports what the broker has not answered for 10 s as not relayed, once', async () => {
+  test('reports relayed: false once for messages without a reply for 10 s', async () => {
     let answer = (_: number): void => undefined
     const publisher = publisherOf(() => new Promise((resolve) => (answer = resolve)))
     const told: boolean[] = []
@@ -373,7 +373,7 @@ describe('a publisher', () => {
     expect(told).toEqual([false])
   })
 
-  test('counts what the broker refuses as not relayed, and says with the next that it may be lost', async () => {
+  test('reports relayed: false for messages that the broker refuses, and flags the next one', async () => {
     const flags: number[] = []
     const publisher = publisherOf((payload) => {
       flags.push(decodeBatch(payload)!.flags)
@@ -389,7 +389,7 @@ describe('a publisher', () => {
     expect(flags).toEqual([1, 4])
   })
 
-  test('puts at most 65,535 messages into one', async () => {
+  test('puts at most 65,535 messages into one batch', async () => {
     const counts: number[] = []
     const publisher = publisherOf((payload) => {
       counts.push(decodeBatch(payload)!.count)
@@ -402,7 +402,7 @@ describe('a publisher', () => {
     expect(counts).toEqual([65_535, 1])
   })
 
-  test('tells what was gathered and what was unanswered that they stay local, when the connection is lost', () => {
+  test('reports relayed: false for batched and unanswered messages when the connection is lost', () => {
     const publisher = publisherOf(() => new Promise(() => undefined))
     const told: boolean[] = []
     publisher.publish('a', text, (relayed) => told.push(relayed))

@@ -10,7 +10,7 @@ function beat(counters: Counters): NodeHeartbeat {
 }
 
 describe('the numbers of a group', () => {
-  test('begin at 1 with a start, and go on from there', () => {
+  test('begin at 1 with the start flag, and continue from there', () => {
     const counters = new Counters()
     expect(counters.topOf('a')).toBe(0)
     expect(counters.take('a', 3)).toEqual({ first: 1, flags: Flag.start })
@@ -18,7 +18,7 @@ describe('the numbers of a group', () => {
     expect(counters.topOf('a')).toBe(4)
   })
 
-  test('of messages that were dropped are left out, and the next ones say why until a heartbeat has', () => {
+  test('of dropped messages are skipped, and later messages give the reason until a heartbeat does', () => {
     const counters = new Counters()
     counters.take('a', 1)
     counters.drop('a', 5, Flag.droppedByLimit)
@@ -31,7 +31,7 @@ describe('the numbers of a group', () => {
     expect(counters.take('a', 1).flags).toBe(0)
   })
 
-  test('are said again by the next heartbeat when the broker has not taken one', () => {
+  test('are repeated by the next heartbeat if the broker has not accepted one', () => {
     const counters = new Counters()
     counters.take('a', 2)
     counters.heartbeat()
@@ -53,7 +53,7 @@ describe('the numbers of a group', () => {
     expect(counters.take('a', 1)).toEqual({ first: 1, flags: Flag.start })
   })
 
-  test('are not final when a message follows before the broker has taken the last heartbeat', () => {
+  test('are not final when a message follows before the broker has accepted the last heartbeat', () => {
     const counters = new Counters()
     counters.take('a', 2)
     for (let count = 0; count < 9; count++) beat(counters)
@@ -66,7 +66,7 @@ describe('the numbers of a group', () => {
 })
 
 describe('250,000 groups', { timeout: 60_000 }, () => {
-  test('are all that is kept: one more begins a new epoch', () => {
+  test('are the limit: the next group begins a new epoch', () => {
     const counters = new Counters()
     for (let index = 0; index < 250_000; index++) counters.take(String(index), 1)
     expect([counters.size, counters.epoch]).toEqual([250_000, 1])
@@ -76,7 +76,7 @@ describe('250,000 groups', { timeout: 60_000 }, () => {
     expect(beat(counters).entries.map(({ key }) => key)).toEqual(['one more'])
   })
 
-  test('of which most are final make room without a new epoch', () => {
+  test('leave room without a new epoch if most are final', () => {
     const counters = new Counters()
     for (let index = 0; index < 130_000; index++) counters.take(String(index), 1)
     for (let count = 0; count < 12; count++) beat(counters)

@@ -130,7 +130,7 @@ const codecs: Record<string, Codec> = {
 }
 
 describe.each(Object.entries(codecs))('an envelope of the kind %s', (_, { kind, value, encode, decode }) => {
-  test('is read as it was written, and names who wrote it', () => {
+  test('is read as it was written, with its sender', () => {
     fc.assert(
       fc.property(sender, value, (who, written) => {
         const bytes = encode(who, written)
@@ -141,7 +141,7 @@ describe.each(Object.entries(codecs))('an envelope of the kind %s', (_, { kind, 
     )
   })
 
-  test('is refused when it ends at any byte before its last, or has one more', () => {
+  test('is refused if it is truncated at any byte, or has an additional one', () => {
     fc.assert(
       fc.property(sender, value, u8, (who, written, more) => {
         const bytes = encode(who, written)
@@ -169,7 +169,7 @@ describe.each(Object.entries(codecs))('an envelope of the kind %s', (_, { kind, 
 })
 
 describe('a header', () => {
-  test.each([Kind.bye, Kind.probe])('of an envelope without fields is all there is: %i', (kind) => {
+  test.each([Kind.bye, Kind.probe])('is the whole envelope for kind %i without fields', (kind) => {
     const bytes = encodeBare(kind, { id: '0123456789abcdef', epoch: 7 })
     expect(readHeader(bytes)).toEqual({ kind, node: '0123456789abcdef', epoch: 7 })
     for (let length = 0; length < bytes.length; length++) {
@@ -177,7 +177,7 @@ describe('a header', () => {
     }
   })
 
-  test('of another version, or with another magic number, is none', () => {
+  test('is rejected for another version or magic number', () => {
     const bytes = encodeBare(Kind.bye, { id: '0123456789abcdef', epoch: 7 })
     for (let version = 0; version < 256; version++) {
       const other = Buffer.from(bytes)
@@ -205,7 +205,7 @@ describe('a batch', () => {
     return bytes
   }
 
-  test('is read by its head alone, when its messages are gone', () => {
+  test('is read by its head alone if its messages were dropped', () => {
     expect(readBatchHead(head(2, 0, 3).subarray(0, 25))).toEqual({
       first: 2,
       flags: 0,
@@ -227,7 +227,7 @@ describe('a batch', () => {
     expect(decodeBatch(bytes)).toBeUndefined()
   })
 
-  test('that claims a message of 1 GiB is refused, and no memory is taken for it', () => {
+  test('that claims a message of 1 GiB is refused without allocating memory for it', () => {
     const bytes = head(2, 0, 1)
     bytes.writeUInt32BE(0x3fffffff, 25)
     expect(decodeBatch(bytes)).toBeUndefined()
@@ -248,7 +248,7 @@ describe('a list', () => {
     expect(decodePositions(encodePositions(who, { ...answer, tops: tops(MAX_ENTRIES + 1) }))).toBeUndefined()
   })
 
-  test('of 2,500 groups makes a heartbeat of three parts, which count down', () => {
+  test('of 2,500 groups makes a heartbeat of three parts, numbered downwards', () => {
     const entries = Array.from({ length: 2500 }, (_, index) => ({
       key: `group ${index}`,
       base: index,
@@ -261,7 +261,7 @@ describe('a list', () => {
     expect(new Set(parts.map((part) => `${part?.number} ${part?.previous}`))).toEqual(new Set(['9 8']))
   })
 
-  test('of a heartbeat is refused when a number goes back, or a flag is one of a batch', () => {
+  test('of a heartbeat is refused if a number decreases, or a flag belongs to batches', () => {
     const beat = (number: number, previous: number, change: object): unknown => {
       const entry = { key: 'a', base: 1, top: 2, flags: 0, ...change }
       return decodeHeartbeat(encodeHeartbeat(who, { number, previous, entries: [entry] })[0]!)
@@ -278,7 +278,7 @@ describe('a list', () => {
     expect(decodeQuery(bytes)).toBeUndefined()
   })
 
-  test('of questions ends at the known ones', () => {
+  test('of requests accepts only the known kinds', () => {
     const bytes = encodeRequest(who, { id: 1, question: { ask: 'describe' } })
     bytes[bytes.length - 1] = 4
     expect(decodeRequest(bytes)).toBeUndefined()

@@ -70,8 +70,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe('a gap tells', () => {
-  test('of numbers that were left out', async () => {
+describe('a gap is reported', () => {
+  test('for skipped sequence numbers', async () => {
     const { forger, member, gaps } = await forged()
     forger.send(1, ['1', '2'])
     forger.send(6, ['6'])
@@ -80,7 +80,7 @@ describe('a gap tells', () => {
     expect(member.delivered).toEqual(['1', '2', '6'])
   })
 
-  test('of a series that begins anew before its end has come', async () => {
+  test('for a sequence that restarts before its end was announced', async () => {
     const { forger, member, gaps } = await forged()
     forger.send(1, ['1'])
     forger.send(1, ['again 1', 'again 2'])
@@ -89,7 +89,7 @@ describe('a gap tells', () => {
     expect(member.delivered).toEqual(['1', 'again 1', 'again 2'])
   })
 
-  test('of a new epoch, from which on the numbers begin anew', async () => {
+  test('for a new epoch, in which the sequence numbers restart', async () => {
     const { forger, member, gaps } = await forged()
     forger.send(1, ['1', '2', '3'])
     forger.send(1, ['new 1'], { epoch: 2 })
@@ -99,7 +99,7 @@ describe('a gap tells', () => {
     expect(member.delivered).toEqual(['1', '2', '3', 'new 1', 'new 2'])
   })
 
-  test('of messages that a publisher dropped because too many were unanswered', async () => {
+  test('for messages that a publisher dropped because too many were unanswered', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     const gap = once(other.hub, 'gap')
@@ -119,7 +119,7 @@ describe('a gap tells', () => {
     expect(one.hub.stats().relay).toMatchObject({ published: 1025, dropped: 1 })
   })
 
-  test('of messages that a publisher dropped because 8 MiB were unanswered', async () => {
+  test('for messages that a publisher dropped because 8 MiB were unanswered', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     one.relay.stop()
@@ -137,7 +137,7 @@ describe('a gap tells', () => {
     expect(other.member.delivered).toHaveLength(8)
   })
 
-  test('of messages for which this process was too slow, with their number', async () => {
+  test('for messages for which this process was too slow, with their number', async () => {
     const { forger, member, gaps } = await forged()
     const text = 'x'.repeat(1024 * 1024)
     // All arrive in one turn, which handles one of them. 64 MiB may wait.
@@ -153,7 +153,7 @@ describe('a gap tells', () => {
     expect(gaps).toHaveLength(6)
   })
 
-  test('of text of other programs for which this process was too slow', async () => {
+  test('for text from other programs for which this process was too slow', async () => {
     const broker = new MemoryBroker()
     const { member, gaps } = await nodeOf(broker, { plain: true })
     // The first is all that the turn handles. 64 of the others and the heartbeats that wait with them are less than 64 MiB.
@@ -167,7 +167,7 @@ describe('a gap tells', () => {
     )
   })
 
-  test('of what only a heartbeat tells, with the cause that its publisher gives', async () => {
+  test("for a loss that only a heartbeat reveals, with the publisher's cause", async () => {
     const { forger, gaps } = await forged()
     forger.beat(1, 0)
     forger.send(1, ['1'])
@@ -180,8 +180,8 @@ describe('a gap tells', () => {
   })
 })
 
-describe('an envelope that somebody forged', () => {
-  test('with this node’s own id is taken for its own, and changes nothing', async () => {
+describe('a forged envelope', () => {
+  test('with this node’s own id is ignored', async () => {
     const { broker, hub, member, gaps } = await forged()
     const { nodes } = await hub.nodes()
     const forger = new Forger(broker, nodes[0]!.id)
@@ -195,7 +195,7 @@ describe('an envelope that somebody forged', () => {
     expect(hub.stats().relay!.nodes).toBe(1)
   })
 
-  test('with a number near the largest costs a gap, and the next heartbeat sets it right', async () => {
+  test('with a number near the maximum causes a gap, and the next heartbeat corrects the number', async () => {
     const { forger, member, gaps } = await forged()
     forger.send(1, ['1'])
     forger.send(2 ** 48 - 10, ['forged'])
@@ -211,7 +211,7 @@ describe('an envelope that somebody forged', () => {
     ])
   })
 
-  test('with an old epoch or an invented node is a node like any other, of which 1,024 are known', async () => {
+  test('with a forged node id counts towards the limit of 1,024 nodes', async () => {
     const { broker, hub, member } = await forged()
     for (let index = 0; index < 1100; index++) {
       new Forger(broker, index.toString(16).padStart(16, '0')).send(1, [`${index}`])
@@ -232,7 +232,7 @@ describe('another node', () => {
     expect(one.gaps).toEqual([])
   })
 
-  test('that is silent is named as missing, is forgotten after 60 heartbeats, and is known again when it speaks', async () => {
+  test('that is silent is listed as missing, is forgotten after 60 heartbeats, and is known again when it is heard', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     await until(() => one.hub.stats().relay!.nodes === 1)
@@ -248,7 +248,7 @@ describe('another node', () => {
     expect(other.member.delivered).toEqual(['welcome back'])
   })
 
-  test('that does not answer a request in its form costs the others nothing', async () => {
+  test('that sends a malformed reply does not affect the replies of others', async () => {
     const { broker, hub } = await forged()
     const other = await nodeOf(broker)
     new Forger(broker).send(1, ['a node that never answers'])
@@ -257,8 +257,8 @@ describe('another node', () => {
   })
 })
 
-describe('a broker that does not answer', () => {
-  test('for more than 5 s is probed again, and the hub becomes ready when it answers', async () => {
+describe('a broker that does not reply', () => {
+  test('for more than 5 s is probed again, and the hub becomes ready when it replies', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const relay = new MemoryBroker().relay(OPTIONS)
     relay.stop()
@@ -275,7 +275,7 @@ describe('a broker that does not answer', () => {
     expect(new Set(probes()).size).toBe(2)
   })
 
-  test('to the subscription of its own channels is asked again before anything counts as connected', async () => {
+  test('to the subscription of the node channels is asked again before the hub is connected', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const relay = new MemoryBroker().relay(OPTIONS)
     relay.refused.add('hubwire:nodes')

@@ -63,7 +63,7 @@ const texts = (from: number, to: number): string[] =>
 const up = (node: Node): Promise<void> => until(() => node.hub.stats().relay!.connected)
 
 describe('a connection that is lost', () => {
-  test('costs the members nothing: what was published meanwhile is read when it is back', async () => {
+  test('loses nothing: messages published in the meantime are read after the reconnection', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     const member = new FakeMember()
@@ -81,7 +81,7 @@ describe('a connection that is lost', () => {
     expect(other.calls).toEqual(texts(1, 13).map(Number))
   })
 
-  test('is a gap with its number when the history is too short, and the rest arrives', async () => {
+  test('causes a gap with the number of messages if the history is too short, and the rest arrives', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker, { size: 4 }), await nodeOf(broker, { size: 4 })]
     const member = new FakeMember()
@@ -98,7 +98,7 @@ describe('a connection that is lost', () => {
     expect(other.hub.stats().relay!.gaps).toBe(1)
   })
 
-  test('and a broker that has forgotten everything is a gap, and members get what is new', async () => {
+  test('causes a gap if the broker has lost its data, and members get new messages', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     const member = new FakeMember()
@@ -120,7 +120,7 @@ describe('a connection that is lost', () => {
     expect(await one.join(back, position)).toMatchObject({ recovered: false, position: { offset: 1 } })
   })
 
-  test('of a publisher makes publishing fail, here too, and a join wait', async () => {
+  test('of a publisher makes publishing fail, even locally, and keeps a join pending', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     const [member, waiting] = [new FakeMember(), new FakeMember()]
@@ -139,7 +139,7 @@ describe('a connection that is lost', () => {
     expect(node.gaps).toEqual([])
   })
 
-  test('while it is published is told as not relayed, and the message may arrive', async () => {
+  test('during a publish resolves it with relayed: false, although the message may arrive', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     const member = new FakeMember()
@@ -154,7 +154,7 @@ describe('a connection that is lost', () => {
     expect(member.delivered.at(-1)).toMatch(/ 2$/)
   })
 
-  test('of a subscriber makes nobody wait for its own delivery', async () => {
+  test('of a subscriber does not delay publishes until their local delivery', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     const member = new FakeMember()
@@ -166,7 +166,7 @@ describe('a connection that is lost', () => {
     expect(member.delivered).toEqual(messages(1, 1))
   })
 
-  test('loses a join whose member leaves or closes meanwhile', async () => {
+  test('resolves a join with recovered: false if its member leaves or closes meanwhile', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     const staying = new FakeMember()
@@ -185,7 +185,7 @@ describe('a connection that is lost', () => {
     expect([closing, leaving, twice].map(({ watchers }) => watchers)).toEqual([0, 0, 1])
   })
 
-  test('loses all joins of a group whose last member leaves', async () => {
+  test('resolves all joins of a group with recovered: false if its last member leaves', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     node.relay.cut()
@@ -196,7 +196,7 @@ describe('a connection that is lost', () => {
   })
 })
 
-describe('a message that the broker loses on its way', () => {
+describe('a message that the broker loses in transit', () => {
   test('is read when the next one arrives, and all are delivered in order', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
@@ -214,7 +214,7 @@ describe('a message that the broker loses on its way', () => {
     expect(again.delivered).toEqual(messages(1, 5))
   })
 
-  test('is read after a second if it is the last, because its publisher knows that it is there', async () => {
+  test('is read after a second if it is the last, because its publisher knows its position', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     const member = new FakeMember()
@@ -224,7 +224,7 @@ describe('a message that the broker loses on its way', () => {
     expect(member.delivered).toEqual(['1 1'])
   })
 
-  test('does not hold the publisher when its history no longer has it', async () => {
+  test('does not block the publisher if the history no longer has it', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker, { size: 1 })
     const member = new FakeMember()
@@ -241,8 +241,8 @@ describe('a message that the broker loses on its way', () => {
   })
 })
 
-describe('a broker that falls back', () => {
-  test('begins another epoch, with a gap, and confuses no position with an old one', async () => {
+describe('a broker that restores an older state', () => {
+  test('begins a new epoch, with a gap, in which old positions are not valid', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     const member = new FakeMember()
@@ -263,7 +263,7 @@ describe('a broker that falls back', () => {
 })
 
 describe('joins', () => {
-  test('of many members at once are served by few reads, each with what it missed', async () => {
+  test('of many members at once take few reads, and each member gets what it missed', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     const { position } = await one.join(new FakeMember())
@@ -288,7 +288,7 @@ describe('joins', () => {
     expect(other.calls).toEqual(texts(1, 20).map(Number))
   })
 
-  test('while others publish leave no hole and no double', async () => {
+  test('during publishes lose and duplicate no message', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker, { size: 1000 }), await nodeOf(broker, { size: 1000 })]
     const start = await one.join(new FakeMember())
@@ -311,7 +311,7 @@ describe('joins', () => {
     expect(other.gaps).toEqual([])
   })
 
-  test('of a member that is in the group give it again what it asks for', async () => {
+  test('of a member that is already in the group replay again what follows since', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     const member = new FakeMember()
@@ -323,7 +323,7 @@ describe('joins', () => {
     expect(member.delivered).toEqual(['1 1', '2 2', '2 2', '3 3'])
   })
 
-  test('of plain members get what is published from then on, by the first one too', async () => {
+  test('without since get what is published from then on, even the first one', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     await node.publish('1')
@@ -333,7 +333,7 @@ describe('joins', () => {
     expect(member.delivered).toEqual(['2 2'])
   })
 
-  test('reject when the hub is closed, and are not members', async () => {
+  test('reject when the hub is closed, and add no member', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     node.relay.cut()
@@ -348,7 +348,7 @@ describe('joins', () => {
 })
 
 describe('except', () => {
-  test('names members of this process, until the message is read from the history', async () => {
+  test('excludes members of this process, until the message is read from the history', async () => {
     const broker = new MemoryBroker()
     const node = await nodeOf(broker)
     const [one, other, third] = [new FakeMember(), new FakeMember(), new FakeMember()]
@@ -363,7 +363,7 @@ describe('except', () => {
 })
 
 describe('a broker that refuses', () => {
-  test('to read rejects joins, and tells members that were there by a gap', async () => {
+  test('to read rejects joins, and causes a gap for existing members', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     const member = new FakeMember()
@@ -384,7 +384,7 @@ describe('a broker that refuses', () => {
     expect(member.delivered).toEqual(['3 3'])
   })
 
-  test('to read from the beginning lets members have what arrives', async () => {
+  test('to read from the beginning delivers what arrives', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     other.relay.refusal = new Error('NOPERM to begin')
@@ -415,7 +415,7 @@ test('a message longer than maxPayload is refused at once', async () => {
   await expect(node.publish('12345678901')).rejects.toThrow(/longer than the relay's maxPayload of 10/)
 })
 
-test('more messages than the broker answers are not relayed, and say so', async () => {
+test('more unanswered messages than the limit resolve with relayed: false', async () => {
   const node = await nodeOf(new MemoryBroker(), { maxPayload: 4_000_000 })
   node.relay.stop()
   const results = [...Array.from({ length: 3 }, () => 'x'.repeat(4_000_000)), 'small'].map((text) =>
@@ -426,7 +426,7 @@ test('more messages than the broker answers are not relayed, and say so', async 
   expect((await Promise.all(results)).flat()).toEqual([true, true, false, true])
 })
 
-test('a process that declares no history refuses the messages, counts and tells it', async () => {
+test('a process that declares no history refuses and counts the messages, with a warning', async () => {
   const broker = new MemoryBroker()
   const one = await nodeOf(broker)
   const relay = broker.relay()

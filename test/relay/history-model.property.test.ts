@@ -165,7 +165,7 @@ async function run(steps: readonly Step[], size: number): Promise<void> {
   }
 }
 
-test('three hubs and four clients that come and go, with random faults: no message is missed or comes twice unless it is told', async () => {
+test('three hubs and four reconnecting clients with random faults lose and duplicate no message without reporting it', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }),

@@ -34,7 +34,7 @@ function hubAt(path: string, client: keyof typeof clients): { hub: Hub; gaps: Ga
 }
 
 describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server'), (client) => {
-  test('gives a member that comes back what it missed, at another process, and then what is new', async () => {
+  test('replays missed messages to a member that rejoins in another process, and then delivers new ones', async () => {
     const { path } = await RedisServer.start()
     const [one, other] = [hubAt(path, client), hubAt(path, client)]
     const staying = new FakeMember()
@@ -60,7 +60,7 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
     expect([one.gaps, other.gaps]).toEqual([[], []])
   })
 
-  test('goes on when Redis has forgotten the scripts', async () => {
+  test('keeps working when Redis has lost the scripts', async () => {
     const server = await RedisServer.start()
     const { hub } = hubAt(server.path, client)
     await hub.ready
@@ -77,7 +77,7 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
     expect(member.delivered).toEqual(['1 a', '2 b', '3 c'])
   })
 
-  test('keeps two keys for a group, which Redis removes after some time', async () => {
+  test('keeps two keys per group, which expire', async () => {
     const server = await RedisServer.start()
     const { hub } = hubAt(server.path, client)
     await hub.ready
@@ -93,7 +93,7 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
     expect(times[1]).toBeLessThanOrEqual(24 * 60 * 60 * 1000)
   })
 
-  test('removes entries that are too old when others are appended', async () => {
+  test('removes expired entries when others are appended', async () => {
     const server = await RedisServer.start()
     const { hub } = hubAt(server.path, client)
     hub.group('brief', { history: { ...history, ttl: 60 } })
@@ -109,7 +109,7 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
     expect(await entries()).toBeLessThan(last)
   })
 
-  test('costs members nothing when Redis ends all connections, and reads what they missed', async () => {
+  test('reads what members missed when Redis closes all connections', async () => {
     const server = await RedisServer.start()
     const [one, other] = [hubAt(server.path, client), hubAt(server.path, client)]
     const member = new FakeMember()
@@ -135,7 +135,7 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
     expect(other.gaps).toEqual([])
   })
 
-  test('tells a gap and begins anew when Redis was restarted without its data', async () => {
+  test('reports a gap and begins a new epoch when Redis was restarted without its data', async () => {
     const server = await RedisServer.start()
     const [one, other] = [hubAt(server.path, client), hubAt(server.path, client)]
     const member = new FakeMember()
@@ -157,7 +157,7 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
     expect([member.delivered, waiting.delivered]).toEqual([['1 before', '1 after'], ['1 after']])
   })
 
-  test('forged keys cost the history and nothing else', async () => {
+  test('forged keys affect nothing but the history', async () => {
     const server = await RedisServer.start()
     const { hub } = hubAt(server.path, client)
     hub.group('other', { history })
@@ -191,7 +191,7 @@ describe.each(['redis', 'ioredis'] as const)('with %s', requires('redis-server')
   })
 })
 
-describe('replies of scripts that are forged are refused', () => {
+describe('forged replies of scripts are refused', () => {
   const limits = { size: 10, ttl: 1000, seen: undefined }
   const text = (...values: string[]): Buffer[] => values.map((value) => Buffer.from(value))
   const replies: [string, unknown][] = [
@@ -256,12 +256,12 @@ describe('replies of scripts that are forged are refused', () => {
     ['no position', text('0epoch')],
     ['an offset of 0', text('0epoch', '0')],
     ['an epoch that is none', text('epoch', '1')],
-  ])('for what was appended: %s', async (_, reply) => {
+  ])('to an append: %s', async (_, reply) => {
     const hub = await hubWithReply('append', reply)
     expect(await hub.publish('news', 'x')).toEqual({ delivered: 0, skipped: 0, relayed: false })
   })
 
-  test('and a relay that throws, too', async () => {
+  test('and so is a relay that throws', async () => {
     const relay = new MemoryBroker().relay()
     const hub = new Hub({ relay })
     onTestFinished(() => hub.close())
@@ -287,7 +287,7 @@ describe('forged messages on the channel of a group with a history', () => {
     ['another epoch', ['0forged:1:x', '0forged:9007199254740991:x']],
     ['the distant future', ['EPOCH:9007199254740991:x', 'EPOCH:1000:x']],
     ['what was there before', ['EPOCH:1:x', 'EPOCH:2:x']],
-  ])('%s: no member gets them, and all get what follows', async (_, forged) => {
+  ])('%s: is delivered to no member, and later messages are', async (_, forged) => {
     const broker = new MemoryBroker()
     const relay = broker.relay()
     const hub = new Hub({ relay })
@@ -305,7 +305,7 @@ describe('forged messages on the channel of a group with a history', () => {
     expect(member.delivered).toEqual(['1 a', '2 b', '3 c', '4 d'])
   })
 
-  test('a next entry that cannot be read is counted as refused, and skipped', async () => {
+  test('counts the next entry as refused, and skips it, if it cannot be decoded', async () => {
     const broker = new MemoryBroker()
     const hub = new Hub({ relay: broker.relay() })
     onTestFinished(() => hub.close())
@@ -323,7 +323,7 @@ describe('forged messages on the channel of a group with a history', () => {
   })
 })
 
-test('what a hub appends is read as it was, and nothing else is read at all', () => {
+test('decodes what a hub appends, and rejects everything else', () => {
   fc.assert(
     fc.property(
       fc.record({
@@ -351,7 +351,7 @@ test('what a hub appends is read as it was, and nothing else is read at all', ()
   expect(decodePayload(encodePayload({ ...invalid, payload: Buffer.from([0xff]) }), 100)).toBeUndefined()
 })
 
-test('an entry is read as a relay publishes it, and nothing else is', () => {
+test('decodes an entry as a relay publishes it, and rejects everything else', () => {
   const epoch = '0123456789abcdef'
   expect(readEntry(Buffer.from(`${epoch}:12:a:b`))).toEqual({
     position: { epoch, offset: 12 },

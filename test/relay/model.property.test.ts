@@ -238,7 +238,7 @@ for (const { title, requirement, heartbeatInterval, start } of faultyNetworks) {
   const interruptAfterTimeLimit = runs(isInMemory ? 20_000 : 5000)
 
   describe(`on ${title}`, requirement === undefined ? {} : requires(requirement), () => {
-    test('every message that a member misses is covered by a gap, and none comes twice or out of order', async () => {
+    test('covers every missed message by a gap, and delivers none twice or out of order', async () => {
       const begin = await start()
       await fc.assert(
         fc.asyncProperty(withFaults, (steps) => play(begin(), heartbeatInterval, steps, true)),
@@ -246,7 +246,7 @@ for (const { title, requirement, heartbeatInterval, start } of faultyNetworks) {
       )
     })
 
-    test('while nothing breaks, every member gets every message, and there is no gap', async () => {
+    test('delivers every message to every member, without a gap, if nothing fails', async () => {
       const begin = await start()
       await fc.assert(
         fc.asyncProperty(withoutFaults, (steps) => play(begin(), heartbeatInterval, steps, false)),

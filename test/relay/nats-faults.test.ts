@@ -24,8 +24,8 @@ async function pair(server: NatsServer): Promise<[Hub, Hub, FakeMember]> {
   return [one, other, member]
 }
 
-describe('a relay by NATS', requires('nats-server'), () => {
-  test('waits for a broker that is down when the hub is made', async () => {
+describe('a relay through NATS', requires('nats-server'), () => {
+  test('waits for a broker that is down when the hub is created', async () => {
     const server = await NatsServer.start()
     const connection = await server.connect()
     await server.kill()
@@ -40,7 +40,7 @@ describe('a relay by NATS', requires('nats-server'), () => {
     await until(() => isReady)
   })
 
-  test('rejects ready with what to do when the user may not subscribe', async () => {
+  test('rejects ready with a remedy if the user may not subscribe', async () => {
     const server = await NatsServer.start(`authorization {
       users = [{ user: a, password: b, permissions: { publish: ">", subscribe: "elsewhere.>" } }]
     }`)
@@ -82,7 +82,7 @@ describe('a relay by NATS', requires('nats-server'), () => {
     expect(hub.stats().relay).toMatchObject({ received: 1, refused: 1 })
   })
 
-  test('refuses a second hub on a connection that does not hear itself', async () => {
+  test('refuses a second hub on a connection with noEcho', async () => {
     const server = await NatsServer.start()
     const connection = await server.connect({ noEcho: true })
     const hub = new Hub({ relay: natsRelay(connection) })
@@ -94,7 +94,7 @@ describe('a relay by NATS', requires('nats-server'), () => {
     await next.close()
   })
 
-  test('refuses connections that would give up, or that are closed', async () => {
+  test('refuses connections that would stop reconnecting, or that are closed', async () => {
     const server = await NatsServer.start()
     const finite = await server.connect({ maxReconnectAttempts: 10 })
     expect(() => natsRelay(finite)).toThrow(/connect with \{ maxReconnectAttempts: -1 \}/)

@@ -17,7 +17,7 @@ function hubOn(brokers: readonly MemoryBroker[]): { hub: Hub; parts: MemoryRelay
   return { hub, parts }
 }
 
-test('spreads groups over the partitions, always in the same way', () => {
+test('distributes groups over the partitions deterministically', () => {
   expect(NAMES.map((name) => partitionOf(name, 3))).toEqual([0, 1, 2])
   expect(['', 'news', 'ü🙂'].map((name) => partitionOf(name, 1024))).toEqual([453, 70, 272])
   const counts = Array.from({ length: 16 }, () => 0)
@@ -25,7 +25,7 @@ test('spreads groups over the partitions, always in the same way', () => {
   expect(Math.min(...counts)).toBeGreaterThan(800)
 })
 
-test('a partition that is cut off affects its groups only, and requests go by those that are not', async () => {
+test('a disconnected partition affects only its groups, and requests use the others', async () => {
   const brokers = NAMES.map(() => new MemoryBroker())
   const [one, other] = [hubOn(brokers), hubOn(brokers)]
   const members = NAMES.map((name) => {
@@ -58,7 +58,7 @@ test('a partition that is cut off affects its groups only, and requests go by th
   })
 })
 
-test('lists who is present in the groups of every partition, and tells of those that come', async () => {
+test('lists the present members in the groups of every partition, and reports new ones', async () => {
   const brokers = NAMES.map(() => new MemoryBroker())
   const [one, other] = [hubOn(brokers), hubOn(brokers)]
   const told: string[] = []
@@ -77,13 +77,13 @@ test('lists who is present in the groups of every partition, and tells of those 
   }
 })
 
-test('is ready when all partitions are, and rejects when one of them is refused', async () => {
+test('becomes ready with all partitions, and rejects ready if one of them is refused', async () => {
   const { hub, parts } = hubOn([new MemoryBroker(), new MemoryBroker()])
   parts[1]!.misconfigure(new Error('refused'))
   await expect(hub.ready).rejects.toThrow('refused')
 })
 
-test('a hub refuses what has no partitions', () => {
+test('a hub refuses a relay without partitions', () => {
   const relay = { partitions: [] } as unknown as PartitionedRelay
   expect(() => new Hub({ relay })).toThrow(/relay must be a relay/)
   expect(() => new Hub({ relay: { partitions: [{}] } as unknown as PartitionedRelay })).toThrow(TypeError)

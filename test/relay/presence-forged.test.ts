@@ -68,7 +68,7 @@ async function introduce({ broker, id, queries }: Victim): Promise<void> {
 const delta = (previous: number, version: number, ...texts: string[]): Buffer =>
   encodeDelta(forger, { previous, version, joined: texts.map((text, id) => ({ id, text })), left: [] })
 
-describe('what is forged', () => {
+describe('a forged message', () => {
   test.each([
     ['a text that is no JSON', delta(0, 1, '{"a":')],
     ['a text that is empty', delta(0, 1, '')],
@@ -125,7 +125,7 @@ describe('what is forged', () => {
     expect((await one.hub.group('news').members()).members.map(({ data }) => data)).toEqual(['real'])
   })
 
-  test('in the name of the node itself changes nothing', async () => {
+  test('with the id of the node itself changes nothing', async () => {
     const one = await victim()
     const own = encodeDelta(
       { id: one.id, epoch: 1 },
@@ -137,7 +137,7 @@ describe('what is forged', () => {
     expect(one.hub.stats().relay!.refused).toBe(0)
   })
 
-  test('as an answer that was not asked for, or is not complete, changes nothing', async () => {
+  test('as an answer that was not requested, or is incomplete, changes nothing', async () => {
     // Without a heartbeat, nothing is asked again.
     const one = await victim(60_000)
     const [beat] = encodeHeartbeat(forger, { number: 1, previous: 0, entries: [] })
@@ -158,7 +158,7 @@ describe('what is forged', () => {
     expect(one.log.in('news')).toEqual(['real'])
   })
 
-  test('as members of a node that does not exist is forgotten like any other', async () => {
+  test('with members of a node that does not exist is forgotten like others', async () => {
     const one = await victim()
     await introduce(one)
     one.broker.publish(
@@ -170,7 +170,7 @@ describe('what is forged', () => {
     expect(one.log.strangers).toEqual([])
   })
 
-  test('as nodes that never answer is asked for a few times only', async () => {
+  test('from a node that never answers causes only a few queries', async () => {
     const one = await victim()
     const [beat] = encodeHeartbeat(forger, { number: 1, previous: 0, entries: [] })
     one.broker.publish('hubwire:nodes', beat!)
@@ -180,7 +180,7 @@ describe('what is forged', () => {
     for (const { groups } of one.queries) expect(groups).toEqual([{ key: 'news', version: 0 }])
   })
 
-  test('as a list in front of a reply that says another number counts as missing', async () => {
+  test('as a list whose reply has another count makes its node missing', async () => {
     const one = await victim()
     await introduce(one)
     const { broker, hub, id, relay } = one
@@ -239,7 +239,7 @@ describe('the members of other nodes', () => {
   const nodesOf = (list: readonly RemotePresence[]): string[] =>
     list.map(({ node, text }) => `${node} ${text}`)
 
-  test('take bounded memory: those for whom there is no room are missing, until there is', async () => {
+  test('take bounded memory, and their nodes are missing while there is no room', async () => {
     // Each takes about 110 bytes.
     const { following, peer, queries, present } = follower(1000)
     const view = following.find('news')!
@@ -272,7 +272,7 @@ describe('the members of other nodes', () => {
     expect(present.size).toBe(5)
   })
 
-  test('of a list that does not end take bounded memory too', async () => {
+  test('of an endless list take bounded memory', async () => {
     const { following, peer, queries, present } = follower(1000)
     await turn()
     const { number } = queries.at(-1)!
@@ -285,7 +285,7 @@ describe('the members of other nodes', () => {
     expect((await following.members(following.find('news')!)).missing).toEqual(['a'])
   })
 
-  test('are given back when a group is followed no longer', () => {
+  test('release their memory when a group is no longer followed', () => {
     const { following, peer, present } = follower(1000)
     for (let round = 0; round < 20; round++) {
       following.delta('news', peer, { previous: 0, version: 5, joined: members(5), left: [] })
@@ -297,7 +297,7 @@ describe('the members of other nodes', () => {
     }
   })
 
-  test('that a version without room has left behind are replaced', async () => {
+  test('of a version for which there was no room are replaced', async () => {
     const { following, peer, queries, present } = follower(1000)
     await turn()
     const answer = (count: number, version: number): void => {
@@ -340,8 +340,8 @@ async function followerOf(keys: readonly string[]) {
   return { following, peer, queries }
 }
 
-describe('what is asked', () => {
-  test('is asked again if the answer is older than a version that was heard of meanwhile', async () => {
+describe('a query', () => {
+  test('is repeated if the answer is older than a version that arrived meanwhile', async () => {
     const { following, peer, queries } = await followerOf(['news'])
     const answer = (version: number): void => {
       const records = [{ index: 0, version, isEnd: true, members: [{ id: 1, text: '1' }] }]
@@ -358,7 +358,7 @@ describe('what is asked', () => {
     expect((await following.members(following.find('news')!)).missing).toEqual([])
   })
 
-  test('is at most 1,000 groups at once, and those that are not covered are asked for again', async () => {
+  test('has at most 1,000 groups, and is repeated for groups that the answer does not cover', async () => {
     const keys = Array.from({ length: 25_000 }, (_, index) => `group ${index}`)
     const { following, peer, queries } = await followerOf(keys)
     const asked = new Map<string, number>()
@@ -377,14 +377,14 @@ describe('what is asked', () => {
     }
   })
 
-  test('is at most 64 KiB of names at once', async () => {
+  test('has at most 64 KiB of names', async () => {
     const { queries } = await followerOf(
       Array.from({ length: 100 }, (_, index) => `${index} ${'x'.repeat(1000)}`),
     )
     expect(queries[0]!.groups).toHaveLength(65)
   })
 
-  test('by more nodes than there may be is answered for those', async () => {
+  test('is answered for at most the maximum number of nodes', async () => {
     const sent: (() => void)[] = []
     const publisher = new PresencePublisher({
       channels: new Channels(''),
@@ -412,7 +412,7 @@ describe('what is asked', () => {
   })
 })
 
-test('a heartbeat compares all groups again after 60 heartbeats, so that nothing invented stays', async () => {
+test('compares all groups again after 60 heartbeats, so that forged members are removed', async () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
   const { following, peer, queries } = await followerOf(['news'])
@@ -425,7 +425,7 @@ test('a heartbeat compares all groups again after 60 heartbeats, so that nothing
   expect(queries).toHaveLength(2)
 })
 
-test('the versions of a heartbeat are no sequence numbers', async () => {
+test('versions in a heartbeat are not taken for sequence numbers', async () => {
   const one = await victim()
   const gaps: unknown[] = []
   one.hub.on('gap', (gap) => gaps.push(gap))

@@ -133,43 +133,39 @@ describe.each([
   ['ioredis', byIoredis, requires('redis-server')],
   ['NATS', byNats, requires('nats-server')],
   ['node:cluster', byCluster, {}],
-] as const)('presence by %s', (_, start, requirement) => {
+] as const)('presence through %s', (_, start, requirement) => {
   const settings = { timeout: 60_000, ...requirement }
 
-  test(
-    'is the same in three processes, and the members of a killed one leave the others',
-    settings,
-    async () => {
-      const broker = await start()
-      const one = await Worker.start(broker.name, 'one', 3)
-      const { hub, log } = await hubOf(broker)
-      const other = await Worker.start(broker.name, 'other', 2)
-      const all = ['here', ...names('one', 3), ...names('other', 2)]
-      await log.until('news', ...all)
-      await Promise.all([one.until(...all), other.until(...all)])
-      expect((await hub.group('news').members()).missing).toEqual([])
+  test('is the same in three processes, and the members of a killed process leave', settings, async () => {
+    const broker = await start()
+    const one = await Worker.start(broker.name, 'one', 3)
+    const { hub, log } = await hubOf(broker)
+    const other = await Worker.start(broker.name, 'other', 2)
+    const all = ['here', ...names('one', 3), ...names('other', 2)]
+    await log.until('news', ...all)
+    await Promise.all([one.until(...all), other.until(...all)])
+    expect((await hub.group('news').members()).missing).toEqual([])
 
-      await other.ask('add', { name: 'more', tags: [1, null] })
-      await other.ask('close', 1)
-      const changed = ['here', ...names('one', 3), 'other 1', { name: 'more', tags: [1, null] }]
-      await log.until('news', ...changed)
-      await one.until(...changed)
+    await other.ask('add', { name: 'more', tags: [1, null] })
+    await other.ask('close', 1)
+    const changed = ['here', ...names('one', 3), 'other 1', { name: 'more', tags: [1, null] }]
+    await log.until('news', ...changed)
+    await one.until(...changed)
 
-      await one.kill()
-      const left = ['here', 'other 1', { name: 'more', tags: [1, null] }]
-      await log.until('news', ...left)
-      await other.until(...left)
-      const gone = log.events.flatMap((event) => event.left.map(({ data }) => data))
-      expect(gone).toEqual(expect.arrayContaining(names('one', 3)))
-      expect(log.strangers).toEqual([])
+    await one.kill()
+    const left = ['here', 'other 1', { name: 'more', tags: [1, null] }]
+    await log.until('news', ...left)
+    await other.until(...left)
+    const gone = log.events.flatMap((event) => event.left.map(({ data }) => data))
+    expect(gone).toEqual(expect.arrayContaining(names('one', 3)))
+    expect(log.strangers).toEqual([])
 
-      await other.end()
-      await log.until('news', 'here')
-      expect(hub.stats().relay!.refused).toBe(0)
-    },
-  )
+    await other.end()
+    await log.until('news', 'here')
+    expect(hub.stats().relay!.refused).toBe(0)
+  })
 
-  test('returns with a process that was stopped', settings, async () => {
+  test('is restored when a suspended process resumes', settings, async () => {
     const broker = await start()
     const { log } = await hubOf(broker)
     const worker = await Worker.start(broker.name, 'stopped', 2)
@@ -182,7 +178,7 @@ describe.each([
     expect(log.strangers).toEqual([])
   })
 
-  test('carries 1,000 members of a process, who come and leave', settings, async () => {
+  test('handles 1,000 members of a process that join and leave', settings, async () => {
     const broker = await start()
     const { hub, log } = await hubOf(broker)
     const worker = await Worker.start(broker.name, 'many', 1000)
@@ -198,11 +194,11 @@ describe.each([
   ['redis', byRedis, requires('redis-server')],
   ['ioredis', byIoredis, requires('redis-server')],
   ['NATS', byNats, requires('nats-server')],
-] as const)('presence by %s', (_, start, requirement) => {
+] as const)('presence through %s', (_, start, requirement) => {
   const settings = { timeout: 60_000, ...requirement }
 
   test(
-    'is exact again when the broker was killed and restarted, whatever happened meanwhile',
+    'is exact again after the broker was killed and restarted, with changes in the meantime',
     settings,
     async () => {
       const broker = await start()

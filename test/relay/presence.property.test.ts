@@ -165,7 +165,7 @@ const steps = fc.array(
   { minLength: 10, maxLength: 60 },
 )
 
-test('after any faults, every node knows exactly who is present, by its events and by members()', async () => {
+test('every node reports exactly the present members after any faults, in events and members()', async () => {
   await fc.assert(
     fc.asyncProperty(steps, async (sequence) => {
       const run = new Run()

@@ -42,7 +42,7 @@ const publishedTo = ({ relay }: Node, channel: string): number =>
   relay.published.filter((name) => name === channel).length
 
 describe('members of other nodes', () => {
-  test('come and leave at each node that has members in the group', async () => {
+  test('join and leave at each node that has members in the group', async () => {
     const [one, other, third] = (await nodesWithMembers(new MemoryBroker(), 3)) as [Node, Node, Node]
     const member = new FakeMember()
     one.hub.group('news').add(member, { presence: { name: 'Ada' } })
@@ -63,7 +63,7 @@ describe('members of other nodes', () => {
     }
   })
 
-  test('are listed with those of this node first, by a node that has members in the group and by one that has none', async () => {
+  test('are listed after those of this node, by nodes with and without members in the group', async () => {
     const broker = new MemoryBroker()
     const [one, other] = (await nodesWithMembers(broker, 2)) as [Node, Node]
     const outside = await nodeOf(broker)
@@ -93,7 +93,7 @@ describe('members of other nodes', () => {
     await late.log.until('news', 0, 1, 'more')
   })
 
-  test('are followed by a node without members that are present, if it listens', async () => {
+  test('are reported to a listening node whose own member has no presence', async () => {
     const broker = new MemoryBroker()
     const relay = broker.relay({ heartbeatInterval: 5 })
     const hub = new Hub({ relay })
@@ -107,7 +107,7 @@ describe('members of other nodes', () => {
     await log.until('news', 0, 'more')
   })
 
-  test('leave when their node closes its hub, at once', async () => {
+  test('leave immediately when their node closes its hub', async () => {
     const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2, { heartbeatInterval: 60_000 })) as [
       Node,
       Node,
@@ -121,7 +121,7 @@ describe('members of other nodes', () => {
     expect(await dataIn(other)).toEqual([1, 'alone'])
   })
 
-  test('leave when their node has been silent for 20 heartbeats, and come back with it', async () => {
+  test('leave when their node has been silent for 20 heartbeats, and rejoin when it resumes', async () => {
     const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2)) as [Node, Node]
     other.relay.stop()
     await one.log.until('news', 0)
@@ -137,7 +137,7 @@ describe('members of other nodes', () => {
 })
 
 describe('changes', () => {
-  test('of a turn are one message for each group, and those of 1,000 members a few', async () => {
+  test('of one turn are sent as one message per group, and those of 1,000 members as a few', async () => {
     const broker = new MemoryBroker()
     const [one, other] = (await nodesWithMembers(broker, 2, { heartbeatInterval: 60_000 })) as [Node, Node]
     const before = publishedTo(one, 'hubwire:group:news')
@@ -158,7 +158,7 @@ describe('changes', () => {
     expect(other.log.strangers).toEqual([])
   })
 
-  test('that were lost are found by the next change', async () => {
+  test('that were lost are detected by the next change', async () => {
     const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2, { heartbeatInterval: 60_000 })) as [
       Node,
       Node,
@@ -171,7 +171,7 @@ describe('changes', () => {
     await other.log.until('news', 0, 1, 'lost', 'next')
   })
 
-  test('that were lost are found by the next heartbeat, also that a group is empty', async () => {
+  test('that were lost are detected by the next heartbeat, even if the group is empty', async () => {
     const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2, { heartbeatInterval: 50 })) as [
       Node,
       Node,
@@ -190,7 +190,7 @@ describe('changes', () => {
     expect(other.log.strangers).toEqual([])
   })
 
-  test('that were lost together with heartbeats are found when a heartbeat is missing', async () => {
+  test('that were lost together with heartbeats are detected by the missing heartbeat', async () => {
     const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2)) as [Node, Node]
     const before = publishedTo(one, 'hubwire:nodes')
     one.relay.losing = 4
@@ -199,7 +199,7 @@ describe('changes', () => {
     await other.log.until('news', 0, 1, 'lost')
   })
 
-  test('while a node is disconnected are known when it is back, to itself and to the others', async () => {
+  test('while a node is disconnected are known to all nodes after its reconnection', async () => {
     const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2)) as [Node, Node]
     const gone = new FakeMember()
     other.hub.group('news').add(gone, { presence: 'gone' })
@@ -233,7 +233,7 @@ describe('changes', () => {
     },
   )
 
-  test('of groups that nobody has heard of leave nothing behind', async () => {
+  test('of groups that were never announced leave nothing behind', async () => {
     const [one] = (await nodesWithMembers(new MemoryBroker(), 1, { heartbeatInterval: 5 })) as [Node]
     one.relay.cut()
     for (let index = 0; index < 100; index++) {
@@ -248,8 +248,8 @@ describe('changes', () => {
   })
 })
 
-describe('while the broker stands still', () => {
-  test('a bounded number of messages is on its way, and the others know everything when it goes on', async () => {
+describe('while the broker is stalled', () => {
+  test('the number of pending messages is bounded, and the others know everything when it resumes', async () => {
     const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2, { heartbeatInterval: 100 })) as [
       Node,
       Node,
@@ -268,7 +268,7 @@ describe('while the broker stands still', () => {
     expect(outside.log.events).toEqual([])
   })
 
-  test('nobody is answered, and who asks names that node as missing', async () => {
+  test('members() names the node as missing', async () => {
     const broker = new MemoryBroker()
     const options = { heartbeatInterval: 20, requestTimeout: 200 }
     const one = await nodeOf(broker, options)
@@ -301,7 +301,7 @@ describe('while the broker stands still', () => {
 })
 
 describe('an answer', () => {
-  test('that is longer than an envelope is divided, for one group and for many', async () => {
+  test('longer than an envelope is divided, for one group and for many', async () => {
     const broker = new MemoryBroker()
     const one = await nodeOf(broker)
     const text = 'x'.repeat(3000)
@@ -324,7 +324,7 @@ describe('an answer', () => {
     expect(publishedTo(one, `hubwire:node:${other.id}`)).toBeGreaterThan(20)
   })
 
-  test('of which a part is lost is asked for again', async () => {
+  test('of which a part is lost is requested again', async () => {
     const broker = new MemoryBroker()
     const one = await nodeOf(broker, { heartbeatInterval: 20 })
     for (let index = 0; index < 100; index++) {
@@ -349,7 +349,7 @@ describe('an answer', () => {
     expect(await outside.hub.group('large').members()).toMatchObject({ missing: [] })
   })
 
-  test('to a request of which a part is lost counts as missing', async () => {
+  test('to members() of which a part is lost makes its node missing', async () => {
     const broker = new MemoryBroker()
     const [one] = (await nodesWithMembers(broker, 1)) as [Node]
     const outside = await nodeOf(broker)
@@ -364,7 +364,7 @@ describe('an answer', () => {
     expect(await dataIn(outside)).toEqual([0])
   })
 
-  test('that does not come is not waited for longer than requestTimeout', async () => {
+  test('is not awaited for longer than requestTimeout', async () => {
     const broker = new MemoryBroker()
     const [one, other] = (await nodesWithMembers(broker, 2, {
       heartbeatInterval: 60_000,
@@ -379,7 +379,7 @@ describe('an answer', () => {
     await until(() => one.log.events.length > 0)
   })
 
-  test('is not waited for when the group has lost its last member, or the connection is lost', async () => {
+  test('is not awaited when the group has lost its last member, or the connection is lost', async () => {
     const [one, other] = (await nodesWithMembers(new MemoryBroker(), 2, {
       heartbeatInterval: 60_000,
       requestTimeout: Infinity,
@@ -397,7 +397,7 @@ describe('an answer', () => {
   })
 })
 
-test('a value may be as long as maxPayload at most', async () => {
+test('rejects a value longer than maxPayload', async () => {
   const { hub } = await nodeOf(new MemoryBroker(), { maxPayload: 100 })
   hub.group('news').add(new FakeMember(), { presence: 'x'.repeat(98) })
   expect(() => hub.group('news').add(new FakeMember(), { presence: 'x'.repeat(99) })).toThrow(

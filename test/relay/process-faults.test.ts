@@ -42,7 +42,7 @@ async function idOf(hub: Hub, { pid }: RelayWorker): Promise<string> {
 
 for (const { title, requirement, start } of brokers) {
   describe(`a process on ${title}`, { timeout: 120_000, ...requires(requirement) }, () => {
-    test('that is killed is missing at once, and forgotten with its members later; the others go on', async () => {
+    test('that is killed is missing at once, and later forgotten with its members; the others keep working', async () => {
       const broker = await start()
       const [killed, other] = (await workersAt(broker.name, 2)) as [RelayWorker, RelayWorker]
       const hub = await hubWith(await broker.relay(OPTIONS))
@@ -64,7 +64,7 @@ for (const { title, requirement, start } of brokers) {
       expect(await group.count()).toMatchObject({ total: 2 * MEMBERS, missing: [] })
     })
 
-    test('that is stopped is missing; it gets everything, without a gap, when it goes on', async () => {
+    test('that is suspended is missing, and receives everything when it resumes, without a gap', async () => {
       const broker = await start()
       const [stopped] = (await workersAt(broker.name, 1)) as [RelayWorker]
       const hub = await hubWith(await broker.relay(OPTIONS))
@@ -89,7 +89,7 @@ for (const { title, requirement, start } of brokers) {
 }
 
 describe('a process', { timeout: 120_000, ...requires('redis-server') }, () => {
-  test('that Redis cuts off because it does not read is told of a gap, and recovers by itself', async () => {
+  test('that Redis disconnects because it does not read reports a gap, and recovers automatically', async () => {
     // 4 MiB may wait for a subscriber; 64 KiB messages for 2.5 s are far more.
     const limits = ['--client-output-buffer-limit', 'pubsub', '4mb', '4mb', '60']
     const { path } = await RedisServer.start(...limits)

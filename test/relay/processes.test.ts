@@ -148,7 +148,7 @@ async function clientsOf(
 for (const { title, requirement, start } of [...brokers, redisCluster]) {
   describe(`three processes on ${title}`, () => {
     test(
-      'give each of 300 clients each message of its groups exactly once and in order, also those that move',
+      'deliver each message exactly once and in order to 300 clients, some of which change groups',
       { timeout: runs(60_000), ...requires(requirement) },
       async () => {
         const broker = await start()

@@ -108,7 +108,7 @@ describe('a Redis Cluster', requires('redis-server'), () => {
       test(`meets for each partition: ${check}`, run)
     }
 
-    test('gives each member each message of its groups exactly once and in order, over two connections to a master', async () => {
+    test('delivers each message exactly once and in order, over two connections to each master', async () => {
       const [one, other] = await pair(name)
       const numbers = Array.from({ length: 200 }, (_, index) => String(index))
       for (const text of numbers) expect(await one.publish(text)).toEqual([])
@@ -134,7 +134,7 @@ describe('a Redis Cluster', requires('redis-server'), () => {
         await eventually(async () => (await connectionsOf(cluster, node)) === 0)
     })
 
-    test('a master that is killed: its groups are told of a gap, the others go on, and all comes back', async () => {
+    test('reports a gap for the groups of a killed master only, and relays again after the failover', async () => {
       const [one, other] = await pair(name)
       const [master, replica] = await cluster.firstShard()
       expect(await one.publish('before')).toEqual([])
@@ -162,7 +162,7 @@ describe('a Redis Cluster', requires('redis-server'), () => {
       await cluster.replicated()
     })
 
-    test('a replica that takes over while the master lives: what is lost is counted, and nothing comes twice', async () => {
+    test('counts losses, and delivers nothing twice, when a replica replaces a running master', async () => {
       const [one, other] = await pair(name)
       const [, replica] = await cluster.firstShard()
       let isPromoted = false
@@ -176,7 +176,7 @@ describe('a Redis Cluster', requires('redis-server'), () => {
       await cluster.replicated()
     })
 
-    test('a slot that moves to another master: what is lost is counted, and the others are not affected', async () => {
+    test('counts losses when a slot moves to another master, without affecting other groups', async () => {
       const [one, other] = await pair(name)
       // The first partition is the first master's.
       const slot = slotOf(hashTags(PARTITIONS)[0]!)
@@ -188,7 +188,7 @@ describe('a Redis Cluster', requires('redis-server'), () => {
       await cluster.move(slot, 1, master)
     })
 
-    test('text that another program publishes at any server reaches a group', async () => {
+    test('delivers text that another program publishes on any server', async () => {
       const options: RedisRelayOptions = { prefix: 'chat:', plain: true, partitions: 3 }
       const node = new Node(
         new Hub({ relay: redisRelay(redisClients[name].cluster(cluster.ports), options) }),
@@ -202,7 +202,7 @@ describe('a Redis Cluster', requires('redis-server'), () => {
       expect(node.members[3]!.delivered.toSorted()).toEqual(['from 0', 'from 1', 'from 2', 'from 3'])
     })
 
-    test('a hub that is closed while it looks for its servers ends, and does not become ready', async () => {
+    test('rejects ready and ends when the hub is closed while it looks up its servers', async () => {
       const hub = new Hub({ relay: redisRelay(redisClients[name].cluster([1]), { partitions: 3 }) })
       const { ready } = hub
       await turn()
@@ -228,13 +228,13 @@ describe('a Redis Cluster', requires('redis-server'), () => {
           redisOptions: { username: 'nobody', password: 'wrong' },
         }),
     ],
-  ])('rejects ready with what to do when the password is wrong, with %s', async (_, clientOf) => {
+  ])('rejects ready with a remedy if the password is wrong, with %s', async (_, clientOf) => {
     const hub = new Hub({ relay: redisRelay(clientOf(cluster.ports[1]!), { partitions: 3 }) })
     onTestFinished(() => hub.close())
     await expect(hub.ready).rejects.toThrow(/Redis refuses the relay.*password/)
   })
 
-  test('finds the slots of hash tags as Redis does', async () => {
+  test('computes the slots of hash tags as Redis does', async () => {
     for (const tag of [...hashTags(16), '', 'ü']) {
       expect(await cluster.command(1, 'CLUSTER', 'KEYSLOT', tag)).toBe(slotOf(tag))
     }
@@ -260,7 +260,7 @@ test.each([1, 2, 6, 16, 1000])(
   },
 )
 
-test('redisRelay() refuses what a cluster cannot do', () => {
+test('redisRelay() refuses options that a cluster does not support', () => {
   for (const name of names) {
     const client = redisClients[name].cluster([1])
     expect(() => redisRelay(client, { prefix: '{chat}:' })).toThrow(
@@ -270,7 +270,5 @@ test('redisRelay() refuses what a cluster cannot do', () => {
     expect(() => redisRelay(client, { partitions: 1025 })).toThrow(RangeError)
     expect(redisRelay(client).partitions).toHaveLength(16)
   }
-  expect(() => redisRelay(createClient(), { partitions: 3 })).toThrow(
-    /partitions requires a cluster client/,
-  )
+  expect(() => redisRelay(createClient(), { partitions: 3 })).toThrow(/partitions requires a cluster client/)
 })

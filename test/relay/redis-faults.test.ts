@@ -44,7 +44,7 @@ async function pair(path: string, client: ClientName): Promise<[Hub, Hub, FakeMe
 const names: ClientName[] = ['redis', 'ioredis']
 
 describe.each(names)('with %s', requires('redis-server'), (client) => {
-  test('a subscriber that the broker cut off: what it missed is told by one gap, with its number', async () => {
+  test('reports what a disconnected subscriber missed in one gap, with its number', async () => {
     const server = await RedisServer.start()
     const [one, other, member] = await pair(server.path, client)
     await one.publish('news', 'first')
@@ -67,7 +67,7 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     expect(gaps).toHaveLength(1)
   })
 
-  test('a broker that stands still: publishes are bounded and say so, and what was sent arrives', async () => {
+  test('limits publishes with relayed: false while the broker is stalled, and delivers what was sent', async () => {
     const server = await RedisServer.start()
     const [one, other, member] = await pair(server.path, client)
     const gaps: Gap[] = []
@@ -91,7 +91,7 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     expect(member.delivered).toEqual(Array.from({ length: sent }, (_, index) => String(index)))
   })
 
-  test('a publisher of which nothing is answered any more, while its socket stays open, is replaced', async () => {
+  test('replaces a publisher that gets no replies while its socket stays open', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     onTestFinished(() => void vi.useRealTimers())
     const port = await freePort()
@@ -123,7 +123,7 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     expect(await connectionsOf(server)).toEqual(expect.arrayContaining(lasting))
   })
 
-  test('a broker that is not there: ready waits for it, and close() ends what waits', async () => {
+  test('keeps ready pending until the broker starts, and rejects it on close()', async () => {
     const server = await RedisServer.start()
     await server.kill()
     const hub = hubAt(server.path, client)
@@ -140,12 +140,12 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     await expect(ready).rejects.toThrow('The hub was closed')
   })
 
-  test('a wrong password: ready rejects with what to do', async () => {
+  test('rejects ready with a remedy if the password is wrong', async () => {
     const { path } = await RedisServer.start('--requirepass', 'secret')
     await expect(hubAt(path, client).ready).rejects.toThrow(/Redis refuses the relay.*password/)
   })
 
-  test('garbage on every channel is counted and refused, and a node never crashes', async () => {
+  test('counts and refuses garbage on every channel without crashing', async () => {
     const server = await RedisServer.start()
     const [one, other, member] = await pair(server.path, client)
     const channels = (await server.command('PUBSUB', 'CHANNELS', 'chat:*')) as string[]
@@ -171,7 +171,7 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     expect(await one.group('news').count()).toMatchObject({ total: 1 })
   })
 
-  test('text that another program publishes reaches a group, when it is asked for', async () => {
+  test('delivers text that another program publishes, with plain: true', async () => {
     const server = await RedisServer.start()
     const hub = hubAt(server.path, client, { plain: true, maxPayload: 100 })
     const member = new FakeMember()

@@ -106,7 +106,7 @@ class FakeLookups {
   }
 }
 
-test('a topology answers all who ask at the same time by one lookup, and the next lookup asks known servers too', async () => {
+test('a topology shares one lookup among concurrent requests, and the next lookup also asks known servers', async () => {
   const lookups = new FakeLookups()
   const topology = new Topology(lookups.start)
   const servers = await Promise.all([1, 2, 3].map((slot) => topology.serverOf(slot, ignore)))
@@ -116,7 +116,7 @@ test('a topology answers all who ask at the same time by one lookup, and the nex
   expect(lookups.made).toMatchObject([{ isClosed: true }, { known: [1, 1, 1], isClosed: true }])
 })
 
-test('a topology gives up a lookup that hangs, and makes another for the next who asks', async () => {
+test('a topology abandons a lookup that hangs, and starts another one for the next request', async () => {
   const lookups = new FakeLookups()
   const topology = new Topology(lookups.start)
   lookups.connect = () => new Promise(ignore)
@@ -126,7 +126,7 @@ test('a topology gives up a lookup that hangs, and makes another for the next wh
   expect(lookups.made).toMatchObject([{ isClosed: true }, { isClosed: true }])
 })
 
-test('a topology that nobody uses any more ends its lookups', async () => {
+test('a topology without users ends its lookups', async () => {
   const lookups = new FakeLookups()
   const topology = new Topology(lookups.start)
   const user = { moved: ignore }
@@ -145,7 +145,7 @@ test('a topology that nobody uses any more ends its lookups', async () => {
   expect(connects).toBe(1)
 })
 
-test('connections follow when a lookup that stays open tells of another master', async () => {
+test('connections move when an open lookup reports another master', async () => {
   const lookups = new FakeLookups(true)
   const topology = new Topology(lookups.start)
   const options = { topology, names: plainNames, siblings: new Set<FollowingConnection>() }
@@ -166,7 +166,9 @@ test('connections follow when a lookup that stays open tells of another master',
   lookups.made[0]!.onMoved()
   expect(states).toEqual([true, false])
   expect(first.connections[0]!.isClosed).toBe(true)
-  await expect(connection.publish('news', Buffer.alloc(0))).rejects.toThrow('The connection to Redis is not open')
+  await expect(connection.publish('news', Buffer.alloc(0))).rejects.toThrow(
+    'The connection to Redis is not open',
+  )
   await until(() => lookups.server.connections.length === 1)
   const [second] = lookups.server.connections
   second!.events!.ready(true)
@@ -180,7 +182,7 @@ test('connections follow when a lookup that stays open tells of another master',
   expect(lookups.made).toMatchObject([{ isClosed: true }, { isClosed: true }])
 })
 
-test('a connection that does not answer is closed for all who use it', async () => {
+test('a connection that does not reply is closed for all of its users', async () => {
   const lookups = new FakeLookups()
   const topology = new Topology(lookups.start)
   const connections = new SharedConnections()

@@ -47,7 +47,7 @@ async function pair(
   return [one, other, member]
 }
 
-describe.each(names)('a relay by sentinels with %s', requires('redis-server'), (name) => {
+describe.each(names)('a relay through Redis with Sentinel, with %s', requires('redis-server'), (name) => {
   test('meets the requirements of a hub before and after a failover', async () => {
     const set = await RedisSentinels.start()
     const client = redisClients[name].sentinel(set.sentinelPort)
@@ -60,7 +60,7 @@ describe.each(names)('a relay by sentinels with %s', requires('redis-server'), (
     await runAll()
   })
 
-  test('tells of a gap when the master is killed, and goes on at the new one, and at the old one again', async () => {
+  test('reports a gap when the master is killed, and moves to the new master, and back to the old one', async () => {
     const set = await RedisSentinels.start()
     const [one, other, member] = await pair(set, name)
     expect(await one.hub.publish('news', 'before')).toMatchObject({ relayed: true })
@@ -93,7 +93,7 @@ describe.each(names)('a relay by sentinels with %s', requires('redis-server'), (
     expect(await set.servers[0]!.command('PUBSUB', 'CHANNELS', 'chat:node*')).toHaveLength(3)
   })
 
-  test('rejects ready with what to do when the master refuses the password', async () => {
+  test('rejects ready with a remedy if the master refuses the password', async () => {
     const { sentinelPort: port } = await RedisSentinels.start()
     const credentials = { username: 'nobody', password: 'wrong' }
     const sentinels = [{ host: '127.0.0.1', port }]
@@ -106,7 +106,7 @@ describe.each(names)('a relay by sentinels with %s', requires('redis-server'), (
     await expect(hub.ready).rejects.toThrow(/Redis refuses the relay.*password/)
   })
 
-  test('waits for sentinels that are not there, and close() ends what waits', async () => {
+  test('keeps ready pending without sentinels, and rejects it on close()', async () => {
     const hub = new Hub({ relay: redisRelay(redisClients[name].sentinel(1)) })
     const { ready } = hub
     await turn()

@@ -12,7 +12,7 @@ const clients: [string, (path: string) => RedisClient][] = [
   ['ioredis', (path) => new Redis({ path, lazyConnect: true })],
 ]
 
-describe.each(clients)('a relay by %s', requires('redis-server'), (_, clientOf) => {
+describe.each(clients)('a relay through %s', requires('redis-server'), (_, clientOf) => {
   function hubAt(server: RedisServer): Hub {
     const hub = new Hub({ relay: redisRelay(clientOf(server.path), { prefix: 'chat:' }) })
     onTestFinished(() => hub.close())

@@ -51,8 +51,8 @@ function beat(broker: MemoryBroker, number: number, top: number, { previous = nu
 const heartbeatsOf = (relay: MemoryRelay): number =>
   relay.published.filter((channel) => channel === 'hubwire:nodes').length
 
-describe('numbers', () => {
-  test('of a heartbeat from a connection that its node has lost since change nothing', async () => {
+describe('sequence numbers', () => {
+  test('of a heartbeat from an earlier connection of its node change nothing', async () => {
     const broker = new MemoryBroker()
     const { member, gaps } = await nodeOf(broker)
     send(broker, 1, '1')
@@ -63,7 +63,7 @@ describe('numbers', () => {
     expect(gaps).toEqual([])
   })
 
-  test('of a new epoch are no gap for a process without groups', async () => {
+  test('of a new epoch cause no gap in a process without groups', async () => {
     const broker = new MemoryBroker()
     const { hub, gaps } = await nodeOf(broker, [])
     beat(broker, 1, 10)
@@ -73,7 +73,7 @@ describe('numbers', () => {
     expect(gaps).toEqual([])
   })
 
-  test('that a node has forgotten while this one was disconnected are a gap of unknown length', async () => {
+  test('that a node has forgotten while this one was disconnected cause a gap of unknown length', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker, []), await nodeOf(broker)]
     await one.hub.publish('news', 'first')
@@ -91,7 +91,7 @@ describe('numbers', () => {
     expect(other.gaps).toHaveLength(1)
   })
 
-  test('that answer no question, or another one than was asked, change nothing', async () => {
+  test('in an answer that does not match a query change nothing', async () => {
     const broker = new MemoryBroker()
     const { hub, relay, member, gaps } = await nodeOf(broker, ['news'], { heartbeatInterval: 1000 })
     const { id } = (await hub.nodes()).nodes[0]!
@@ -113,7 +113,7 @@ describe('numbers', () => {
     expect(gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed: 2 }])
   })
 
-  describe('of a node that does not answer', () => {
+  describe('of a node that does not reply', () => {
     /** Two nodes of which the second has been disconnected, has lost a message, and waits for the first. */
     async function waiting(heartbeatInterval: number): Promise<[Node, Node]> {
       const broker = new MemoryBroker()
@@ -130,14 +130,14 @@ describe('numbers', () => {
       return [one, other]
     }
 
-    test('are waited for with recoveryTimeout: Infinity', async () => {
+    test('are awaited with recoveryTimeout: Infinity', async () => {
       const [one, other] = await waiting(1000)
       one.relay.resume()
       await until(() => other.gaps.length > 0)
       expect(other.gaps).toEqual([{ cause: 'connection', groups: ['news'], node: undefined, missed: 1 }])
     })
 
-    test('are given up if it has left before the connection counts as back', async () => {
+    test('are unknown if it has left before the reconnection is confirmed', async () => {
       const broker = new MemoryBroker()
       const one = await nodeOf(broker, [])
       const other = await nodeOf(broker, ['news'], { recoveryTimeout: Infinity })
@@ -160,7 +160,7 @@ describe('numbers', () => {
       ])
     })
 
-    test('are given up when it counts as gone: a gap names all groups', async () => {
+    test('are unknown when it is forgotten, and a gap names all groups', async () => {
       const [, other] = await waiting(20)
       await until(() => other.gaps.length > 0)
       expect(other.gaps).toEqual([
@@ -171,8 +171,8 @@ describe('numbers', () => {
   })
 })
 
-describe('a node that is not heard', () => {
-  test('is silent after 5 heartbeats and forgotten after 60, of those in which others were heard', () => {
+describe('a silent node', () => {
+  test('counts as silent after 5 heartbeats and is forgotten after 60 in which others were heard', () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const forgotten: string[] = []
@@ -195,8 +195,8 @@ describe('a node that is not heard', () => {
   })
 })
 
-describe('what arrives', () => {
-  test('in thousands within a turn is delivered in order, some of it in each turn', async () => {
+describe('a message', () => {
+  test('among thousands in one turn is delivered in order, over several turns', async () => {
     const broker = new MemoryBroker()
     const { member, gaps } = await nodeOf(broker)
     const texts = Array.from({ length: 10_000 }, (_, index) => String(index + 1))
@@ -208,7 +208,7 @@ describe('what arrives', () => {
     expect(gaps).toEqual([])
   })
 
-  test('on the channel of a probe proves nothing unless it is the probe', async () => {
+  test("on a probe's channel is ignored unless it is the probe", async () => {
     const broker = new MemoryBroker()
     const { hub, relay } = await nodeOf(broker)
     const { publish } = relay
@@ -233,7 +233,7 @@ describe('what arrives', () => {
 })
 
 describe('a group', () => {
-  test('that is left while it is being subscribed to is unsubscribed from', async () => {
+  test('that loses its last member during its subscription is unsubscribed', async () => {
     const { hub, relay } = await nodeOf(new MemoryBroker(), [])
     const member = new FakeMember()
     relay.stop()
@@ -245,7 +245,7 @@ describe('a group', () => {
     await until(() => !relay.subscribed.has('hubwire:group:brief'))
   })
 
-  test('that is left before its subscription is refused is not tried again', async () => {
+  test('that loses its last member before its subscription is refused is not subscribed again', async () => {
     const { hub, relay } = await nodeOf(new MemoryBroker(), [])
     const member = new FakeMember()
     relay.refused.add('hubwire:group:secret')
@@ -264,7 +264,7 @@ describe('a group', () => {
     expect(relay.commands.flat().filter((name) => name === 'hubwire:group:secret')).toHaveLength(2)
   })
 
-  test('of a closed hub works in its process, and asks the broker for nothing', async () => {
+  test('of a closed hub works locally, without the broker', async () => {
     const { hub, relay, member } = await nodeOf(new MemoryBroker())
     await hub.close()
     const late = new FakeMember()
@@ -278,7 +278,7 @@ describe('a group', () => {
 })
 
 describe('a request', () => {
-  test('without a connection is answered by this process alone', async () => {
+  test('without a connection covers this process only', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker), await nodeOf(broker)]
     await until(() => one.hub.stats().relay!.nodes === 1)
@@ -289,7 +289,7 @@ describe('a request', () => {
     expect([one.member.closedWith, other.member.closedWith]).toEqual([[[4000, undefined]], []])
   })
 
-  test('by a relay that does not know how many got it waits for the nodes that are known', async () => {
+  test('through a relay that does not count receivers waits for the known nodes', async () => {
     const broker = new MemoryBroker()
     const [one, other] = [await nodeOf(broker, ['news'], { requestTimeout: Infinity }), await nodeOf(broker)]
     await until(() => one.hub.stats().relay!.nodes === 1)
@@ -310,7 +310,7 @@ describe('redisRelay()', () => {
     expect(() => new Hub({ relay })).toThrow('A relay serves one hub')
   })
 
-  test('publishes and subscribes to nothing before a hub has opened it', async () => {
+  test('rejects publishes and subscriptions before a hub has opened it', async () => {
     const relay = redisRelay(createClient())
     const notOpen = 'The relay is not open: give it to a hub'
     await expect(relay.publish('a', Buffer.from('a'))).rejects.toThrow(notOpen)

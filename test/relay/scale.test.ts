@@ -28,7 +28,7 @@ async function publishToAll(hub: Hub, text: string): Promise<void> {
 }
 
 test(
-  `${GROUPS} groups with a member each are ready, and all of them receive after a reconnection`,
+  `${GROUPS} groups with one member each become ready, and all receive messages after a reconnection`,
   requires('redis-server'),
   async ({ annotate }) => {
     const server = await RedisServer.start()

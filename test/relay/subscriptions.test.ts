@@ -18,7 +18,7 @@ const groupsOf = (channels: Iterable<string>): string[] =>
   [...channels].filter((channel) => channel.startsWith('hubwire:group:'))
 
 describe('subscriptions', () => {
-  test('go out in batches of 500 names, and end some time after the last member has left', async () => {
+  test('are sent in batches of 500 names, and end after the last member has left', async () => {
     const { hub, relay } = hubWith({ unsubscribeDelay: 0 })
     await hub.ready
     const member = new FakeMember()
@@ -31,7 +31,7 @@ describe('subscriptions', () => {
     await until(() => groupsOf(relay.subscribed).length === 0)
   })
 
-  test('of groups that are joined and left at once reach no broker', async () => {
+  test('of groups that are joined and left at once are not sent', async () => {
     const { hub, relay } = hubWith()
     await hub.ready
     const member = new FakeMember()
@@ -43,7 +43,7 @@ describe('subscriptions', () => {
     expect(relay.commands.flatMap((channels) => groupsOf(channels))).toEqual([])
   })
 
-  test('of groups without members are bounded, however long they would stay', async () => {
+  test('of groups without members are limited, even with unsubscribeDelay: Infinity', async () => {
     const { hub, relay } = hubWith({ unsubscribeDelay: Infinity })
     await hub.ready
     const member = new FakeMember()
@@ -56,7 +56,7 @@ describe('subscriptions', () => {
     expect(hub.stats().groups).toBe(0)
   })
 
-  test('that the broker refuses reject ready, and are tried again', async () => {
+  test('that the broker refuses reject ready, and are retried', async () => {
     const { hub, relay } = hubWith()
     relay.refused.add('hubwire:group:secret')
     await hub.ready
@@ -68,7 +68,7 @@ describe('subscriptions', () => {
     expect(relay.subscribed.has('hubwire:group:secret')).toBe(true)
   })
 
-  test('that are wanted again while they end are begun again', async () => {
+  test('are renewed if requested while being ended', async () => {
     const { hub, relay } = hubWith({ unsubscribeDelay: 0 })
     await hub.ready
     const member = new FakeMember()
@@ -92,7 +92,7 @@ describe('subscriptions', () => {
 })
 
 describe('publishes', () => {
-  test('of one turn to a group leave as one message of at most 64 KiB', async () => {
+  test('of one turn to a group are sent as one message of at most 64 KiB', async () => {
     const { hub, relay } = hubWith()
     await hub.ready
     const before = relay.published.length
@@ -108,7 +108,7 @@ describe('publishes', () => {
   })
 })
 
-test('a hub without a relay answers for itself alone', async () => {
+test('without a relay, requests cover this process only', async () => {
   const hub = new Hub()
   const member = new FakeMember()
   const group = hub.group('alone').add(member)
