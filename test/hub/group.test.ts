@@ -37,7 +37,7 @@ describe('members', () => {
     for (const messages of inboxes) expect(await messages.next()).toBe('to all of them')
   })
 
-  test('leave when they close, whichever end closes and how', async () => {
+  test('leave when they close, whichever end closes, in any way', async () => {
     const hub = new Hub()
     const { url, next } = await runningServer()
     const sockets: WebSocket<undefined>[] = []
@@ -124,7 +124,7 @@ describe('a broadcast', () => {
     expect(hub.stats()).toMatchObject({ broadcasts: 0, delivered: 0, skipped: 0 })
   })
 
-  test('excludes one member, several, or a socket that is no member', () => {
+  test('excludes one member, several, or a socket that is not a member', () => {
     const members = Array.from({ length: 4 }, () => new FakeMember())
     const [one, two, three] = members as [FakeMember, FakeMember, FakeMember]
     const group = new Hub().group('g')

@@ -42,7 +42,7 @@ describe('a group with a history', () => {
     expect(hub.stats()).toMatchObject({ broadcasts: 2, delivered: 1, skipped: 0 })
   })
 
-  test('gives a member what it missed, and then what is new', async () => {
+  test('replays what a member missed, and then delivers new messages', async () => {
     const { group, epoch } = await groupWith(['a', 'b', 'c'])
     const member = new FakeMember()
     const joined = group.add(member, { since: { offset: 1, epoch } })
@@ -51,7 +51,7 @@ describe('a group with a history', () => {
     expect(member.delivered).toEqual(['2 b', '3 c', '4 d'])
   })
 
-  test('takes the JSON text of a position, as a page sends it', async () => {
+  test('accepts the JSON text of a position, as a page sends it', async () => {
     const { group, epoch } = await groupWith(['a', 'b'])
     const member = new FakeMember()
     expect(await group.add(member, { since: JSON.stringify({ offset: 1, epoch }) })).toMatchObject({
@@ -70,7 +70,7 @@ describe('a group with a history', () => {
     expect(member.delivered).toEqual([])
   })
 
-  test('calls encode once for each message, however many members there are and come back', async () => {
+  test('calls encode once per message, for any number of members and replays', async () => {
     const calls: unknown[] = []
     const { group, epoch } = await groupWith(['a', 'b'], {
       encode(...values) {
@@ -103,7 +103,7 @@ describe('a group with a history', () => {
     expect(kinds).toEqual([false, true, false])
   })
 
-  test('keeps no more messages than its size, and recovers nobody who missed more', async () => {
+  test('keeps no more messages than its size, and does not recover a member that missed more', async () => {
     const { group, epoch } = await groupWith(['a', 'b', 'c', 'd'], { size: 2 })
     const [late, inTime] = [new FakeMember(), new FakeMember()]
     expect(await group.add(late, { since: { offset: 1, epoch } })).toEqual({
@@ -114,7 +114,7 @@ describe('a group with a history', () => {
     expect([late.delivered, inTime.delivered]).toEqual([[], ['3 c', '4 d']])
   })
 
-  test('keeps the order when a member publishes, joins or comes back while it is delivered to', async () => {
+  test('keeps the order when a member publishes, joins or rejoins during a delivery', async () => {
     const { group, epoch } = await groupWith(['a'])
     const back = new FakeMember()
     const joins: unknown[] = []
@@ -133,7 +133,7 @@ describe('a group with a history', () => {
     expect(back.delivered).toEqual(['1 a', '2 b', '3 c'])
   })
 
-  test('delivers what a member publishes while it gets what it missed, and nothing twice', async () => {
+  test('delivers what a member publishes during its replay, and nothing twice', async () => {
     const { group, epoch } = await groupWith(['a', 'b'])
     const member: FakeMember = new FakeMember((text) => {
       if (text === '1 a') void group.publish('c')
@@ -143,7 +143,7 @@ describe('a group with a history', () => {
     expect(member.delivered).toEqual(['1 a', '2 b', '3 c'])
   })
 
-  test('says that a member that took not all of it is not recovered', async () => {
+  test('reports recovered: false for a member that skipped a message', async () => {
     const { group, epoch } = await groupWith(['a', 'b', 'c'])
     const slow = new FakeMember((text) => text !== '2 b')
     expect(await group.add(slow, { since: { offset: 0, epoch } })).toMatchObject({ recovered: false })
@@ -159,7 +159,7 @@ describe('a group with a history', () => {
   })
 })
 
-describe('a position that a client invents recovers nothing', () => {
+describe('a forged position recovers nothing', () => {
   test.each([
     ['undefined', () => undefined],
     ['null', () => null],
@@ -189,7 +189,7 @@ describe('a position that a client invents recovers nothing', () => {
   })
 })
 
-describe('encode that fails costs its message and nothing else', () => {
+describe('a failing encode affects only its message', () => {
   test.each<[string, HistoryOptions['encode'], RegExp]>([
     [
       'throws',
@@ -199,7 +199,7 @@ describe('encode that fails costs its message and nothing else', () => {
       /^broken$/,
     ],
     [
-      'throws what is no error',
+      'throws a value that is not an Error',
       () => {
         throw 'broken' as unknown as Error
       },
@@ -239,7 +239,7 @@ describe('throws for a user mistake and names what is wrong', () => {
     expect(() => new Hub().group('news', { history: history as HistoryOptions })).toThrow(message)
   })
 
-  test('options of a group that are none', () => {
+  test('invalid options of a group', () => {
     const hub = new Hub()
     expect(() => hub.group('news', 5 as unknown as object)).toThrow(/hub\.group\(\) takes an object/)
     expect(() => hub.group('news', { histroy: {} } as object)).toThrow(/no option histroy .* write history/)
@@ -265,7 +265,7 @@ describe('throws for a user mistake and names what is wrong', () => {
     hub.group('other', { history: { size: 1, ttl: 1, encode } })
   })
 
-  test('a history with a relay that keeps none', async () => {
+  test('a history with a relay that does not keep one', async () => {
     const relay = new MemoryBroker().relay()
     const hub = new Hub({ relay: without(relay) })
     expect(() => groupOf(hub)).toThrow(TypeError)
@@ -275,7 +275,7 @@ describe('throws for a user mistake and names what is wrong', () => {
     await hub.close()
   })
 
-  test('a relay whose history is none', () => {
+  test('a relay with an invalid history', () => {
     const relay = { ...without(new MemoryBroker().relay()), history: {} as never }
     expect(() => new Hub({ relay })).toThrow(/history of a relay must be an object with append and read/)
   })
@@ -301,7 +301,7 @@ describe('throws for a user mistake and names what is wrong', () => {
     expect(() => groupOf(new Hub()).add(new FakeMember(), 7 as never)).toThrow(/takes an object/)
   })
 
-  test('what cannot be published, which gets no position', async () => {
+  test('data or options that cannot be published, which get no position', async () => {
     const { group } = await groupWith(['a'])
     await expect(group.publish({} as string)).rejects.toThrow(/A payload is/)
     await expect(group.publish('x', { except: 7 as never })).rejects.toThrow(/except must be/)
@@ -329,7 +329,7 @@ test('hub.group() without options gives the same group', async () => {
 describe('the memory of histories', () => {
   const limits = { size: 10, ttl: 3_600_000 }
 
-  test('is freed when messages are too old, without any use and without keeping the process alive', () => {
+  test('is freed when messages expire, without further calls and without keeping the process alive', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     try {
       const history = new MemoryHistory<object>()
@@ -350,7 +350,7 @@ describe('the memory of histories', () => {
     }
   })
 
-  test('is bounded for groups that are used once', () => {
+  test('is limited for groups that are used once', () => {
     const history = new MemoryHistory<string>()
     const { epoch } = history.read('first', 0)
     history.append('kept', limits, () => 'kept')

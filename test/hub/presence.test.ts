@@ -31,7 +31,7 @@ describe('members()', () => {
     expect(await new Hub().group('g').members()).toEqual({ members: [], missing: [] })
   })
 
-  test('returns values of its own, so that nobody changes those of others', async () => {
+  test('returns copies of the values', async () => {
     const group = new Hub().group('g')
     const presence = { name: 'Ada' }
     group.add(new FakeMember(), { presence })
@@ -61,7 +61,7 @@ describe('members()', () => {
 })
 
 describe("'presence'", () => {
-  test('names who came and who left, once for each group and turn', async () => {
+  test('reports who joined and who left, once per group and turn', async () => {
     const hub = new Hub()
     const events = eventsOf(hub)
     const members = Array.from({ length: 1000 }, () => new FakeMember())
@@ -87,7 +87,7 @@ describe("'presence'", () => {
     ])
   })
 
-  test('comes when a socket has closed, whichever end closes, and for group.close()', async () => {
+  test('is emitted when a socket has closed, whichever end closes, and for group.close()', async () => {
     const hub = new Hub()
     const events = eventsOf(hub)
     const pairs = [await openPair(), await openPair()]
@@ -109,7 +109,7 @@ describe("'presence'", () => {
     expect(await group.members()).toEqual({ members: [], missing: [] })
   })
 
-  test('names a member that is added again with another value as one that came, with its id', async () => {
+  test('reports a member that is added again with another value as joined, with the same id', async () => {
     const hub = new Hub()
     const events = eventsOf(hub)
     const member = new FakeMember()
@@ -135,7 +135,7 @@ describe("'presence'", () => {
     })
   })
 
-  test('tells nothing of who comes and leaves in the same turn, or has already closed', async () => {
+  test('is not emitted for members that join and leave in one turn or are already closed', async () => {
     const hub = new Hub()
     const events = eventsOf(hub)
     const [brief, closed] = [new FakeMember(), new FakeMember()]
@@ -147,7 +147,7 @@ describe("'presence'", () => {
     expect((await hub.group('g').members()).members).toEqual([])
   })
 
-  test('of a listener that throws is uncaught, and keeps no other group from being told', async () => {
+  test('is emitted for other groups even if a listener throws, which is an uncaught exception', async () => {
     const hub = new Hub()
     const failure = new Error('a broken listener')
     const groups: string[] = []
@@ -203,7 +203,7 @@ describe('a value', () => {
     expect(group.size).toBe(0)
   })
 
-  test('of 4,096 bytes as JSON is the longest', async () => {
+  test('may have at most 4,096 bytes as JSON', async () => {
     const group = new Hub().group('g')
     const longest = 'ü'.repeat(2047)
     group.add(new FakeMember(), { presence: longest })
@@ -224,7 +224,7 @@ describe('a value', () => {
     expect(group.size).toBe(0)
   })
 
-  test.each([0, '', false, [], {}])('like %j is a value too', async (presence) => {
+  test.each([0, '', false, [], {}])('may be %j', async (presence) => {
     const group = new Hub().group('g').add(new FakeMember(), { presence })
     expect(dataOf((await group.members()).members)).toEqual([presence])
   })

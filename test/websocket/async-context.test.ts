@@ -94,7 +94,7 @@ describe('the async context (F12)', () => {
     for (const client of clients) client.terminate()
   })
 
-  test("of 'drain', and of the error for a slow peer, is the one of its connection", async () => {
+  test("of 'drain' is the one of its connection", async () => {
     const { url, sockets } = await servedInContexts()
     const client = await connect(url)
     const socket = sockets[0]!

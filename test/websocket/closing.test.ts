@@ -189,8 +189,8 @@ describe.each(roles)('close() at the %s', (role, ends) => {
   )
 })
 
-describe('a connection whose peer', () => {
-  test('sends a Close frame echoes its code and reason, then ends', async () => {
+describe('a connection', () => {
+  test("echoes the code and reason of the peer's Close frame, then ends", async () => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port)
     const payload = Buffer.concat([Buffer.from([0x0f, 0xa0]), Buffer.from('bye')])
@@ -199,7 +199,7 @@ describe('a connection whose peer', () => {
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('sends a Close frame without a code answers without a code', async () => {
+  test('answers a Close frame without a code without a code', async () => {
     const { port } = await runningServer()
     const { peer } = await openAsClient(port)
     peer.write(peer.encode({ opcode: opcode.close, payload: Buffer.alloc(0), fin: true, rsv: 0 }))
@@ -207,7 +207,7 @@ describe('a connection whose peer', () => {
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('sends more after its Close frame ignores it', async () => {
+  test('ignores what the peer sends after its Close frame', async () => {
     const { socket, clientEnd } = await memoryPair()
     const messages = vi.fn()
     socket.on('message', messages)
@@ -221,7 +221,7 @@ describe('a connection whose peer', () => {
     expect(messages).not.toHaveBeenCalled()
   })
 
-  test('never answers the Close frame closes with 1006 after closeTimeout', async () => {
+  test('closes with 1006 after closeTimeout if the peer never answers the Close frame', async () => {
     const { port, next } = await runningServer({ closeTimeout: 20 })
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     socket.close(1000)
@@ -236,7 +236,7 @@ describe('a connection whose peer', () => {
     expect(await peer.next()).toMatchObject({ opcode: opcode.close })
   })
 
-  test('keeps the TCP connection open after the Close frames closes cleanly after closeTimeout', async () => {
+  test('closes cleanly after closeTimeout if the peer keeps the TCP connection open after the Close frames', async () => {
     const { port, next } = await runningServer({ closeTimeout: 20 })
     const raw = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true })
     raw.on('error', () => {})
@@ -249,7 +249,7 @@ describe('a connection whose peer', () => {
     raw.destroy()
   })
 
-  test('never reads closes with 1006 after closeTimeout', async () => {
+  test('closes with 1006 after closeTimeout if the peer never reads', async () => {
     const { port, next } = await runningServer({ closeTimeout: 20 })
     const [peer, { socket }] = await Promise.all([pausedClient(port), next()])
     while (socket.send(Buffer.alloc(1_000_000)));
@@ -258,7 +258,7 @@ describe('a connection whose peer', () => {
     peer.destroy()
   })
 
-  test('is a server waits for it to end the TCP connection, until closeTimeout', async () => {
+  test('waits for a server to end the TCP connection until closeTimeout', async () => {
     const { url } = await scriptedServer((request, socket) => {
       socket.write(acceptance(request))
       const peer = new RawPeer(socket, 'server', request.rest)
@@ -279,7 +279,7 @@ describe('a connection whose peer', () => {
   test.each([
     ['half-closes', (peer: RawPeer) => peer.end()],
     ['resets', (peer: RawPeer) => peer.reset()],
-  ])('%s without a Close frame closes with 1006', async (_name, act) => {
+  ])('closes with 1006 if the peer %s without a Close frame', async (_name, act) => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const errors = vi.fn()
@@ -291,7 +291,7 @@ describe('a connection whose peer', () => {
     expect(errors.mock.calls).toEqual(close.cause === undefined ? [] : [[close.cause]])
   })
 
-  test('half-closes in the middle of a frame closes with 1006 and drops the message', async () => {
+  test('closes with 1006 and drops the message if the peer half-closes in the middle of a frame', async () => {
     const { socket, clientEnd } = await memoryPair()
     const messages = vi.fn()
     socket.on('message', messages)
@@ -301,7 +301,7 @@ describe('a connection whose peer', () => {
     expect(messages).not.toHaveBeenCalled()
   })
 
-  test('half-closes after a message still sends the answer', async () => {
+  test('still sends the answer if the peer half-closes after a message', async () => {
     const { port, server } = await runningServer()
     server.on('connection', (socket) => {
       socket.on('message', (data) => socket.send(`heard ${data as string}`))
@@ -313,7 +313,7 @@ describe('a connection whose peer', () => {
     expect(await peer.next()).toBeUndefined()
   })
 
-  test('violates the protocol sends a Close frame with the reason and reads no more', async () => {
+  test('sends a Close frame with the reason and stops reading if the peer violates the protocol', async () => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const events: unknown[] = []
@@ -340,7 +340,7 @@ describe('a connection whose peer', () => {
     expect(events).toEqual(['before', close.cause])
   })
 
-  test('violates the protocol during the closing handshake sends no second Close frame', async () => {
+  test('sends no second Close frame if the peer violates the protocol during the closing handshake', async () => {
     const { port, next } = await runningServer()
     const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
     const closed = closeOf(socket)

@@ -62,7 +62,7 @@ describe('a listener of addEventListener', () => {
     ['another event', 'ping', () => undefined],
     ['null', 'message', null],
     ['a string', 'message', 'listener'],
-  ])('is none for %s', (_name, type, listener) => {
+  ])('is ignored: %s', (_name, type, listener) => {
     const socket = plain()
     socket.addEventListener(type as 'message', listener as never)
     expect(socket.listenerCount(type)).toBe(0)
@@ -107,7 +107,7 @@ describe('the attribute of an event', () => {
   })
 })
 
-test('an error event has the error and its message; a real connection causes the others', async () => {
+test("passes the error and its message to 'error' listeners", async () => {
   const { client, accepted } = await open()
   const error = new Promise((resolve) => {
     accepted.onerror = (event) => {
