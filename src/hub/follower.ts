@@ -150,7 +150,7 @@ export class Follower {
         await this.#catchUp()
       } catch (error) {
         this.#stale ??= cause
-        // The relay may tell a little later that the connection is lost. It goes on when it is back.
+        // The relay may report a lost connection a little later. This continues after the reconnection.
         await new Promise(setImmediate)
         if (!this.#shared.isUp()) break
         if (!(error instanceof ConnectionLost)) this.#fail(toError(error))

@@ -62,16 +62,16 @@ export class Group<Socket extends Member = Member> {
 
   /**
    * Adds a member, which leaves automatically when it closes. One that has already closed is not added. With `presence`
-   * it is present, see {@link members}. If it already is, the value replaces its former one; without `presence` it keeps
+   * it is present, see {@link members}. If it already is, the value replaces its previous one; without `presence` it keeps
    * that.
    *
-   * @throws TypeError when it is not a member, or `presence` is nothing that JSON can express
+   * @throws TypeError when it is not a member, or JSON cannot express `presence`
    * @throws RangeError when `presence` is longer than 4,096 bytes as JSON, or than the relay's `maxPayload`
    */
   add(member: Socket, options?: AddOptions | null): this
   /**
-   * Adds a member to a group with a history. It first gets what follows the position `since`, then what is new, without a
-   * message missing or coming twice. A member that is in the group already gets again what follows `since`.
+   * Adds a member to a group with a history. It first gets the messages after the position `since`, then new ones, and
+   * none is missing or duplicated. A member that is already in the group gets the messages after `since` again.
    *
    * @returns a promise, which is pending while the broker cannot be reached, and rejects when the broker refuses to read,
    *   or the hub is closed: then the member is not added. If such a rejection is unhandled, it is ignored. It rejects with a
@@ -121,12 +121,12 @@ export class Group<Socket extends Member = Member> {
   }
 
   /**
-   * Sends a message as {@link broadcast} does, and says whether the broker has taken it for the members in other
-   * processes. Without a relay `relayed` is `false`. `except` names members of this process.
+   * Sends a message as {@link broadcast} does, and reports whether the broker accepted it for the members in other
+   * processes. Without a relay, `relayed` is `false`. `except` excludes members of this process.
    *
-   * In a group with a history the message gets its place there, and all members, those of this process too, get it in
-   * that order. While the broker cannot be reached nobody gets it, and `relayed` is `false`. A member in `except` gets it
-   * when it joins again with an older position.
+   * In a group with a history, the message is appended to the history, and all members, including those of this process,
+   * get the messages in that order. While the broker cannot be reached, nobody gets it, and `relayed` is `false`. A member
+   * in `except` gets it if it joins again with an older position.
    *
    * @throws TypeError as `broadcast` does, as a rejection
    * @throws RangeError when the data is longer than the relay's `maxPayload`, as a rejection
@@ -165,11 +165,11 @@ export class Group<Socket extends Member = Member> {
   }
 
   /**
-   * Lists the members in all processes that were added with `presence`. `missing` names the nodes of which it is not
-   * known for certain who is present, after the relay's `requestTimeout`, or at once while the broker cannot be reached.
+   * Lists the members in all processes that were added with `presence`. `missing` lists the nodes whose members may be out
+   * of date, after the relay's `requestTimeout`, or at once while the broker cannot be reached.
    *
    * The list is consistent with the hub's `'presence'` events if the group has members in this process: earlier events
-   * are contained in it, and later ones are not.
+   * are reflected in it, and later ones are not.
    */
   async members(): Promise<MembersResult> {
     return await this.#context.presence.members(this.name)

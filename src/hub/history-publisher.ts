@@ -8,7 +8,7 @@ import type { Exception } from './broadcast.js'
 import { ConnectionLost } from './history.js'
 import type { PublishResult } from './publish-result.js'
 
-/** What is appended in one step: whoever appends much at once would hold the broker. */
+/** What is appended in one step: appending much at once would block the broker. */
 const MAX_BATCH = 256
 const MAX_BATCH_BYTES = 64 * 1024
 /** Milliseconds after which a message that is in the history and has not arrived is read, and given up. */

@@ -20,12 +20,12 @@ export interface HistoryOptions {
   /** Milliseconds for which a message is kept, 1 to 2^31-1. */
   ttl: number
   /**
-   * Returns what members get for a message: text is sent as text, bytes as a binary message. It is called once in a
-   * process for each message that has receivers there, and again for a message that is replayed after 8 MiB of others. If
-   * it throws, or returns something else, the members miss the message, and the hub emits `'error'`.
+   * Returns what members get for a message: text is sent as text, bytes as a binary message. It is called once per process
+   * for each message that has receivers there, and again for a message that is replayed after 8 MiB of others. If it
+   * throws, or returns something else, the members miss the message, and the hub emits `'error'`.
    *
    * @param data - the published message: text as a string, anything else as a Buffer
-   * @param position - to be sent with the message, so that a client can join after it when it comes back
+   * @param position - to be sent with the message, so that a client that reconnects can resume after it
    */
   encode: (data: string | Buffer, position: HistoryPosition) => Payload
 }
@@ -39,18 +39,17 @@ export interface GroupOptions {
 /** Options of `group.add()`, for a group with a history. */
 export interface JoinOptions {
   /**
-   * The last position that the client has: what follows is sent to it again. It comes from the client, so it may be
-   * anything: a `HistoryPosition`, the JSON text of one, or something that is none, which recovers nothing,
-   * such as `undefined` from one that has none.
+   * The last position that the client has: the messages after it are sent again. It comes from the client, so any value
+   * is allowed: a `HistoryPosition`, the JSON text of one, or anything else, such as `undefined`, which recovers nothing.
    */
   since: unknown
 }
 
 /** How a member joined a group with a history. */
 export interface JoinResult {
-  /** Whether the member has got every message that follows `since`. If not, have the client load the state. */
+  /** Whether the member got every message after `since`. If not, have the client reload its state. */
   recovered: boolean
-  /** Where the member is: it gets every message that follows. `undefined` if it left, or closed, before it had joined. */
+  /** The member gets every message after this position. `undefined` if it left, or closed, before it had joined. */
   position: HistoryPosition | undefined
 }
 
@@ -68,7 +67,7 @@ export type HistorySettings = Readonly<HistoryOptions>
 export interface GroupHistory {
   /** Appends a message, and delivers it when it has its position. */
   publish(message: PreparedMessage, except: Exception): Promise<PublishResult>
-  /** Adds a member, behind what it missed. */
+  /** Adds a member after replaying what it missed. */
   join(member: Member, since: unknown): Promise<JoinResult>
 }
 

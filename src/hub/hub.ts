@@ -48,12 +48,12 @@ interface HubEvents<Socket extends Member = Member> {
    * other messages, are not affected.
    */
   error: [error: Error, member: Socket]
-  /** Members of this process missed messages of other processes. */
+  /** Members of this process missed messages from other processes. */
   gap: [gap: Gap]
   /**
-   * Members that were added with `presence` came to a group or left it, in any process. There is one event for each group
-   * and turn of the event loop, or message of another process. With a relay, it is emitted for the groups that have
-   * members in this process, and begins with those that are present in others.
+   * Members that were added with `presence` joined a group or left it, in any process. There is one event per group and
+   * turn of the event loop, or per message from another process. With a relay, it is emitted for the groups that have
+   * members in this process, and first lists the members that are present in other processes.
    */
   presence: [change: PresenceChange]
 }
@@ -103,8 +103,8 @@ export class Hub<Socket extends Member = Member> extends TypedEmitter<HubEvents<
   }
 
   /**
-   * Returns the group with this name, which may have no members yet. With a `history` it has one from then on, in this
-   * hub: give it in all processes, before the first member joins.
+   * Returns the group with this name, which may have no members yet. With `history`, the group has a history from then on,
+   * in this hub: declare it in all processes, before the first member joins.
    *
    * @throws TypeError when the name is not a string, or the relay keeps no history
    * @throws TypeError or RangeError when an option of the history cannot be used

@@ -36,20 +36,17 @@ export interface PresentMember {
 export interface MembersResult {
   /** Those of this process first, in the order in which they were added. */
   members: PresentMember[]
-  /**
-   * The ids of the nodes of which it is not known for certain who is present. What was last known of them is listed, if
-   * anything.
-   */
+  /** The ids of the nodes whose members may be out of date. The last known members of these nodes are listed. */
   missing: string[]
 }
 
-/** Members that came to a group or left it, of all processes. */
+/** Members that joined a group or left it, in any process. */
 export interface PresenceChange {
   /** The name of the group. */
   group: string
-  /** Those that are present now, also those that were and have another value now. */
+  /** Members that are now present, or have a new value. */
   joined: PresentMember[]
-  /** Those that are present no longer, with their last value. */
+  /** Members that are no longer present, with their last value. */
   left: PresentMember[]
 }
 
@@ -177,7 +174,7 @@ export class HubPresence implements LocalPresence {
   #announce(): void {
     const changed = this.#changed
     this.#changed = new Map()
-    // Listeners may change further groups: only when all is published, they are called.
+    // Listeners may change further groups, so they are called only when everything has been published.
     const changes = Array.from(changed, ([name, entries]) => [name, this.#publish(name, entries)] as const)
     for (const [name, { joined, left }] of changes) {
       if (joined.length + left.length > 0) this.changed(name, { joined, left })

@@ -9,8 +9,8 @@ const OVERHEAD = 512
 export type Messages = Map<number, HistoryMessage>
 
 /**
- * Messages that have arrived or were read not long ago: those that cannot be delivered yet, and those that members who
- * come back need, so that they are encoded once.
+ * Messages that have recently arrived or been read: those that cannot be delivered yet, and those that rejoining members
+ * need, so that they are encoded once.
  */
 export class RecentMessages {
   /** From the oldest on. */

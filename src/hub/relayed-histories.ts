@@ -213,7 +213,7 @@ export class RelayedHistories implements Histories {
     if (!this.#canPublish || history === undefined) return Promise.reject(new ConnectionLost())
     return new Promise((resolve, reject) => {
       this.#unanswered.add(reject)
-      // A relay of somebody else may throw.
+      // A third-party relay may throw.
       void new Promise<Result>((settle) => settle(give(history)))
         .then(resolve, reject)
         .finally(() => this.#unanswered.delete(reject))

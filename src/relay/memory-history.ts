@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { HistoryPosition } from './history.js'
 
-/** Histories that are known at least: those without entries too, so that whoever missed nothing is told so. */
+/** The least number of histories that are kept, even without entries, so that a member that missed nothing is recovered. */
 const KNOWN = 10_000
 /** The shortest time between two sweeps, in milliseconds. */
 const SHORTEST_SWEEP = 100

@@ -4,7 +4,7 @@ const SILENT_AFTER = 5
 const ABSENT_AFTER = 20
 /** Missing heartbeats after which a node is forgotten. */
 const FORGOTTEN_AFTER = 60
-/** The most known nodes: envelopes are not signed, so anyone can invent nodes. */
+/** The most known nodes: envelopes are not signed, so anyone can forge nodes. */
 export const MAX_PEERS = 1024
 
 /** What is known about another node. */
@@ -64,7 +64,7 @@ export class Peers {
     return peer
   }
 
-  /** This node has heard itself. While it could not hear anybody, nobody was silent for more than a heartbeat. */
+  /** This node has heard itself. Time in which it heard nothing at all counts as one heartbeat of silence of the others. */
   heardSelf(): number {
     const now = performance.now()
     const pause = now - this.#heardAt

@@ -10,7 +10,7 @@ import { PresenceViews, type View } from './presence-views.js'
 /** What following the presence at other nodes requires from this one. */
 interface PresenceFollowerOptions {
   readonly peers: Peers
-  /** Milliseconds for which somebody who asks who is present waits for other nodes. */
+  /** Milliseconds for which `members()` waits for other nodes. */
   readonly timeout: number
   readonly send: (node: string, query: PresenceQuery) => void
   readonly changed: (name: string, changes: PresenceChanges) => void
@@ -26,7 +26,7 @@ export class PresenceFollower {
   readonly #options: PresenceFollowerOptions
   readonly #views: PresenceViews
   readonly #syncs = new Map<Peer, PresenceSync>()
-  /** Those who wait until it is known who is present in a group. */
+  /** Calls of `members()` that wait for answers. */
   readonly #waiting = new Map<View, Set<() => void>>()
   #isUp = false
   #isScheduled = false
@@ -184,7 +184,7 @@ export class PresenceFollower {
     return view.isFollowed && this.#options.peers.isAlive(sync.peer) && !sync.isDoubted(view)
   }
 
-  /** Whether nobody has to be waited for. */
+  /** Whether no answer is pending. */
   #isSettled(view: View): boolean {
     if (!this.#isUp) return true
     if (!view.isFollowed) return this.#views.find(view.key) !== view

@@ -11,7 +11,7 @@ const GROUP_HEAD = 8
 const MAX_DOUBTED = 10_000
 /** The most heartbeats until a query is repeated. */
 const MAX_PATIENCE = 16
-/** Heartbeats after which all groups are compared again, in case that something was invented. */
+/** Heartbeats after which all groups are compared again, in case something was forged. */
 const COMPARE_AFTER = 60
 
 /** A query that is not yet answered completely. */

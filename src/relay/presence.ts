@@ -1,7 +1,7 @@
 /** The most bytes of JSON with which a member describes itself. */
 export const MAX_PRESENCE = 4096
 
-/** The memory that the members of other nodes may take, in bytes: anyone can invent members. */
+/** The memory that the members of other nodes may take, in bytes: anyone can forge members. */
 export const MAX_HELD: number = 64 * 1024 * 1024
 
 /** What a node remembers for each member of another one besides its text, in bytes. */
@@ -36,7 +36,7 @@ export interface PresenceChanges {
 export interface LocalPresence {
   /** Those of a group, as they were last published. */
   present(name: string): Iterable<Presence>
-  /** Whether somebody wants to know of changes. */
+  /** Whether changes have a listener. */
   isObserved(): boolean
   /** The groups that have members, present or not. */
   groupNames(): Iterable<string>

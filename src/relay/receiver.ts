@@ -111,7 +111,7 @@ export class Receiver {
 }
 
 /**
- * Compares with the last number that a node says it gave out, and goes on from there.
+ * Compares with the last number that a node reports, and continues from there.
  *
  * @returns how many messages were missed; `undefined` when it is not known
  */
@@ -122,7 +122,7 @@ export function compareTop(subscription: Subscription, peer: Peer, top: number):
     remember(subscription, peer, { seen: top, from: top + 1 })
     return undefined
   }
-  // A node that has forgotten the group, or numbers that somebody invented.
+  // The node has forgotten the group, or the numbers are forged.
   if (top < stream.seen) {
     subscription.streams?.delete(peer)
     if (top > 0) remember(subscription, peer, { seen: top, from: top + 1 })

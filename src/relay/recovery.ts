@@ -114,7 +114,7 @@ export class Recovery {
     this.#finishIfAnswered()
   }
 
-  /** A node has left, or has been silent for long: nobody can tell any more what it published. */
+  /** A node has left, or has been silent for long: what it published can no longer be found out. */
   forgotten(peer: Peer): void {
     if (!this.#isActive || !this.#unanswered.has(peer)) return
     this.#giveUp(peer)

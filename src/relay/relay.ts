@@ -51,17 +51,17 @@ export interface RelayEvents {
  * `close` at most once. Write your own for another broker, and run `relayChecks` of `hubwire/testing` on it.
  *
  * What a hub relies on: a message goes to every subscriber of its channel, once at most. The messages of one node
- * arrive in the order in which it published them, those on different channels included. A message may be lost. A relay
- * keeps nothing for later: it neither queues while it is disconnected nor repeats.
+ * arrive in the order in which it published them, even on different channels. A message may be lost. A relay
+ * stores nothing: it neither queues messages while it is disconnected nor sends them again.
  */
 export interface Relay {
   /** The hub's options. */
   readonly options?: RelayOptions | null | undefined
-  /** Begins to connect, and reconnects by itself until `close`. Reports failures of the network by `connection` only. */
+  /** Begins to connect, and reconnects automatically until `close`. Reports network failures only with `connection`. */
   open(events: RelayEvents): void
   /**
-   * Publishes bytes. It takes them at once, and settles when the broker has answered: with the number of subscribers, if
-   * it is known.
+   * Publishes bytes. Accepts them synchronously, and settles when the broker has replied: with the number of subscribers,
+   * if it is known.
    */
   publish(channel: string, payload: Buffer): Promise<number | undefined>
   /** Subscribes to channels; settles when the broker has acknowledged all of them. */

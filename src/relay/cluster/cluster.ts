@@ -22,10 +22,10 @@ export type { Relay, RelayConnection, RelayEvents, RelayOptions }
 /**
  * A relay for the workers of one primary, for `new Hub({ relay })`: the processes that `node:cluster` forks, and the
  * threads of `node:worker_threads`. The primary relays: call `clusterRelay()` there too, before it starts its workers,
- * with a hub or without.
+ * even if it has no hub.
  *
- * The primary listens on a unix socket in a new temporary directory, on Windows on a named pipe, and tells its workers
- * by the environment variable `HUBWIRE_CLUSTER`.
+ * The primary listens on a unix socket in a new temporary directory, on Windows on a named pipe, and passes its path to
+ * the workers in the environment variable `HUBWIRE_CLUSTER`.
  *
  * @throws TypeError or RangeError when an option cannot be used
  * @throws Error in a worker whose primary has not called it

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { encodeChannelFrame, encodeSync, FrameKind, type FrameSink, readFrames } from './frames.js'
 
-/** The environment variable by which a primary tells its workers where it listens. */
+/** The environment variable in which a primary passes its path to its workers. */
 export const VARIABLE = 'HUBWIRE_CLUSTER'
 
-/** Bytes that may wait for one worker. What is more is dropped: a worker that stands still must cost no more. */
+/** Bytes that may be queued for one worker. More is dropped: a stalled worker must not take more memory. */
 const MAX_WAITING = 16 * 1024 * 1024
 
 /** What the router delivers to. */

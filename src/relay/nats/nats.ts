@@ -43,7 +43,7 @@ export interface NatsSubscription {
   unsubscribe(): void
 }
 
-/** What NATS tells of its connection, as far as it is used. */
+/** A status event of a NATS connection, as far as it is used. */
 export interface NatsStatus {
   readonly type: string
   readonly error?: Error | undefined
@@ -117,7 +117,7 @@ class NatsRelay implements Relay {
     this.#events = events
     if (this.#isDeaf) deafConnections.add(this.#connection)
     void this.#follow()
-    // What comes back proves that the connection works. While it is lost, its 'reconnect' tells.
+    // A reply proves that the connection works. After a loss, its 'reconnect' reports that.
     this.#unflushed.add().then(() => {
       this.#change(true)
     }, ignore)

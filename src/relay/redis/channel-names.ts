@@ -2,7 +2,7 @@
 export interface ChannelNames {
   /** The slot of the channels; 0 where there are no slots. */
   readonly slot: number
-  /** What a publisher publishes to in order to learn whether it has the right server; nobody subscribes to it. */
+  /** The channel to which a publisher publishes to check that it has the right server; it has no subscribers. */
   readonly check: string | undefined
   /** Whether a channel is one of sharded pub/sub. */
   isSharded(channel: string): boolean

@@ -25,8 +25,8 @@ interface FollowingOptions {
 }
 
 /**
- * A connection to whichever server is in charge: the master of a partition's slot, or the one that sentinels name. When
- * it is lost, or another server is in charge, it asks anew and restores its subscriptions there.
+ * A connection to the current master: that of a partition's slot, or the one that sentinels name. When it is lost, or the
+ * master changes, it looks up the master again and restores its subscriptions there.
  */
 export class FollowingConnection implements RedisConnection, ConnectionUser, TopologyUser {
   readonly #options: FollowingOptions
@@ -158,7 +158,7 @@ export class FollowingConnection implements RedisConnection, ConnectionUser, Top
     leave?.(isDead)
   }
 
-  /** Gives a command. An error that tells of another server has all of the relay's connections ask anew. */
+  /** Sends a command. After an error that names another server, all connections of the relay look up the master again. */
   #command<Result>(give: (connection: ServerConnection) => Promise<Result>): Promise<Result> {
     const connection = this.#isReady ? this.#connection : undefined
     if (connection === undefined) return Promise.reject(new Error('The connection to Redis is not open'))

@@ -29,7 +29,7 @@ export interface RedisClusterClient {
   duplicate(...args: never[]): unknown
 }
 
-/** Milliseconds between the questions to sentinels, in case that one of their messages was lost. */
+/** Milliseconds between queries to the sentinels, in case one of their messages was lost. */
 const SCAN_INTERVAL = 5000
 
 /** Milliseconds without a byte after which a connection of a lookup is ended. */

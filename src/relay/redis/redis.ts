@@ -35,17 +35,17 @@ import { Topology } from './topology.js'
 
 export type { PartitionedRelay, RedisClusterClient, Relay, RelayConnection, RelayEvents, RelayOptions }
 
-/** The options of a relay by Redis. */
+/** The options of a relay through Redis. */
 export interface RedisRelayOptions extends RelayOptions {
   /**
-   * Only for a cluster: over how many partitions the groups are spread; 16 by default, 1,024 at most. Each partition
-   * belongs to one master at a time, so have several for each master. All processes must have the same number.
+   * Only for a cluster: the number of partitions over which the groups are distributed; 16 by default, 1,024 at most. Each
+   * partition belongs to one master at a time, so use several per master. All processes must use the same number.
    */
   partitions?: number | null | undefined
 }
 
 /**
- * A client of the package `redis` or `ioredis`: of a single server, or by sentinels. Only its `duplicate()` is used.
+ * A client of the package `redis` or `ioredis`: of a single server, or with Sentinel. Only its `duplicate()` is used.
  */
 export interface RedisClient {
   duplicate(overrides?: object): unknown
@@ -75,12 +75,12 @@ const REFUSALS: readonly [pattern: RegExp, remedy: string][] = [
 
 /**
  * A relay through a Redis Cluster, for `new Hub({ relay })`. Each group belongs to one of the partitions, and each
- * partition to a slot of the cluster; messages travel by sharded pub/sub. It opens two connections to each master. When
- * a master fails, or a slot moves, the groups of its partitions are told of a gap, and follow to the new master.
+ * partition to a slot of the cluster; messages use sharded pub/sub. It opens two connections to each master. When a
+ * master fails, or a slot moves, its partitions move to the new master, and a `'gap'` names their groups.
  *
  * @param client - of `createCluster()` of the package `redis`, or `new Cluster()` of `ioredis`; version 6 of either and
  *   Redis 7 are tested. It need not be connected
- * @throws TypeError when the prefix has a brace, which would give all partitions the same slot
+ * @throws TypeError when the prefix contains a brace, which would give all partitions the same slot
  * @throws TypeError or RangeError when another option cannot be used
  */
 export function redisRelay(client: RedisClusterClient, options?: RedisRelayOptions | null): PartitionedRelay
@@ -88,7 +88,7 @@ export function redisRelay(client: RedisClusterClient, options?: RedisRelayOptio
 /**
  * A relay through Redis, for `new Hub({ relay })`. It opens two connections with `client.duplicate()`, one that
  * publishes and one that receives, and ends them with `hub.close()`. `client` need not be connected, and stays as it
- * is. With a client by sentinels, they follow to the master that the sentinels name.
+ * is. With a client that uses Sentinel, they move to the master that the sentinels name.
  *
  * @param client - of `createClient()` or `createSentinel()` of the package `redis`, or `new Redis()` of `ioredis`, also
  *   with `sentinels`; version 6 of either is tested

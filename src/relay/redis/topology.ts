@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { ignore } from '../../options/ignore.js'
 import type { Server } from './connection.js'
 
-/** Milliseconds in which a question must be answered: a server that hangs is accepted by its kernel all the same. */
+/** Milliseconds within which a query must be answered: the kernel accepts connections even for a server that hangs. */
 const LOOKUP_TIMEOUT = 3000
 
 /** Milliseconds between two lookups at least: each makes connections, and all partitions may ask when servers fail. */
@@ -14,12 +14,12 @@ export interface Address {
   readonly port: number
 }
 
-/** A client that has been made to ask once which server is in charge. */
+/** A client that was created to ask once for the master. */
 export interface Lookup {
   connect(): Promise<unknown>
   /** The server of a slot; the master, where there are no slots. */
   serverOf(slot: number): Promise<Server>
-  /** Calls when another server takes over, for which it stays open. Without it, the servers themselves tell. */
+  /** Stays open, and calls `onMoved` when another server takes over. Without it, the servers themselves report that. */
   watch?(onMoved: () => void): void
   close(): void
 }
@@ -32,7 +32,7 @@ export interface Lookup {
  */
 export type StartLookup = (known: readonly Address[], onError: (error: Error) => void) => Lookup
 
-/** Who is told when another server takes over. */
+/** Is notified when another server takes over. */
 export interface TopologyUser {
   moved(): void
 }
@@ -46,15 +46,15 @@ interface Shared {
 }
 
 /**
- * Finds out which server is in charge, anew each time: by a client that is made for it. What a client has found out when
- * it connected does not help when a server has failed, and none of the clients asks again while nothing is answered.
+ * Looks up the master, with a new client each time. What a client learned when it connected does not help when a server
+ * has failed, and none of the clients asks again while it gets no replies.
  */
 export class Topology {
   readonly #start: StartLookup
-  /** The one that connects now, which all who ask meanwhile share. */
+  /** The one that is connecting, which concurrent requests share. */
   #opening: Shared | undefined
   readonly #open = new Set<Shared>()
-  /** The servers that were in charge last, by their slots. */
+  /** The last known masters, by slot. */
   readonly #known = new Map<number, Server>()
   readonly #users = new Set<TopologyUser>()
   /** The lookup that stays open. */
@@ -87,7 +87,7 @@ export class Topology {
     this.#users.add(user)
   }
 
-  /** When nobody uses it any more, its connections are ended. */
+  /** Without users, its connections are ended. */
   leave(user: TopologyUser): void {
     this.#users.delete(user)
     if (this.#users.size === 0) for (const shared of [...this.#open]) this.#end(shared)
@@ -121,7 +121,7 @@ export class Topology {
     return shared
   }
 
-  /** Waits until a lookup may begin. Whoever asks meanwhile shares it. */
+  /** Waits until a lookup may begin. Requests in the meantime share it. */
   async #turn(): Promise<void> {
     const wait = this.#next - performance.now()
     if (wait > 0) await setTimeout(wait, undefined, { ref: false })
@@ -138,7 +138,7 @@ export class Topology {
 
 /** Rejects when it takes too long. */
 async function limited<Result>(promise: Promise<Result>): Promise<Result> {
-  // It may reject when nobody waits for it any more.
+  // It may reject when it is no longer awaited.
   promise.catch(ignore)
   const over = new AbortController()
   const { signal } = over
