@@ -1,5 +1,5 @@
-// A chat on several workers that share one port with node:cluster: what a client says reaches the clients of all, and all
-// are told who is here (connect with ?name=Ada). SIGHUP replaces the workers one after the other, SIGTERM stops them.
+// A chat on several workers that share one port with node:cluster: a message reaches the clients of all workers, and all
+// clients are told who is online (connect with ?name=Ada). SIGHUP replaces the workers one by one, SIGTERM stops them.
 // PORT, HOST and WORKERS set the address and the number of workers.
 import cluster from 'node:cluster'
 import { once } from 'node:events'

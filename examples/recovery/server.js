@@ -1,6 +1,6 @@
 // News that a page misses none of: three workers share one port with node:cluster, and their group has a history in Redis.
 //   REDIS_URL=redis://127.0.0.1:6379 node examples/recovery/server.js
-// Open several pages, and send SIGHUP to the primary: it replaces all workers, and the pages go on where they were.
+// Open several pages, and send SIGHUP to the primary: it replaces all workers, and the pages resume where they were.
 import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { createServer } from 'node:http'

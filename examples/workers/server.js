@@ -1,4 +1,4 @@
-// One of several workers behind nginx (examples/nginx/three-workers.conf) that share their groups by Redis:
+// One of several workers behind nginx (examples/nginx/three-workers.conf) that share their groups through Redis:
 //   redis-server examples/workers/redis.conf
 //   node examples/workers/server.js /run/hubwire/1.sock
 // A message of a client at /ws/<topic>/ reaches all clients of the topic, at all workers. docs/scaling.md explains it.
@@ -15,7 +15,7 @@ server.on('connection', async (socket) => {
   socket.send(JSON.stringify({ worker: unixPath }))
 })
 
-// What was lost is not sent again. The clients of this worker load the state anew.
+// Lost messages are not sent again. The clients of this worker reload their state.
 hub.on('gap', ({ cause, groups }) => {
   for (const name of groups) {
     for (const socket of hub.group(name)) socket.send(JSON.stringify({ reload: cause }))
