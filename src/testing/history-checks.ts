@@ -65,7 +65,7 @@ export const historyChecks: Record<string, Check> = {
     },
   ),
 
-  'with a history: reads what follows an offset, whatever its bytes': ifKept(async (history) => {
+  'with a history: reads the entries after an offset, with any bytes': ifKept(async (history) => {
     const channel = channelName()
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
     const large = Buffer.alloc(1024 * 1024, 0xe2)
@@ -84,7 +84,7 @@ export const historyChecks: Record<string, Check> = {
     })
   }),
 
-  'with a history: keeps channels apart, and begins an epoch for each that is read': ifKept(
+  'with a history: keeps channels separate, and begins an epoch for each that is read': ifKept(
     async (history) => {
       const [one, other] = [channelName(), channelName()]
       const empty = await history.read(one, 0, LIMITS)
@@ -95,7 +95,7 @@ export const historyChecks: Record<string, Check> = {
     },
   ),
 
-  'with a history: keeps as many entries as it is told, the last ones': ifKept(async (history) => {
+  'with a history: keeps the last entries, up to size': ifKept(async (history) => {
     const channel = channelName()
     const limits = { ...LIMITS, size: 10 }
     await history.append(channel, bytesOf(numbers(1, 25)), limits)
@@ -103,21 +103,19 @@ export const historyChecks: Record<string, Check> = {
     deepStrictEqual(await readAll(history, channel, 5), { epoch, top: 30, first: 21, texts: numbers(21, 30) })
   }),
 
-  'with a history: keeps no entry for longer than it is told, and its position for longer': ifKept(
-    async (history) => {
-      const channel = channelName()
-      const limits = { ...LIMITS, ttl: 20 }
-      const { epoch } = await history.append(channel, bytesOf(['a', 'b']), limits)
-      let page: HistoryPage
-      do page = await history.read(channel, 0, limits)
-      while (page.entries.length > 0)
-      deepStrictEqual(page, { epoch, top: 2, first: 3, entries: [] })
-      deepStrictEqual(await history.append(channel, bytesOf(['c']), limits), { epoch, offset: 3 })
-      ok((await history.read(channel, 0, limits)).first >= 3, 'an entry is back')
-    },
-  ),
+  'with a history: keeps no entry longer than ttl, and its position longer': ifKept(async (history) => {
+    const channel = channelName()
+    const limits = { ...LIMITS, ttl: 20 }
+    const { epoch } = await history.append(channel, bytesOf(['a', 'b']), limits)
+    let page: HistoryPage
+    do page = await history.read(channel, 0, limits)
+    while (page.entries.length > 0)
+    deepStrictEqual(page, { epoch, top: 2, first: 3, entries: [] })
+    deepStrictEqual(await history.append(channel, bytesOf(['c']), limits), { epoch, offset: 3 })
+    ok((await history.read(channel, 0, limits)).first >= 3, 'an entry is back')
+  }),
 
-  'with a history: gives the entries of several publishers one order, for all': ifKept(
+  'with a history: delivers the entries of several publishers in the same order to all': ifKept(
     async (history, one, open) => {
       const [other, third] = [await open(), await open()]
       const channel = channelName()
@@ -149,7 +147,7 @@ export const historyChecks: Record<string, Check> = {
     },
   ),
 
-  'with a history: leaves no hole between what is read and what arrives': ifKept(
+  'with a history: loses no entry between a read and the subscription': ifKept(
     async (history, { relay, messages, received }, open) => {
       const publisher = await open()
       const channel = channelName()
@@ -168,23 +166,25 @@ export const historyChecks: Record<string, Check> = {
     },
   ),
 
-  'with a history: begins another epoch when it has lost what a node has seen': ifKept(async (history) => {
-    const channel = channelName()
-    const { epoch } = await history.append(channel, bytesOf(['a', 'b']), LIMITS)
-    const same = await history.read(channel, 0, { ...LIMITS, seen: { epoch, offset: 2 } })
-    deepStrictEqual([same.epoch, same.top], [epoch, 2])
-    const foreign = await history.read(channel, 0, { ...LIMITS, seen: { epoch: '0other', offset: 9 } })
-    deepStrictEqual([foreign.epoch, foreign.top], [epoch, 2])
-    const fallen = await history.read(channel, 0, { ...LIMITS, seen: { epoch, offset: 3 } })
-    notStrictEqual(fallen.epoch, epoch)
-    deepStrictEqual([fallen.top, fallen.entries], [0, []])
-    const seen = { epoch: fallen.epoch, offset: 7 }
-    const next = await history.append(channel, bytesOf(['c']), { ...LIMITS, seen })
-    notStrictEqual(next.epoch, fallen.epoch)
-    strictEqual(next.offset, 1)
-  }),
+  'with a history: begins a new epoch if it has lost entries that a node has seen': ifKept(
+    async (history) => {
+      const channel = channelName()
+      const { epoch } = await history.append(channel, bytesOf(['a', 'b']), LIMITS)
+      const same = await history.read(channel, 0, { ...LIMITS, seen: { epoch, offset: 2 } })
+      deepStrictEqual([same.epoch, same.top], [epoch, 2])
+      const foreign = await history.read(channel, 0, { ...LIMITS, seen: { epoch: '0other', offset: 9 } })
+      deepStrictEqual([foreign.epoch, foreign.top], [epoch, 2])
+      const fallen = await history.read(channel, 0, { ...LIMITS, seen: { epoch, offset: 3 } })
+      notStrictEqual(fallen.epoch, epoch)
+      deepStrictEqual([fallen.top, fallen.entries], [0, []])
+      const seen = { epoch: fallen.epoch, offset: 7 }
+      const next = await history.append(channel, bytesOf(['c']), { ...LIMITS, seen })
+      notStrictEqual(next.epoch, fallen.epoch)
+      strictEqual(next.offset, 1)
+    },
+  ),
 
-  'with a history: takes nothing more when it is closed': ifKept(async (history, { relay }) => {
+  'with a history: rejects commands after it is closed': ifKept(async (history, { relay }) => {
     await relay.close()
     await rejects(async () => await history.append(channelName(), bytesOf(['late']), LIMITS))
     await rejects(async () => await history.read(channelName(), 0, LIMITS))

@@ -74,7 +74,7 @@ const checks: Record<string, Check> = {
     }
   },
 
-  async 'delivers to every subscriber, itself included, and to nobody else'(open) {
+  async 'delivers to all subscribers of a channel, including itself, and to no others'(open) {
     const [one, other, third] = [await open(), await open(), await open()]
     const [channel, elsewhere] = [channelName(), channelName()]
     await Promise.all([one.relay.subscribe([channel]), other.relay.subscribe([channel])])
@@ -101,7 +101,7 @@ const checks: Record<string, Check> = {
     ok(payloads.every((payload, index) => payload.equals(messages[index]![1])))
   },
 
-  async 'keeps the order of one publisher, across channels too'(open) {
+  async 'keeps the order of one publisher, even across channels'(open) {
     const [publisher, subscriber] = [await open(), await open()]
     const channels = [channelName(), channelName(), channelName()]
     await subscriber.relay.subscribe(channels)
@@ -116,7 +116,7 @@ const checks: Record<string, Check> = {
     deepStrictEqual(texts(subscriber.messages), numbers)
   },
 
-  async 'takes names of channels as they are'(open) {
+  async 'treats channel names as opaque'(open) {
     const { relay, messages, received } = await open()
     const names = ['*', '?', '[a]', '{a}b', 'a b', 'ü🙂', '__proto__', 'line\r\nbreak'].map(channelName)
     await relay.subscribe(names)
@@ -137,7 +137,7 @@ const checks: Record<string, Check> = {
     deepStrictEqual(texts(subscriber.messages), names)
   },
 
-  async 'delivers nothing of a channel when its subscription has ended'(open) {
+  async 'delivers nothing from a channel after its subscription has ended'(open) {
     const [publisher, subscriber] = [await open(), await open()]
     const [kept, ended] = [channelName(), channelName()]
     await subscriber.relay.subscribe([kept, ended])
@@ -152,7 +152,7 @@ const checks: Record<string, Check> = {
     deepStrictEqual(texts(subscriber.messages), ['kept', 'again'])
   },
 
-  async 'says how many subscribers a message had, or nothing'(open) {
+  async 'resolves publish with the number of subscribers, or undefined'(open) {
     const [one, other] = [await open(), await open()]
     const channel = channelName()
     await Promise.all([one.relay.subscribe([channel]), other.relay.subscribe([channel])])
@@ -160,7 +160,7 @@ const checks: Record<string, Check> = {
     if (count !== undefined) strictEqual(count, 2)
   },
 
-  async 'tells nothing more and takes nothing more when it is closed'(open) {
+  async 'calls no event and rejects commands after it is closed'(open) {
     const [one, other] = [await open(), await open()]
     const channel = channelName()
     await one.relay.subscribe([channel])

@@ -59,7 +59,7 @@ describe.each(names)('%s', (name) => {
   })
 })
 
-describe('the checks find', () => {
+describe('the checks detect', () => {
   const wrong: [string, string, (relay: Relay) => void][] = [
     [
       'a changed byte',
@@ -71,14 +71,14 @@ describe('the checks find', () => {
     ],
     [
       'a subscription that stays',
-      'delivers nothing of a channel when its subscription has ended',
+      'delivers nothing from a channel after its subscription has ended',
       (relay) => {
         relay.unsubscribe = () => Promise.resolve()
       },
     ],
     [
       'messages in another order',
-      'keeps the order of one publisher, across channels too',
+      'keeps the order of one publisher, even across channels',
       (relay) => {
         const { publish } = relay
         let count = 0
@@ -90,7 +90,7 @@ describe('the checks find', () => {
     ],
     [
       'a publish after the end',
-      'tells nothing more and takes nothing more when it is closed',
+      'calls no event and rejects commands after it is closed',
       (relay) => {
         relay.publish = () => Promise.resolve(0)
       },
