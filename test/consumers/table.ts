@@ -29,8 +29,8 @@ export function consumersTable(): string {
   ].join('\n')
 }
 
-function onHubwire({ takesClasses, settings = 'as it is' }: Program): string {
-  return takesClasses ? settings : 'takes none'
+function onHubwire({ takesClasses, settings = 'unchanged' }: Program): string {
+  return takesClasses ? settings : 'not supported'
 }
 
 /** The table in docs/compatibility.md. */

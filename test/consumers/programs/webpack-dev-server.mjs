@@ -1,4 +1,4 @@
-// Live reload: a page in Chromium loads itself again when a module has changed, and shows a mistake in it.
+// Live reload: a page in Chromium reloads when a module has changed, and shows an error in a module.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

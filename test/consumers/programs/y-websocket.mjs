@@ -1,4 +1,4 @@
-// Two documents, each kept the same at two clients through the server of y-websocket, and who is there.
+// Two documents, each synchronized between two clients through the server of y-websocket, and awareness.
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { WebSocket, WebSocketServer } from '#engine'
