@@ -37,8 +37,6 @@ export interface Admitted<User> {
   readonly forwardedAddress: string | undefined
 }
 
-export { DEFAULT_HANDSHAKE_TIMEOUT }
-
 /** Decides on requests; the cheapest checks come first. */
 export class Admission<User> {
   readonly #options: AdmissionOptions<User>
