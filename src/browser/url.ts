@@ -39,7 +39,7 @@ export function resolveUrl(given: string | URL): string {
   if (url === undefined || (protocol !== 'ws:' && protocol !== 'wss:')) {
     // The query may contain a token, which must not be logged.
     throw new TypeError(
-      `Not a WebSocket URL: ${String(given).replace(/\?.*/, '?…')}. Use a ws:// or wss:// URL, or a path in a page`,
+      `Not a WebSocket URL: ${String(given).replace(/\?.*/, '?…')}. Use ws://, wss://, or a path in a page`,
     )
   }
   url.protocol = protocol
