@@ -60,8 +60,11 @@ export const DEFAULT_MAX_FRAGMENTS = 131_072
  * MiB.
  */
 export const FRAME_COST = 4096
-/** What each deflate stream of a compressed message costs, in addition to one unit for each byte of the message. */
-export const INFLATE_COST = 16_384
+/**
+ * What each deflate stream of a compressed message costs, in addition to one unit for each byte of the message: 16 messages
+ * of 1 KiB cost 1 MiB. An echo of one takes 19 µs, without compression 2.
+ */
+export const INFLATE_COST = 57_344
 
 /** What a decoder holds at the owner's request. */
 const HOLD_NOTHING = 0
@@ -96,7 +99,7 @@ export class Decoder {
 
   /**
    * How much may still be read: a frame takes 4,096 units and one for each byte of its payload, a compressed message
-   * 16,384 for each of its deflate streams (most have one) and one for each byte that it inflates to. At 0 or below,
+   * 57,344 for each of its deflate streams (most have one) and one for each byte that it inflates to. At 0 or below,
    * reading stops before the next frame, so that an owner of many decoders can share out a thread's time; set a new
    * allowance and call {@link resume} to go on. `Infinity` by default.
    */

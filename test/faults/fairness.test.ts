@@ -24,7 +24,7 @@ function severalStreams(count: number): Buffer {
 
 /**
  * Floods, and how many of their messages are one share: 1 MiB, of which a frame takes 4,096 and its payload, and a
- * compressed message 16,384 more for each of its deflate streams and what it inflates to. The frame with which the share
+ * compressed message 57,344 more for each of its deflate streams and what it inflates to. The frame with which the share
  * is used up is still read.
  */
 const floods: Record<string, { frame: Buffer; count: number; aShare: number }> = {
@@ -33,8 +33,8 @@ const floods: Record<string, { frame: Buffer; count: number; aShare: number }> =
     count: 20_000,
     aShare: 256,
   },
-  'tiny compressed messages': { frame: compressed(Buffer.of(1)), count: 5000, aShare: 52 },
-  'tiny messages of 16 deflate streams': { frame: severalStreams(16), count: 1000, aShare: 4 },
+  'tiny compressed messages': { frame: compressed(Buffer.of(1)), count: 5000, aShare: 18 },
+  'tiny messages of 16 deflate streams': { frame: severalStreams(16), count: 1000, aShare: 2 },
   'bombs of 1 KiB that inflate to 1 MiB': { frame: compressed(Buffer.alloc(MIB)), count: 20, aShare: 1 },
   'empty fragments': {
     frame: clientFrame({ opcode: opcode.continuation, payload: '', fin: false }),
