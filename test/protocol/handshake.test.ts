@@ -12,7 +12,7 @@ import {
 } from 'hubwire/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { refused } from '#src/protocol/handshake.js'
+import { refused, refusedByStatus } from '#src/protocol/handshake.js'
 import { runs } from '../support/runs.js'
 
 // RFC 6455 section 1.3.
@@ -389,6 +389,16 @@ describe('readResponse', () => {
       body: undefined,
     })
     expect(refused({ headers: {} })).toMatchObject({ status: 0, headers: {} })
+  })
+
+  test('has only the status in its message where asked', () => {
+    const headers = { 'content-type': 'text/plain' }
+    expect(refusedByStatus({ statusCode: 503, statusMessage: 'Busy', headers })).toMatchObject({
+      status: 503,
+      message: 'Unexpected server response: 503',
+      headers,
+    })
+    expect(refusedByStatus({ headers: {} }).message).toBe('Unexpected server response: 0')
   })
 
   test('includes a body if it is given one (N6)', () => {
