@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { connect, createWebSocketStream, Hub, ProtocolError, WebSocket, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -16,7 +17,23 @@ const MIB = 1024 * 1024
 /** A masked Close frame with the code 1000. */
 const CLOSE = clientFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0xe8]) })
 
+/** A connection whose time limits pass only when the test advances the clock. */
+async function openWithFakeTime(
+  closeTimeout: number,
+): Promise<{ peer: Socket; socket: WebSocket; closed: Promise<Closed> }> {
+  const running = await runningServer({ closeTimeout, heartbeat: false })
+  const peer = await pausedClient(running.port)
+  const { socket } = await running.next()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  return { peer, socket, closed: closeOf(socket) }
+}
+
 describe('closing while messages are held (F2)', () => {
+  const closeTimeout = 1000
+
   test('completes on a paused socket if no message precedes the peer’s Close frame', async () => {
     const { running, client, socket } = await openPair()
     socket.pause()
@@ -64,15 +81,7 @@ describe('closing while messages are held (F2)', () => {
   })
 
   test('gives a reader closeTimeout for each message before a FIN, not for all of them', async () => {
-    const closeTimeout = 1000
-    const running = await runningServer({ closeTimeout, heartbeat: false })
-    const peer = await pausedClient(running.port)
-    const { socket } = await running.next()
-    const closed = closeOf(socket)
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-    onTestFinished(() => {
-      vi.useRealTimers()
-    })
+    const { peer, socket, closed } = await openWithFakeTime(closeTimeout)
     const texts = ['one', 'two', 'three', 'four']
     peer.end(Buffer.concat(texts.map((payload) => clientFrame({ opcode: opcode.text, payload }))))
     peer.resume()
@@ -90,15 +99,7 @@ describe('closing while messages are held (F2)', () => {
   })
 
   test('counts what the reader has not taken at closeTimeout although it is not paused, and does not blame the peer', async () => {
-    const closeTimeout = 1000
-    const running = await runningServer({ closeTimeout, heartbeat: false })
-    const peer = await pausedClient(running.port)
-    const { socket } = await running.next()
-    const closed = closeOf(socket)
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-    onTestFinished(() => {
-      vi.useRealTimers()
-    })
+    const { peer, socket, closed } = await openWithFakeTime(closeTimeout)
     // More than the 256 messages that a connection may deliver in a turn of the event loop.
     const text = clientFrame({ opcode: opcode.text, payload: 'x' })
     let seen = 0
