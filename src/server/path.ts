@@ -48,9 +48,10 @@ export class PathMatcher {
    * @throws what a path function throws, and TypeError if its result is not valid
    */
   match(request: IncomingMessage): Params | undefined {
-    // A literal path is compared, which costs less than remembering it.
-    if (this.#path === undefined) return NO_PARAMS
-    if (this.#pattern === undefined && typeof this.#path === 'string') return matchPath(this.#path, request)
+    const path = this.#path
+    // No path, or a literal one: a comparison costs less than remembering its result.
+    const isQuick = path === undefined || (typeof path === 'string' && this.#pattern === undefined)
+    if (isQuick) return matchPath(path, request)
     const { url } = request
     let result = this.#results.get(request)
     // The application may rewrite the URL between two calls.
