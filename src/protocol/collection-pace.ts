@@ -13,7 +13,8 @@ export function pacedFrom(v8Version: string): number {
 }
 const PACED_FROM = pacedFrom(process.versions.v8)
 
-let garbage: unknown[] = []
+const NOTHING: unknown[] = []
+let garbage = NOTHING
 
 /**
  * Makes V8 collect the memory of received payloads before there is much of it. That memory is outside the heap, and is
@@ -26,7 +27,12 @@ let garbage: unknown[] = []
  * @param length - the bytes outside the heap: of a chunk, of a copy of it, or of both
  */
 export function paceCollections(length: number, from: number = PACED_FROM): readonly unknown[] {
-  if (length >= from) garbage = new Array<unknown>(Math.min(length, MOST) >>> 5)
+  if (length >= from) {
+    // First, because the allocation is what starts a collection. If 64 KiB survived each, V8 would enlarge the young
+    // generation, and the limit would be reached before it is full again.
+    garbage = NOTHING
+    garbage = new Array<unknown>(Math.min(length, MOST) >>> 5)
+  }
   // Returned, because a bundler leaves out what nothing reads.
   return garbage
 }
