@@ -2,15 +2,18 @@ import { setTimeout } from 'node:timers/promises'
 import { openConnections } from './connection.js'
 import { Measurement } from './measurement.js'
 
-/** V8 compiles the code of a server during its first 10,000 handshakes, on threads of its own that count as its time. */
-const WARM_UPS = 2
+/**
+ * V8 compiles the code of a server during its first 20,000 handshakes, on threads of its own that count as its time: on
+ * Node.js 26 a handshake then takes 56 µs, of which 16 are theirs, and 41 later.
+ */
+const WARM_UPS = 3
 
 /** Milliseconds in which a server closes the connections of a warm-up and frees their memory. */
 const PAUSE = 700
 
 /**
  * Opens connections, 50 at a time, as fast as the server accepts them, and keeps them open. Measures the second half, after
- * it has opened and ended as many twice.
+ * it has opened and ended as many three times.
  *
  * @param {import('./task.js').ConnectionTask} task
  * @returns {Promise<import('./measurement.js').Sample>}
