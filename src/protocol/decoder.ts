@@ -291,8 +291,8 @@ export class Decoder {
       this.allowance -= end - start
       this.#intake.offset = end
       // The chunk and its place in the message; twice, because what is held until a message is complete outlives
-      // collections.
-      paceCollections(4 * (end - start))
+      // collections. Not for strings, which bring collections forward themselves: 1 MiB takes 1.05 to 1.2 times as long.
+      if (!message.isText || this.#options.textType === 'buffer') paceCollections(4 * (end - start))
       if (!message.add(this.#intake.chunk, start, end, this.#isMasked)) return this.#fail(utf8Error())
     }
     if (message.remaining > 0) return false
