@@ -35,13 +35,17 @@ async function all() {
 
 if (isMainThread) {
   const threads = Array.from({ length: THREADS }, () => new Worker(fileURLToPath(import.meta.url)))
-  await Promise.all([hub.ready, hub.group('news').ready, ...threads.map((thread) => nextOf(thread, 'ready'))])
+  // All are awaited from the beginning: what a thread says or does meanwhile must not be missed.
+  const ready = threads.map((thread) => nextOf(thread, 'ready'))
+  const received = threads.map((thread) => nextOf(thread, 'texts'))
+  const ended = threads.map((thread) => once(thread, 'exit'))
+  await Promise.all([hub.ready, hub.group('news').ready, ...ready])
   for (const thread of threads) thread.postMessage('publish')
   await hub.publish('news', 'main')
-  const results = await Promise.all(threads.map((thread) => nextOf(thread, 'texts')))
+  const results = await Promise.all(received)
   await all()
   process.send?.({ main: texts.toSorted(), threads: results.map(({ texts }) => texts.toSorted()) })
-  await Promise.all(threads.map((thread) => once(thread, 'exit')))
+  await Promise.all(ended)
   await hub.close()
   process.disconnect()
 } else {
