@@ -6,6 +6,7 @@ import { http } from '../options/builtin-modules.js'
 import { withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
+import { throwLater } from '../options/thrown.js'
 import { isToWebSocket } from './http1-upgrade.js'
 import { listenOnUnixSocket } from './unix-socket.js'
 
@@ -132,21 +133,31 @@ export async function listen(server: Server | SecureServer, options: ListenOptio
   })
 }
 
-/** Starts the HTTP server of a WebSocketServer, which reports failures as `'error'`. */
-export function startOwnServer(server: Server, options: ListenOptions): void {
+/**
+ * Starts the HTTP server of a WebSocketServer, which reports failures as `'error'`. Without a listener they are uncaught, as
+ * those of `server.listen()` are.
+ *
+ * @param hasListener - whether the WebSocketServer has a listener, or needs none any more
+ */
+export function startOwnServer(server: Server, options: ListenOptions, hasListener: () => boolean): void {
   if (options.unixPath === undefined) {
     const { port, host, backlog } = options
     server.listen({ port, host, backlog })
     return
   }
   let emitted: unknown
+  let isHandled = false
   const onError = (error: Error): void => {
     emitted = error
+    isHandled = hasListener()
   }
-  server.on('error', onError)
+  // First: a listener that was added by `once` is gone once it has been called.
+  server.prependListener('error', onError)
   listen(server, { ...options })
     .catch((error: unknown) => {
       if (error !== emitted) server.emit('error', error)
+      // With the listener above, the event did not throw.
+      if (!isHandled) throwLater(error)
     })
     .finally(() => server.off('error', onError))
 }

@@ -1,7 +1,7 @@
-import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect, createServer, type Server as SocketServer, type Socket } from 'node:net'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { ignore } from '../options/ignore.js'
 
 /** The kernel's limit for the path of a socket (`sun_path` of macOS, 104 bytes with its end) less our longest suffix. */
@@ -76,13 +76,16 @@ async function bind(
 ): Promise<void> {
   const own = `${path}.${process.pid.toString(36)}${(count++ % 1296).toString(36)}`
   await new Promise<void>((done, fail) => {
-    const settle = (): void => {
-      server.off('listening', onListening).off('error', onError).off('close', settle)
-      done()
+    const stopWatching = (): void => {
+      server.off('listening', onListening).off('error', onError).off('close', onClose)
     }
     const onError = (error: Error): void => {
-      settle()
+      stopWatching()
       fail(error)
+    }
+    const onClose = (): void => {
+      stopWatching()
+      done()
     }
     const onListening = (): void => {
       try {
@@ -90,7 +93,8 @@ async function bind(
         renameSync(own, path)
         paths.set(server, path)
         removeWhenClosed(server, path)
-        settle()
+        stopWatching()
+        done()
       } catch (error) {
         server.close()
         onError(error as Error)
@@ -98,7 +102,7 @@ async function bind(
     }
     // Before the application's listeners, which may connect at once.
     server.prependListener('listening', onListening)
-    server.on('error', onError).on('close', settle)
+    server.on('error', onError).on('close', onClose)
     server.listen({ path: own, backlog })
   })
 }
@@ -162,7 +166,9 @@ async function lock(path: string): Promise<() => Promise<void>> {
         await closed
       }
     }
-    if (error.code !== 'EADDRINUSE') throw renamed(error, file, path)
+    if (error.code !== 'EADDRINUSE') {
+      throw existsSync(dirname(path)) ? renamed(error, file, path) : missingFolder(path)
+    }
     const obstacle = await waitForHolder(file)
     if (obstacle !== undefined) throw lockError(obstacle, file, path)
   }
@@ -210,6 +216,14 @@ async function waitForHolder(file: string): Promise<string | undefined> {
 function addressInUse(address: string): Error {
   const error = new Error(`listen EADDRINUSE: address already in use ${address}`)
   return Object.assign(error, { code: 'EADDRINUSE', syscall: 'listen', address })
+}
+
+/** Node.js reports EACCES, as for a folder that may not be written to. */
+function missingFolder(address: string): Error {
+  const error = new Error(
+    `listen ENOENT: the folder of the unix socket ${address} does not exist. Create it before the server starts`,
+  )
+  return Object.assign(error, { code: 'ENOENT', syscall: 'listen', address })
 }
 
 function lockError(code: string, file: string, address: string): Error {

@@ -343,7 +343,7 @@ export class WebSocketServer<
     const timeout = options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT
     const server = createOwnServer(timeout, this.#settings.preset.accepting)
     if (callback) this.once('listening', callback)
-    startOwnServer(server, options)
+    startOwnServer(server, options, () => this.#isServerClosed || this.listenerCount('error') > 0)
     return server
   }
 

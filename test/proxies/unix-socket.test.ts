@@ -179,9 +179,18 @@ describe('listen()', () => {
   test('rejects with the given path if the folder does not exist (N5)', async () => {
     const path = join(socketPath(), 'nowhere', 'x.sock')
     await expect(listen(http(), { unixPath: path })).rejects.toMatchObject({
+      code: 'ENOENT',
       address: path,
       syscall: 'listen',
     })
+  })
+
+  test('rejects if the system refuses the temporary name of the socket', async () => {
+    const path = socketPath()
+    for (let count = 0; count < 1296; count++) {
+      writeFileSync(`${path}.${process.pid.toString(36)}${count.toString(36)}`, '')
+    }
+    await expect(listen(http(), { unixPath: path })).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 
   test('rejects a path that the system would truncate (N5)', async () => {

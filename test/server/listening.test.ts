@@ -7,10 +7,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { until } from '../support/event-loop.js'
 import { exchange, handshakeText, readAnswer } from '../support/http-exchange.js'
 import { Program } from '../support/program.js'
 import { requiresUnixSockets } from '../support/requirements.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
+import { uncaught } from '../support/uncaught.js'
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'hubwire-'))
@@ -82,9 +84,53 @@ describe('unixPath', () => {
   })
 
   test("emits 'error' for a folder that does not exist", async () => {
-    const server = new WebSocketServer({ unixPath: join(folder(), 'nowhere', 'socket') })
+    const path = join(folder(), 'nowhere', 'socket')
+    const server = new WebSocketServer({ unixPath: path })
     const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
-    expect(error.syscall).toBe('listen')
+    expect(error).toMatchObject({ code: 'ENOENT', syscall: 'listen', address: path })
+    expect(error.message).toContain(`the folder of the unix socket ${path} does not exist`)
+  })
+
+  test.each([
+    ['in a folder that does not exist', () => join(folder(), 'nowhere', 'socket')],
+    [
+      'of a server that runs',
+      async () => {
+        const path = join(folder(), 'socket')
+        await listeningAt(path)
+        return path
+      },
+    ],
+    [
+      'that the system refuses to bind',
+      () => {
+        const path = join(folder(), 'socket')
+        // Each temporary name that the server might take.
+        for (let count = 0; count < 1296; count++) {
+          writeFileSync(`${path}.${process.pid.toString(36)}${count.toString(36)}`, '')
+        }
+        return path
+      },
+    ],
+  ])("throws without an 'error' listener for a socket %s", async (_name, makePath) => {
+    const unixPath = await makePath()
+    const lost = uncaught()
+    const server = new WebSocketServer({ unixPath })
+    await until(() => lost.length > 0)
+    expect(lost).toMatchObject([{ syscall: 'listen' }])
+    server.close()
+  })
+
+  test('ignores a failure after close(), as on a port', async () => {
+    const path = join(folder(), 'socket')
+    await listeningAt(path)
+    const lost = uncaught()
+    const server = new WebSocketServer({ unixPath: path })
+    server.close()
+    await once(server, 'close')
+    const next = new WebSocketServer({ unixPath: path })
+    await once(next, 'error')
+    expect(lost).toEqual([])
   })
 
   test('starts when the holder of the lock closes it before it accepts a connection', async () => {
