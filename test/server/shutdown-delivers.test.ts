@@ -164,7 +164,7 @@ describe('a peer that does not complete the closing handshake', () => {
       clearInterval(timer)
       stalled.destroy()
     })
-    expect(await server.shutdown({ timeout: 100 })).toEqual({ closed: 2, terminated: 3 })
+    expect(await server.shutdown({ timeout: 1000 })).toEqual({ closed: 2, terminated: 3 })
     const closes = await Promise.all(ends)
     expect(closes.filter(({ wasClean, code }) => wasClean && code === 1001)).toHaveLength(2)
     const cut = closes.filter(({ wasClean }) => !wasClean)
@@ -189,7 +189,7 @@ describe('a peer that does not complete the closing handshake', () => {
     client.send('never heard')
     const closed = closeOf(socket)
     const answered = closeOf(client)
-    expect(await server.shutdown({ timeout: 50 })).toEqual({ closed: 1, terminated: 0 })
+    expect(await server.shutdown({ timeout: 500 })).toEqual({ closed: 1, terminated: 0 })
     expect(await closed).toMatchObject({ code: 1001, dropped: 1, wasClean: true, cause: undefined })
     expect(await answered).toMatchObject({ code: 1001, wasClean: true })
   })
@@ -200,7 +200,7 @@ describe('a peer that does not complete the closing handshake', () => {
     socket.pause()
     peer.write(clientFrame({ opcode: opcode.text, payload: 'never heard' }))
     const closed = closeOf(socket)
-    expect(await server.shutdown({ timeout: 50 })).toEqual({ closed: 0, terminated: 1 })
+    expect(await server.shutdown({ timeout: 500 })).toEqual({ closed: 0, terminated: 1 })
     expect(await closed).toMatchObject({
       code: 1006,
       dropped: 1,

@@ -53,7 +53,7 @@ describe('shutdown()', () => {
     const { socket } = await next()
     const client = await connect(`ws://127.0.0.1:${port}`)
     while (socket.send(Buffer.alloc(1_000_000)));
-    expect(await server.shutdown({ timeout: 500 })).toEqual({ closed: 1, terminated: 2 })
+    expect(await server.shutdown({ timeout: 1000 })).toEqual({ closed: 1, terminated: 2 })
     expect(client.readyState).toBe(WebSocket.CLOSED)
     silent.peer.destroy()
     stalled.destroy()
