@@ -57,7 +57,7 @@ describe(`${COUNT} clients that send no more than`, () => {
     ['all but the last byte of one', whole.slice(0, -1)],
   ])('%s receive a 408 and hold no socket, while other clients are served', async (_what, begin) => {
     const accepted = acceptedSockets()
-    const { server, port, url } = await runningServer({ handshakeTimeout: 100, maxConnections: 1 })
+    const { server, port, url } = await runningServer({ handshakeTimeout: 500, maxConnections: 1 })
     const slow = await Promise.all(Array.from({ length: COUNT }, () => openSlow(port, begin)))
     const client = await connect(url)
     expect(server.stats()).toMatchObject({ connections: 1, accepted: 1 })
