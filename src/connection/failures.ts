@@ -17,7 +17,7 @@ export function warnOfFailure(failure: unknown): void {
   const now = performance.now()
   if (warned === 0 || now - windowStart >= MINUTE) {
     if (suppressed > 0) {
-      process.emitWarning(`${suppressed} further failures of listeners were not shown`, {
+      process.emitWarning(`${suppressed} further failures of handlers were not shown`, {
         type: 'HubwireWarning',
         code: 'HUBWIRE_HANDLER_FAILED',
       })
@@ -31,7 +31,7 @@ export function warnOfFailure(failure: unknown): void {
     return
   }
   warned++
-  process.emitWarning(`A listener failed: ${error.message}`, {
+  process.emitWarning(`A handler failed: ${error.message}`, {
     type: 'HubwireWarning',
     code: 'HUBWIRE_HANDLER_FAILED',
     detail: error.stack ?? error.message,

@@ -181,7 +181,7 @@ export class Attempt extends AsyncResource implements OpeningListener {
     }
   }
 
-  /** A listener failed before there was a connection. */
+  /** A handler failed before there was a connection. */
   handlerFailed(failure: unknown): void {
     if (this.#preset.handlerFailure === 'throw') {
       throwLater(failure)

@@ -19,7 +19,7 @@ test('closes one of 100 clients, and prints a stack with the user’s file to st
   const closed = closeOf(bad)
   bad.send('not json')
   expect(await closed).toMatchObject({ code: 1011 })
-  await program.line(/\[HUBWIRE_HANDLER_FAILED\] HubwireWarning: A listener failed: Unexpected token/)
+  await program.line(/\[HUBWIRE_HANDLER_FAILED\] HubwireWarning: A handler failed: Unexpected token/)
   await program.line(/at .*parsesMessages \(.*parses-messages\.js:\d+:\d+\)/)
   const answers = good.map((client) => inbox(client).next())
   for (const client of good) client.send('[1]')

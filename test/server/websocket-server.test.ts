@@ -469,7 +469,7 @@ describe('the response to a handshake', () => {
     })
     const warned = warningWith('not even an Error')
     expect((await exchange(port, handshakeText({ 'Sec-WebSocket-Protocol': 'a' }))).status).toBe(500)
-    expect((await warned).message).toBe('A listener failed: not even an Error')
+    expect((await warned).message).toBe('A handler failed: not even an Error')
     const { peer } = await openAsClient(port)
     peer.destroy()
   })

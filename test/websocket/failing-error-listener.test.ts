@@ -22,7 +22,7 @@ test("emits a process warning for an async 'error' listener that rejects, and ca
   client.send('anything')
   expect(await closed).toMatchObject({ code: 1011 })
   await settled()
-  expect(warnings).toEqual(['A listener failed: of the application', 'A listener failed: of the listener'])
+  expect(warnings).toEqual(['A handler failed: of the application', 'A handler failed: of the listener'])
   expect(listener).toHaveBeenCalledTimes(1)
   expect(client.readyState).toBe(WebSocket.CLOSED)
 })

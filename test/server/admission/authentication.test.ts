@@ -112,7 +112,7 @@ describe('the result of authenticate', () => {
     })
     const warned = warningWith('nobody hears this')
     expect(await refused(port)).toMatchObject({ status: 500 })
-    expect((await warned).message).toBe('A listener failed: nobody hears this')
+    expect((await warned).message).toBe('A handler failed: nobody hears this')
   })
 
   test("causes a process warning if an async 'error' listener rejects, and calls it once", async () => {
@@ -127,7 +127,7 @@ describe('the result of authenticate', () => {
     server.on('error', (error) => (listener.mock.calls.length > 10 ? undefined : listener(error)))
     const warned = warningWith('the second failure')
     expect(await refused(port)).toMatchObject({ status: 500 })
-    expect((await warned).message).toBe('A listener failed: the second failure')
+    expect((await warned).message).toBe('A handler failed: the second failure')
     expect(listener).toHaveBeenCalledTimes(1)
     expect(lost).toEqual([])
   })
