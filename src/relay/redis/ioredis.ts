@@ -40,7 +40,9 @@ export class IoredisConnection implements ServerConnection {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
-      maxRetriesPerRequest: null,
+      // Rejects what is unanswered when the connection is lost. With `null` it is dropped without an answer, and a publisher
+      // whose pipeline it was would send nothing more.
+      maxRetriesPerRequest: 0,
       enableAutoPipelining: true,
       keyPrefix: '',
       commandTimeout: undefined,
