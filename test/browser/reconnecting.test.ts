@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { refuse, WebSocket, type WebSocketServer } from 'hubwire'
 import type { Attempt } from 'hubwire/browser'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { inbox } from '../support/inbox.js'
 import { QUICK, reconnecting, stateOf, statesUntil } from '../support/reconnecting.js'
@@ -232,7 +232,10 @@ describe('an attempt', () => {
   })
 
   test('opens nothing if its URL arrives after the timeout', async () => {
-    const { url } = await runningServer()
+    const { server, url } = await runningServer()
+    // The clock stands still while the third attempt connects.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     let settle = (_url: string): void => {}
     let rejectLate = (_error: Error): void => {}
     // On a busy machine, later attempts may time out as well.
@@ -245,18 +248,23 @@ describe('an attempt', () => {
       }
     }
     const { socket, states, errors } = reconnecting(
-      ({ attempt }) => {
-        if (attempt === 1) return new Promise<string>((resolve) => (settle = resolve))
-        if (attempt === 2) return new Promise<string>((_resolve, reject) => (rejectLate = reject))
-        withUrl++
-        return url
-      },
-      { WebSocket: Counted, connectTimeout: 50 },
+      ({ attempt }) =>
+        attempt === 1
+          ? new Promise<string>((resolve) => (settle = resolve))
+          : attempt === 2
+            ? new Promise<string>((_resolve, reject) => (rejectLate = reject))
+            : url,
+      { connectTimeout: 1000 },
     )
+    await vi.advanceTimersByTimeAsync(1000)
     await stateOf(states, 'waiting')
     settle(url)
+    await vi.advanceTimersByTimeAsync(QUICK.max)
+    await stateOf(states, 'connecting')
+    await vi.advanceTimersByTimeAsync(1000)
     await stateOf(states, 'waiting')
     rejectLate(new Error('too late'))
+    await vi.advanceTimersByTimeAsync(QUICK.max)
     await stateOf(states, 'open')
     expect(opened).toBe(withUrl)
     socket.dispatchEvent(Object.assign(new Event('error'), { error: 'the only one' }))
