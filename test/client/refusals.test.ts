@@ -81,7 +81,7 @@ describe('the body of a refusal (N6)', () => {
 
   test('is the part that arrived when the handshake times out', async () => {
     const answer = 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 100\r\n\r\npart'
-    const error = await refusedBy(answer, true, { handshakeTimeout: 300 })
+    const error = await refusedBy(answer, true, { handshakeTimeout: 500 })
     expect(error).toMatchObject({ status: 503, body: 'part' })
   })
 

@@ -71,7 +71,7 @@ describe(`${COUNT} clients that send no more than`, () => {
 
   test('one byte at a time are closed as well', async () => {
     const accepted = acceptedSockets()
-    const { port } = await runningServer({ handshakeTimeout: 100 })
+    const { port } = await runningServer({ handshakeTimeout: 500 })
     const slow = await Promise.all(Array.from({ length: COUNT }, () => openSlow(port, '')))
     let offset = 0
     const timer = setInterval(() => {
@@ -93,7 +93,7 @@ describe(`${COUNT} clients that send no more than`, () => {
     await once(http, 'listening')
     const server = new WebSocketServer({
       server: http,
-      handshakeTimeout: 100,
+      handshakeTimeout: 500,
       authenticate: (_request, { signal }) => {
         aborted.push(signal)
         return new Promise<never>(() => {})

@@ -126,7 +126,7 @@ describe.each(starts)('with %s, a client that sends FIN after its upgrade reques
 
   test('receives a 503 after handshakeTimeout', async () => {
     const { server, port } = await start({
-      handshakeTimeout: 300,
+      handshakeTimeout: 500,
       authenticate: () => new Promise<string>(() => {}),
     })
     endWithTest(server)

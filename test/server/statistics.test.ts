@@ -92,7 +92,7 @@ describe('stats()', () => {
       path: '/',
       maxConnections: 2,
       maxConnectionsPerAddress: 1,
-      handshakeTimeout: 300,
+      handshakeTimeout: 500,
       authenticate: (request) => {
         const { token } = request.headers
         if (token === 'bad') throw refuse(401)

@@ -133,7 +133,7 @@ describe('the result of authenticate', () => {
   })
 
   test('is not awaited longer than handshakeTimeout, which aborts the signal and answers with 503', async () => {
-    const { port, checks, server } = await waitingServer({ handshakeTimeout: 200 })
+    const { port, checks, server } = await waitingServer({ handshakeTimeout: 500 })
     const errors = vi.fn()
     server.on('error', errors)
     const answer = exchange(port, handshakeText())
@@ -289,7 +289,7 @@ describe('while authenticate runs', () => {
 
   test('answers with 503 if the check throws the reason of its signal', async () => {
     const { server, port } = await runningServer({
-      handshakeTimeout: 200,
+      handshakeTimeout: 500,
       authenticate: async (_request, { signal }) => {
         await once(signal, 'abort')
         throw signal.reason as Error
