@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
 import { connect, ProtocolError, WebSocket } from 'hubwire'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
 import { settled } from '../support/event-loop.js'
 import { handshakeText } from '../support/http-exchange.js'
@@ -242,10 +242,11 @@ describe('a connection', () => {
     raw.on('error', () => {})
     raw.write(handshakeText())
     const { socket } = await next()
+    const closed = closeOf(socket)
     raw.resume()
     raw.write(clientFrame({ opcode: opcode.close, payload: Buffer.of(0x03, 0xe8) }))
     await once(raw, 'end')
-    expect(await closeOf(socket)).toMatchObject({ code: 1000, wasClean: true, initiator: 'remote' })
+    expect(await closed).toMatchObject({ code: 1000, wasClean: true, initiator: 'remote' })
     raw.destroy()
   })
 
@@ -268,12 +269,20 @@ describe('a connection', () => {
       })
     })
     const client = await connect(url, { closeTimeout: 30 })
+    // Without a consumer the Close frame would wait, too.
+    client.on('message', () => {})
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
     let ended = false
     client.on('close', () => (ended = true))
+    const closed = closeOf(client)
     client.close(1000)
     await settled()
+    vi.advanceTimersByTime(29)
+    await settled()
     expect(ended).toBe(false)
-    expect(await closeOf(client)).toMatchObject({ code: 1000, wasClean: true })
+    vi.advanceTimersByTime(1)
+    expect(await closed).toMatchObject({ code: 1000, wasClean: true })
   })
 
   test.each([

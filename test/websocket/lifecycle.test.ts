@@ -44,7 +44,7 @@ describe('closing while messages are held (F2)', () => {
   })
 
   test('ends on a paused socket within closeTimeout, and counts the held messages as dropped', async () => {
-    const { running, client, socket } = await openPair({ server: { closeTimeout: 50 } })
+    const { running, client, socket } = await openPair({ server: { closeTimeout: 500 } })
     const messages: unknown[] = []
     socket.on('message', (data) => messages.push(data))
     socket.pause()
