@@ -90,6 +90,8 @@ export default defineConfig({
     hookTimeout: timeout,
     teardownTimeout: 10_000,
     expandSnapshotDiff: true,
+    // Of a browser or another process on a busy machine, which may take longer than the default of 1 s.
+    expect: { poll: { timeout: timeout / 2 } },
     server: { deps: { external: [/\/(?:build|dist)\//] } },
     reporters: ['default', at('test/conformance/reporter.ts'), at('test/support/requirements-reporter.ts')],
     projects: [
