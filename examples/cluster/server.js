@@ -56,7 +56,7 @@ async function startWorker() {
 /** Replaces all workers. The new worker is ready before the clients of the old one reconnect. */
 async function restart() {
   for (const old of Object.values(cluster.workers ?? {})) {
-    if (old === undefined) continue
+    if (old === undefined || old.isDead()) continue
     const exit = once(old, 'exit')
     await startWorker()
     old.process.kill('SIGTERM')

@@ -79,7 +79,7 @@ async function startWorker() {
 /** Replaces one worker after the other. The new one is ready before the clients of the old one reconnect. */
 async function replaceWorkers() {
   for (const old of Object.values(cluster.workers ?? {})) {
-    if (old === undefined) continue
+    if (old === undefined || old.isDead()) continue
     const exit = once(old, 'exit')
     await startWorker()
     old.process.kill('SIGTERM')
