@@ -113,7 +113,9 @@ describe('violations', () => {
 
   test('accepts the Close codes that the RFC and IANA allow, and no other', () => {
     const wrong = []
-    for (let code = 0; code < 0x1_00_00; code++) {
+    // The codes above those of applications (4999) are all alike.
+    const codes = [...Array(5100).keys(), ...Array.from({ length: 236 }, (_, index) => 65_535 - 256 * index)]
+    for (const code of codes) {
       const isAllowed =
         (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999)
       const payload = Buffer.of(code >> 8, code & 0xff)

@@ -1,7 +1,7 @@
 import { Hub } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
-import { settled } from '../support/event-loop.js'
+import { settled, until } from '../support/event-loop.js'
 import { inbox, take } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { FrameReader } from '../support/raw-frame.js'
@@ -132,9 +132,7 @@ describe('while a message is compressed in the thread pool', () => {
     const closed = closeOf(socket)
     socket.terminate()
     await closed
-    await vi.waitFor(() => {
-      expect(callbacks.every(({ mock }) => mock.calls.length > 0)).toBe(true)
-    })
+    await until(() => callbacks.every(({ mock }) => mock.calls.length > 0))
     await settled()
     for (const { mock } of callbacks) expect(mock.calls).toEqual([[expect.any(Error)]])
     // As in WHATWG's standard, what was not sent stays in the amount.

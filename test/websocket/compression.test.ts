@@ -3,7 +3,7 @@ import zlib from 'node:zlib'
 import { type PerMessageDeflateOptions, type SendOptions, WebSocket } from 'hubwire'
 import { describe, expect, test, vi } from 'vitest'
 import { closeOf } from '../support/close-of.js'
-import { settled, turn } from '../support/event-loop.js'
+import { settled, turn, until } from '../support/event-loop.js'
 import { inbox, take } from '../support/inbox.js'
 import { memoryPair } from '../support/memory-pair.js'
 import { openPair } from '../support/open-pair.js'
@@ -125,9 +125,7 @@ test("counts messages that wait for zlib in bufferedAmount, and emits 'drain' af
   socket.ping('four')
   expect(socket.bufferedAmount).toBe(LONG + 'behind'.length)
   await take(messages, 2)
-  await vi.waitFor(() => {
-    expect(drained).toHaveBeenCalledTimes(1)
-  })
+  await until(() => drained.mock.calls.length === 1)
   expect(socket.bufferedAmount).toBe(0)
 })
 
@@ -156,9 +154,7 @@ describe('a connection that ends while zlib is busy', () => {
     const closes = Promise.all([closeOf(client), closeOf(socket)])
     end(socket)
     await closes
-    await vi.waitFor(() => {
-      expect(callback).toHaveBeenCalledTimes(9)
-    })
+    await until(() => callback.mock.calls.length === 9)
     await settled()
     expect(callback).toHaveBeenCalledTimes(9)
     expect(socket.bufferedAmount).toBe(left)

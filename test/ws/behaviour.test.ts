@@ -4,11 +4,10 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import WebSocket, { createWebSocketStream, WebSocketServer } from 'hubwire/ws'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { uncaught } from '../support/uncaught.js'
+import { turn, until } from '../support/event-loop.js'
 import { socketPair } from '../support/socket-pair.js'
+import { uncaught } from '../support/uncaught.js'
 import { listen, open } from './open.js'
-
-const next = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** What `'close'` has; `once` of node:events would be a listener of `'error'` as well. */
 const closed = (socket: WebSocket): Promise<unknown[]> =>
@@ -105,9 +104,7 @@ describe('messages', () => {
     client.ping()
     const pong = vi.fn()
     client.on('pong', pong)
-    await vi.waitFor(() => {
-      expect(client.bufferedAmount).toBe(0)
-    })
+    await until(() => client.bufferedAmount === 0)
     expect([received, pong.mock.calls]).toEqual([[], []])
     accepted.resume()
     expect([accepted.isPaused, below.isPaused()]).toEqual([false, false])
@@ -126,9 +123,7 @@ describe('messages', () => {
     setImmediate(count)
     accepted.on('message', () => turns.push(turn))
     for (const text of ['one', 'two', 'three']) client.send(text)
-    await vi.waitFor(() => {
-      expect(turns).toHaveLength(3)
-    })
+    await until(() => turns.length === 3)
     expect(new Set(turns).size).toBe(3)
   })
 
@@ -155,7 +150,7 @@ describe('messages', () => {
     client.send('early')
     client.ping()
     await once(client, 'pong')
-    await next()
+    await turn()
     client.send('late')
     client.close()
     await closed(client)
@@ -209,9 +204,7 @@ describe('Pings', () => {
     client.ping(12)
     client.ping(new Blob(['blob']))
     client.ping(() => undefined)
-    await vi.waitFor(() => {
-      expect(received).toHaveLength(3)
-    })
+    await until(() => received.length === 3)
     expect(received.toSorted()).toEqual(['', '12', 'blob'])
   })
 })
@@ -280,9 +273,7 @@ describe('the end of a connection', () => {
     client.send('that', () => {
       throw new Error('of a callback')
     })
-    await vi.waitFor(() => {
-      expect(errors).toHaveLength(4)
-    })
+    await until(() => errors.length === 4)
     expect(errors.map((error) => (error as Error).message).toSorted()).toEqual([
       'of a callback',
       'rejected',
@@ -343,7 +334,7 @@ describe('an attempt to connect', () => {
       throw new Error('of the listener')
     })
     await closed(client)
-    await next()
+    await turn()
     expect(errors).toMatchObject([{ message: 'of the listener' }])
   })
 
@@ -658,9 +649,7 @@ describe('a stream', () => {
     client.send('one')
     client.send('two')
     client.close()
-    await vi.waitFor(() => {
-      expect(accepted.isPaused).toBe(true)
-    })
+    await until(() => accepted.isPaused)
     const chunks: unknown[] = []
     for await (const chunk of stream) chunks.push(String(chunk))
     expect(chunks).toEqual(['one', 'two'])
