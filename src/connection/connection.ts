@@ -355,15 +355,16 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   /**
    * The time is over: for the reader to take the held messages, or for the peer to end the connection. Unless it
-   * `isFinal`, a peer whose Close frame or FIN followed held messages has time to end it.
+   * `isFinal`, a peer whose Close frame or FIN followed held messages has time to end it, once: otherwise one that sends
+   * without a pause would have time for ever.
    */
   #expire(isFinal: boolean): void {
     const wasOpen = this.#closing === undefined
     const closing = this.#startClosing('remote')
-    if (wasOpen || this.#inbound.isBehind) {
+    if (wasOpen || (this.#inbound.isBehind && !closing.isExtended)) {
       // The peer's Close frame or FIN may follow the messages, which are counted instead of delivered.
       closing.isDeaf = true
-      if (!isFinal) closing.renew(this.#deadline(this.settings.closeTimeout))
+      if (!isFinal) closing.extend(this.#deadline(this.settings.closeTimeout))
       this.#inbound.releaseAll()
       if (!isFinal && (wasOpen || this.#isGone || closing.isReceived || this.#inbound.isBehind)) return
     }

@@ -1,7 +1,15 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { connect, createWebSocketStream, Hub, ProtocolError, WebSocket, WebSocketServer } from 'hubwire'
+import {
+  connect,
+  createWebSocketStream,
+  Hub,
+  ProtocolError,
+  WebSocket,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from 'hubwire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Closed, closeOf } from '../support/close-of.js'
 import { settled, turn } from '../support/event-loop.js'
@@ -20,8 +28,9 @@ const CLOSE = clientFrame({ opcode: opcode.close, payload: Buffer.from([0x03, 0x
 /** A connection whose time limits pass only when the test advances the clock. */
 async function openWithFakeTime(
   closeTimeout: number,
+  options: WebSocketServerOptions<undefined, boolean> = {},
 ): Promise<{ peer: Socket; socket: WebSocket; closed: Promise<Closed> }> {
-  const running = await runningServer({ closeTimeout, heartbeat: false })
+  const running = await runningServer({ closeTimeout, heartbeat: false, ...options })
   const peer = await pausedClient(running.port)
   const { socket } = await running.next()
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -111,6 +120,28 @@ describe('closing while messages are held (F2)', () => {
     peer.resume()
     expect(await closed).toMatchObject({ wasClean: true, dropped: 600 - seen, cause: undefined })
     expect(seen).toBe(256)
+    peer.destroy()
+  })
+
+  test('gives a peer that sends without a pause closeTimeout twice, and not for ever', async () => {
+    const { peer, socket, closed } = await openWithFakeTime(closeTimeout, { controlFrameRate: false })
+    const pings = 20 * 256
+    let seen = 0
+    socket.on('ping', () => {
+      // As many as a connection may read in a turn of the event loop: it never catches up.
+      if (++seen % 256 === 0) setImmediate(() => vi.advanceTimersByTime(closeTimeout + 1))
+    })
+    socket.close()
+    peer.write(Buffer.concat(Array<Buffer>(pings).fill(clientFrame({ opcode: opcode.ping }))))
+    peer.resume()
+    expect(await closed).toMatchObject({
+      code: 1006,
+      wasClean: false,
+      initiator: 'local',
+      cause: { code: 'WS_ERR_CLOSE_TIMEOUT' },
+    })
+    expect(seen).toBeGreaterThanOrEqual(512)
+    expect(seen).toBeLessThan(pings)
     peer.destroy()
   })
 
