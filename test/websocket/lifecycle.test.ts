@@ -65,6 +65,25 @@ describe('closing while messages are held (F2)', () => {
     expect(running.server.clients.size).toBe(0)
   })
 
+  test('reads the Close frame of a peer that sent more than is read ahead, and does not blame it', async () => {
+    const { client, socket } = await openPair({ server: { closeTimeout: 50 } })
+    socket.pause()
+    for (let count = 0; count < 20; count++) client.send('x'.repeat(10_000))
+    socket.close(4000)
+    expect(await closeOf(socket)).toMatchObject({ code: 4000, dropped: 20, wasClean: true, cause: undefined })
+  })
+
+  test('does not blame a peer whose FIN follows held messages instead of a Close frame', async () => {
+    const running = await runningServer({ closeTimeout: 50 })
+    const peer = await pausedClient(running.port)
+    const { socket } = await running.next()
+    socket.pause()
+    socket.close()
+    peer.resume()
+    peer.end(clientFrame({ opcode: opcode.text, payload: 'never heard' }))
+    expect(await closeOf(socket)).toMatchObject({ code: 1006, dropped: 1, wasClean: false, cause: undefined })
+  })
+
   test('ends a paused socket after a FIN, even if it does not resume', async () => {
     const running = await runningServer({ closeTimeout: 50 })
     const peer = await pausedClient(running.port)
