@@ -257,8 +257,8 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   }
 
   onSilence(looks: number): void {
-    // While this end does not read, the peer's silence means nothing.
-    if (!this.#inbound.isReading) this.silentLooks = 0
+    // While this end does not read, the peer's silence means nothing. A closing one is not pinged: its deadline counts.
+    if (this.#closing !== undefined || !this.#inbound.isReading) this.silentLooks = 0
     else if (this.#beat?.mayBeReading(looks) !== true) this.terminate(silentPeerError())
   }
 

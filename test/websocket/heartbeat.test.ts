@@ -69,6 +69,23 @@ describe('the heartbeat', () => {
     expect(closed).not.toHaveBeenCalled()
   })
 
+  test('leaves a closing connection, whose peer it does not ping, to closeTimeout', async () => {
+    const { port, next } = await runningServer({
+      heartbeat: { interval: 20, timeout: 20 },
+      closeTimeout: 60_000,
+    })
+    const [{ peer }, { socket }] = await Promise.all([openAsClient(port), next()])
+    const { socket: clock } = await openPair({ server: { heartbeat: { interval: 20, timeout: 1000 } } })
+    const closed = closeOf(socket)
+    socket.close(4000)
+    expect((await peer.next())?.opcode).toBe(opcode.close)
+    for (let beats = 0; beats < 5; beats++) await once(clock, 'pong')
+    peer.write(peer.encode({ opcode: opcode.close, payload: Buffer.from([0x0f, 0xa0]), fin: true, rsv: 0 }))
+    expect(await peer.next()).toBeUndefined()
+    peer.end()
+    expect(await closed).toMatchObject({ code: 4000, wasClean: true, cause: undefined })
+  })
+
   test('does not close a paused connection', async () => {
     const heartbeat = { interval: 20, timeout: 20 }
     const { running, client, socket } = await openPair({ server: { heartbeat } })
