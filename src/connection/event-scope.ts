@@ -9,8 +9,8 @@ import type { ConnectionSettings } from './settings.js'
 let emitDrain: (scope: EventScope) => void
 let report: (scope: EventScope, error: Error) => void
 
-/** Called once on the socket of a connection that is closed, before `'close'` is emitted. */
-export type ClosedListener = (code: number, reason: string, details: CloseDetails) => void
+/** Called once on the socket of a connection that is closed, before `'close'` is emitted. It may be async. */
+export type ClosedListener = (code: number, reason: string, details: CloseDetails) => unknown
 
 /**
  * Emits the events of a connection in the async context in which it was created, and in such a way that a listener that
@@ -102,13 +102,9 @@ export abstract class EventScope extends AsyncResource {
   protected emitClose(...values: ConnectionEvents['close']): void {
     const [code, reason, details] = values
     this.settings.onClosed?.(this.emitter, details)
-    for (const listener of this.#closedListeners ?? []) {
-      try {
-        Reflect.apply(listener, this.emitter, values)
-      } catch (failure) {
-        this.handlerFailed(failure)
-      }
-    }
+    callClosed(this.#closedListeners ?? [], this.emitter, values, (failure) => {
+      this.handlerFailed(failure)
+    })
     if (channels.close.hasSubscribers) {
       channels.close.publish({ ...this.origin, code, reason, details })
     }
@@ -122,6 +118,23 @@ export abstract class EventScope extends AsyncResource {
     }
     report = (scope, error) => {
       scope.#report(error)
+    }
+  }
+}
+
+/** Calls listeners of `onceClosed`, even if others throw or reject. */
+export function callClosed(
+  listeners: Iterable<ClosedListener>,
+  emitter: unknown,
+  values: ConnectionEvents['close'],
+  onFailure: (failure: unknown) => void,
+): void {
+  for (const listener of listeners) {
+    try {
+      const result = Reflect.apply(listener, emitter, values)
+      if (result instanceof Promise) result.catch(onFailure)
+    } catch (failure) {
+      onFailure(failure)
     }
   }
 }

@@ -9,7 +9,7 @@ import { throwLater, toError } from '../options/thrown.js'
 import { checkBoolean, withoutNulls } from '../options/checks.js'
 import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
-import type { ClosedListener } from '../connection/event-scope.js'
+import { callClosed, type ClosedListener } from '../connection/event-scope.js'
 import { channels } from '../connection/diagnostics.js'
 import { warnOfFailure } from '../connection/failures.js'
 import { type Preset, presetOf } from '../connection/preset.js'
@@ -157,13 +157,9 @@ export class Attempt extends AsyncResource implements OpeningListener {
     if (!isHandled && isEmitted) this.#emit('error', this.#preset.toErrorEvent?.(error) ?? error)
     this.readyState = 3
     const details = { wasClean: false, initiator: 'local', cause: error, dropped: 0 } as const
-    for (const listener of this.#closedListeners) {
-      try {
-        Reflect.apply(listener, this.#emitter, [CloseCode.abnormal, '', details])
-      } catch (failure) {
-        this.handlerFailed(failure)
-      }
-    }
+    callClosed(this.#closedListeners, this.#emitter, [CloseCode.abnormal, '', details], (failure) => {
+      this.handlerFailed(failure)
+    })
     const isText = this.#preset.closeReason === 'string'
     this.#emit('close', CloseCode.abnormal, isText ? '' : (Buffer.alloc(0) as unknown as string), details)
   }

@@ -138,15 +138,20 @@ describe('a failing handler', () => {
     expect(warnings[0]!.detail).toContain('failing-handlers.test')
   })
 
-  test.each(['an open connection', 'an attempt to connect'])(
-    "of onceClosed does not prevent others or 'close' from being called for %s",
-    async (what) => {
+  test.each([
+    ['throws', 'an open connection', fail],
+    ['throws', 'an attempt to connect', fail],
+    ['rejects', 'an open connection', reject],
+    ['rejects', 'an attempt to connect', reject],
+  ])(
+    "of onceClosed that %s does not prevent others or 'close' from being called for %s",
+    async (_how, what, listener) => {
       const escaped = uncaught()
       const { running, client, socket: accepted } = await openPair()
       running.server.on('error', () => undefined)
       const socket = what === 'an open connection' ? accepted : new WebSocket('ws://127.0.0.1:1')
       const order: string[] = []
-      socket.onceClosed(fail)
+      socket.onceClosed(listener)
       socket.onceClosed(() => order.push('onceClosed'))
       socket.on('close', () => order.push('close'))
       client.close()
