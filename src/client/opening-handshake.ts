@@ -105,13 +105,16 @@ export class OpeningHandshake {
     if (handshakeTimeout !== 0 && handshakeTimeout !== Infinity) this.#startTimer(handshakeTimeout)
   }
 
-  /** Ends the handshake, and passes the error to the listener unless it is already over. */
-  fail(error: Error): void {
-    // In hubwire/ws, an application that handles the answer and ends the attempt receives the error, as in `ws`.
-    this.#fail(error, this.#isHandled && this.#settings.preset.errorEvents === 'heard')
-  }
-
-  #fail(error: Error, isHandled: boolean): void {
+  /**
+   * Ends the handshake, and passes the error to the listener unless it is already over.
+   *
+   * @param isHandled - whether the application handles the answer that the attempt failed with, so that the end is no
+   *   error. In hubwire/ws, an application that does so and ends the attempt receives the error, as in `ws`
+   */
+  fail(
+    error: Error,
+    isHandled: boolean = this.#isHandled && this.#settings.preset.errorEvents === 'heard',
+  ): void {
     if (this.#isOver) return
     this.#finish()
     this.#request?.destroy()
@@ -211,7 +214,7 @@ export class OpeningHandshake {
       // The application reads the answer. The attempt is over when it has been read, or when the request ends.
       clearTimeout(this.#timer)
       response.once('close', () => {
-        this.#fail(refused(response), true)
+        this.fail(refused(response), true)
       })
     } else {
       this.#failWithBody(response, (body) =>

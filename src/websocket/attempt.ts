@@ -184,7 +184,7 @@ export class Attempt extends AsyncResource implements OpeningListener {
       return
     }
     if (this.readyState !== 0 || this.#emitter.listenerCount('error') === 0) warnOfFailure(failure)
-    this.fail(toError(failure))
+    this.#handshake.fail(toError(failure), false)
   }
 }
 

@@ -283,6 +283,15 @@ describe("'unexpected-response'", () => {
     })
     expect(await eventsOf(client)).toEqual(events)
   })
+
+  test("is followed by 'error' if its listener throws", async () => {
+    const { url } = await scriptedServer(NO)
+    const client = new WebSocket(url)
+    client.on('unexpected-response', () => {
+      throw new Error('the listener fails')
+    })
+    expect((await failedAttempt(client)).message).toBe('the listener fails')
+  })
 })
 
 describe('a server that ignores part of the compression offer (F35, F50)', () => {
