@@ -27,8 +27,6 @@ export class ClosingHandshake {
   dropped = 0
   /** Ends the connection if the peer does not. */
   deadline: Deadline | undefined
-  /** Whether the peer has got more time. */
-  isExtended = false
   readonly #initiator: 'local' | 'remote'
 
   constructor(initiator: 'local' | 'remote') {
@@ -39,13 +37,6 @@ export class ClosingHandshake {
     this.isReceived = true
     this.code = code
     this.reason = reason
-  }
-
-  /** Replaces the deadline, because what the peer has sent before it was not read in time. */
-  extend(deadline: Deadline): void {
-    this.isExtended = true
-    this.deadline?.clear()
-    this.deadline = deadline
   }
 
   details(): CloseDetails {

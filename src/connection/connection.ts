@@ -355,17 +355,16 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
 
   /**
    * The time is over: for the reader to take the held messages, or for the peer to end the connection. Unless it
-   * `isFinal`, a peer whose Close frame or FIN followed held messages has time to end it, once: otherwise one that sends
-   * without a pause would have time for ever. What a paused socket has not read may end with it as well.
+   * `isFinal`, a peer whose Close frame or FIN followed held messages, or may be in what has not been read, has time to
+   * end it. One that sends without a pause has that time only until the deadline cannot be renewed any more.
    */
   #expire(isFinal: boolean): void {
     const wasOpen = this.#closing === undefined
     const closing = this.#startClosing('remote')
-    if (wasOpen || (this.#inbound.isBehind && !closing.isExtended)) {
+    if ((wasOpen || this.#inbound.isBehind) && (isFinal || closing.deadline!.renew())) {
       // The peer's Close frame or FIN may follow the messages, which are counted instead of delivered.
       const mayEnd = this.#isGone || this.socket.readableEnded || !this.#inbound.isReading
       closing.isDeaf = true
-      if (!isFinal) closing.extend(this.#deadline(this.settings.closeTimeout))
       this.#inbound.releaseAll()
       if (!isFinal && (mayEnd || closing.isReceived || this.#inbound.isBehind)) return
     }

@@ -27,6 +27,16 @@ export class Deadline {
     this.#due = Math.min(performance.now() + this.#timeout, this.#lastPossible)
   }
 
+  /** Starts the time again after it has expired. Returns `false` if the longest possible time is over. */
+  renew(): boolean {
+    const left = this.#lastPossible - performance.now()
+    if (left <= 0) return false
+    this.clear()
+    this.#arm(Math.min(this.#timeout, left))
+    this.putOff()
+    return true
+  }
+
   clear(): void {
     clearTimeout(this.#timer)
   }
