@@ -56,7 +56,7 @@ for (const { title, requirement, start } of brokersByClient) {
         const [one, other, member] = await pair(broker)
         const gaps: Gap[] = []
         other.on('gap', (gap) => gaps.push(gap))
-        broker.pause()
+        await broker.pause()
         const results = Promise.all(
           Array.from({ length: 50 }, (_, index) => one.publish('news', String(index))),
         )
@@ -67,6 +67,7 @@ for (const { title, requirement, start } of brokersByClient) {
         await broker.restart()
         await until(() => gaps.length > 0)
         await until(() => isConnected(one) && isConnected(other))
+        await other.group('news').ready
         await one.publish('news', 'last')
         await until(() => member.delivered.includes('last'))
         expect(member.delivered).toEqual(['last'])

@@ -72,7 +72,7 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     const [one, other, member] = await pair(server.path, client)
     const gaps: Gap[] = []
     other.on('gap', (gap) => gaps.push(gap))
-    server.pause()
+    await server.pause()
     const results: boolean[] = []
     for (let count = 0; count < 1100; count++) {
       void one.publish('news', String(count)).then(({ relayed }) => results.push(relayed))

@@ -18,7 +18,7 @@ export interface Broker {
   kill(): Promise<void>
   restart(): Promise<void>
   /** Stops it in the middle of whatever it does. Its connections stay. */
-  pause(): void
+  pause(): Promise<void>
   resume(): void
 }
 

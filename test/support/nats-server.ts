@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { freePort } from './free-port.js'
 import { programPath } from './requirements.js'
+import { stopProcess } from './stop-process.js'
 import { temporaryFolder } from './temporary-folder.js'
 
 /** A NATS server of its own on 127.0.0.1, which lasts as long as the test, or until its process is ended. */
@@ -68,8 +69,8 @@ export class NatsServer {
   }
 
   /** Stops it in the middle of whatever it does. Its connections stay. */
-  pause(): void {
-    this.#process?.kill('SIGSTOP')
+  async pause(): Promise<void> {
+    if (this.#process?.pid !== undefined) await stopProcess(this.#process.pid)
   }
 
   resume(): void {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { createClient } from 'redis'
 import { onTestFinished } from 'vitest'
 import { programPath } from './requirements.js'
+import { stopProcess } from './stop-process.js'
 import { type OnEnd, temporaryFolder } from './temporary-folder.js'
 
 /** A Redis of its own on a unix socket, which lasts as long as the test, or until its process is ended. */
@@ -95,8 +96,8 @@ export class RedisServer {
   }
 
   /** Stops it in the middle of whatever it does. Its connections stay. */
-  pause(): void {
-    this.#process?.kill('SIGSTOP')
+  async pause(): Promise<void> {
+    if (this.#process?.pid !== undefined) await stopProcess(this.#process.pid)
   }
 
   resume(): void {
