@@ -324,6 +324,8 @@ export class RelayNode {
       // Whoever has received less than this says so.
       this.#heartbeats.giveUp()
       this.#beat()
+      // For a node that hears of this one behind its farewell, it has come back.
+      this.#publisher.disconnected()
       const bye = encodeBare(Kind.bye, this.#sender)
       await limited(this.#relay.publish(this.#channels.nodes, bye))
     }

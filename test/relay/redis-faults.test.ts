@@ -67,6 +67,30 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     expect(gaps).toHaveLength(1)
   })
 
+  test('forgets a hub that publishes until it is closed', async () => {
+    const server = await RedisServer.start()
+    const [one, other, member] = await pair(server.path, client)
+    const over = new AbortController()
+    const publishing = (async () => {
+      const results: boolean[] = []
+      while (!over.signal.aborted) {
+        void one.publish('news', 'more').then(({ relayed }) => results.push(relayed))
+        await turn()
+      }
+      return results
+    })()
+    await until(() => member.delivered.length > 0)
+    await one.close()
+    over.abort()
+    const results = await publishing
+    // It has published everything in front of this.
+    await other.nodes()
+    expect(other.stats().relay?.nodes).toBe(0)
+    expect(await other.group('news').count()).toMatchObject({ total: 1, missing: [] })
+    // What Redis had not answered by then may have arrived.
+    expect(member.delivered.length).toBeGreaterThanOrEqual(results.filter(Boolean).length)
+  })
+
   test('limits publishes with relayed: false while the broker is stalled, and delivers what was sent', async () => {
     const server = await RedisServer.start()
     const [one, other, member] = await pair(server.path, client)
