@@ -41,7 +41,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   #status: Status = { state: 'connecting', attempt: 1 }
   #socket: SocketLike | undefined
   #watchdog: Watchdog | undefined
-  /** Aborted when the attempt, or its connection, is abandoned. */
+  /** Aborted when the attempt, its connection, or the wait behind it is abandoned. Then there is another one. */
   #attempt = new AbortController()
   /** The timer of the attempt, of the wait for the next one, or until an open connection counts as stable. */
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -146,7 +146,6 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
 
   #connect(): void {
     clearTimeout(this.#timer)
-    this.#attempt = new AbortController()
     this.#triedAt = Date.now()
     this.#timer = setTimeout(() => {
       this.#lose('failed')
@@ -169,9 +168,9 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
         this.#follow(new this.#settings.WebSocket(resolveUrl(url), this.#settings.protocols))
       this.#asksForRecovery = position !== undefined
     } catch (error) {
-      if (signal.aborted) return
-      this.#report(error)
-      this.#lose('failed', { ...NO_CLOSE, reason: String(error) })
+      if (!signal.aborted) this.#report(error)
+      // A listener may have closed it.
+      if (!signal.aborted) this.#lose('failed', { ...NO_CLOSE, reason: String(error) })
     }
   }
 
@@ -236,38 +235,43 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     const { code, reason } = close
     if (this.#status.state !== 'open') this.#unopened++
     this.#abandon()
+    const { signal } = this.#attempt
     this.#code = code
     const mayRenew = code === UNAUTHORIZED && !this.#wasRefused
     this.#wasRefused ||= code === UNAUTHORIZED
-    if (!(this.#ask(this.#settings.shouldReconnect, close) ?? (mayRenew || !isFinal(code)))) {
-      this.#log(`closed for good: ${code} ${reason}`)
+    const goesOn = this.#ask(this.#settings.shouldReconnect, close) ?? (mayRenew || !isFinal(code))
+    // The function may have closed it, or begun another attempt.
+    if (signal.aborted) return
+    if (goesOn) {
+      this.#wait(code, this.#unopened >= MANY ? 'unreachable-or-refused' : cause)
+      if (!mayRenew && !isOrdinary(code)) this.#log(`no connection: ${code} ${reason || cause}; trying again`)
+    } else {
       this.#end(code, reason)
-      return
+      this.#log(`closed for good: ${code} ${reason}`)
     }
-    if (!mayRenew && !isOrdinary(code)) this.#log(`no connection: ${code} ${reason || cause}; trying again`)
-    this.#wait(code, this.#unopened >= MANY ? 'unreachable-or-refused' : cause)
   }
 
   #wait(code: number, cause: WaitingReason): void {
     const { min, first, max } = this.#settings
     const most = Math.min(max, first * 2 ** this.#failures++)
-    const status = { state: 'waiting', code, attempt: this.#failures + 1 } as const
-    if (environment.navigator?.onLine === false) this.#retry({ ...status, reason: 'offline', delay: max })
-    else if (isBusy(code)) this.#retry({ ...status, reason: 'busy', delay: between(max / 2, max) })
-    else this.#retry({ ...status, reason: cause, delay: between(min, most) })
-  }
-
-  #retry(status: Status & { state: 'waiting' }): void {
+    const [reason, from, to]: [WaitingReason, number, number] =
+      environment.navigator?.onLine === false
+        ? ['offline', max, max]
+        : isBusy(code)
+          ? ['busy', max / 2, max]
+          : [cause, min, most]
+    const delay = from + Math.random() * (to - from)
     this.#timer = setTimeout(() => {
       this.#connect()
-    }, status.delay)
-    this.#become(status)
+    }, delay)
+    this.#become({ state: 'waiting', code, attempt: this.#failures + 1, reason, delay })
   }
 
   /** Releases the attempt and the socket at once, without waiting for them. */
   #abandon(code?: number, reason?: string): void {
     const socket = this.#socket
     this.#attempt.abort()
+    this.#attempt = new AbortController()
     clearTimeout(this.#timer)
     this.#watchdog?.stop()
     this.#watchdog = this.#socket = undefined
@@ -340,8 +344,4 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     this.#wasLogged = true
     this.#settings.log(`hubwire: ${text}`)
   }
-}
-
-function between(least: number, most: number): number {
-  return least + Math.random() * (most - least)
 }

@@ -1,0 +1,65 @@
+import { type ReconnectingOptions, ReconnectingWebSocket, type UrlSource } from 'hubwire/browser'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { FakeWebSocket } from '../support/fake-web-socket.js'
+
+let socket: ReconnectingWebSocket
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  FakeWebSocket.made = []
+})
+afterEach(() => {
+  socket.close()
+  vi.useRealTimers()
+})
+
+/** Makes a client, and lets its attempt reach the class that connects. */
+async function connect(options: ReconnectingOptions = {}, url: UrlSource = 'ws://server/'): Promise<void> {
+  socket = new ReconnectingWebSocket(url, { WebSocket: FakeWebSocket, log: false, ...options })
+  await vi.advanceTimersByTimeAsync(0)
+}
+
+const aMinute = (): Promise<unknown> => vi.advanceTimersByTimeAsync(60_000)
+
+describe('close()', () => {
+  test("from an 'error' listener ends an attempt whose URL function throws", async () => {
+    const source = vi.fn(() => {
+      throw new Error('no token')
+    })
+    const connected = connect({}, source)
+    socket.addEventListener('error', () => {
+      socket.close()
+    })
+    await connected
+    expect(socket.status).toEqual({ state: 'closed', code: 1000, reason: '', dropped: 0 })
+    await aMinute()
+    expect(source).toHaveBeenCalledOnce()
+  })
+
+  test.each(['shouldReconnect', 'log'] as const)('from %s ends a connection that was lost', async (name) => {
+    const close = (): undefined => {
+      socket.close()
+    }
+    await connect({ [name]: close })
+    FakeWebSocket.last.open()
+    FakeWebSocket.last.lose()
+    await aMinute()
+    expect(socket.status).toMatchObject({ state: 'closed', code: 1000 })
+    expect(FakeWebSocket.made).toHaveLength(1)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+test('reconnect() from shouldReconnect begins one attempt, which is the first', async () => {
+  await connect({
+    shouldReconnect() {
+      socket.reconnect()
+      return undefined
+    },
+  })
+  FakeWebSocket.last.open()
+  FakeWebSocket.last.lose()
+  expect(socket.status).toEqual({ state: 'connecting', attempt: 1 })
+  await vi.advanceTimersByTimeAsync(9000)
+  expect(FakeWebSocket.made).toHaveLength(2)
+})
