@@ -219,7 +219,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   }
 
   #received(data: unknown): void {
-    if (this.#watchdog?.hear(data) === true) return
+    if (this.#ask((message) => this.#watchdog?.hear(message), data) === true) return
     const { position, isRecovered } = this.#settings
     this.#position = this.#ask(position, data) ?? this.#position
     const recovered = this.#asksForRecovery ? this.#ask(isRecovered, data) : undefined
@@ -342,6 +342,6 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   #log(text: string): void {
     if (this.#wasLogged) return
     this.#wasLogged = true
-    this.#settings.log(`hubwire: ${text}`)
+    this.#ask(this.#settings.log, `hubwire: ${text}`)
   }
 }

@@ -63,3 +63,36 @@ test('reconnect() from shouldReconnect begins one attempt, which is the first', 
   await vi.advanceTimersByTimeAsync(9000)
   expect(FakeWebSocket.made).toHaveLength(2)
 })
+
+describe('a function that throws', () => {
+  test('as isAnswer delivers the message, and is reported', async () => {
+    const isAnswer = (data: unknown): boolean =>
+      (JSON.parse(String(data)) as { type: string }).type === 'pong'
+    await connect({ ping: { isAnswer, interval: 1000 } })
+    const [messages, errors] = [[] as unknown[], [] as unknown[]]
+    socket.addEventListener('message', ({ data }) => messages.push(data))
+    socket.addEventListener('error', ({ error }) => errors.push(error))
+    FakeWebSocket.last.open()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(FakeWebSocket.last.sent).toHaveLength(1)
+    FakeWebSocket.last.receive('no JSON')
+    FakeWebSocket.last.receive('{"type":"pong"}')
+    expect(messages).toEqual(['no JSON'])
+    expect(errors).toEqual([expect.any(SyntaxError)])
+  })
+
+  test('as log is reported, and the client connects again', async () => {
+    const mistake = new Error('a mistake')
+    await connect({
+      log() {
+        throw mistake
+      },
+    })
+    const errors: unknown[] = []
+    socket.addEventListener('error', ({ error }) => errors.push(error))
+    FakeWebSocket.last.lose()
+    expect(errors).toEqual([mistake])
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(FakeWebSocket.made).toHaveLength(2)
+  })
+})
