@@ -164,9 +164,9 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
       const url = await (typeof source === 'function'
         ? source({ attempt, position, code: this.#code, signal })
         : source)
-      if (!signal.aborted)
-        this.#follow(new this.#settings.WebSocket(resolveUrl(url), this.#settings.protocols))
+      if (signal.aborted) return
       this.#asksForRecovery = position !== undefined
+      this.#follow(new this.#settings.WebSocket(resolveUrl(url), this.#settings.protocols))
     } catch (error) {
       if (!signal.aborted) this.#report(error)
       // A listener may have closed it.

@@ -96,3 +96,33 @@ describe('a function that throws', () => {
     expect(FakeWebSocket.made).toHaveLength(2)
   })
 })
+
+test('a URL that arrives after its attempt was abandoned does not affect the connection', async () => {
+  const late: ((url: string) => void)[] = []
+  let isSlow = false
+  const source = (): string | Promise<string> =>
+    isSlow ? new Promise((resolve) => late.push(resolve)) : 'ws://server/'
+  const read = (data: unknown): { position?: number; recovered?: boolean } =>
+    JSON.parse(String(data)) as { position?: number; recovered?: boolean }
+  await connect(
+    { position: (data) => read(data).position, isRecovered: (data) => read(data).recovered },
+    source,
+  )
+  const recoveries: boolean[] = []
+  socket.addEventListener('recovery', ({ recovered }) => recoveries.push(recovered))
+  FakeWebSocket.last.open()
+  FakeWebSocket.last.receive('{"position":1}')
+  isSlow = true
+  socket.reconnect()
+  await vi.advanceTimersByTimeAsync(0)
+  isSlow = false
+  socket.reconnect()
+  await vi.advanceTimersByTimeAsync(0)
+  FakeWebSocket.last.open()
+  FakeWebSocket.last.receive('{"recovered":true}')
+  late[0]!('ws://server/')
+  await vi.advanceTimersByTimeAsync(0)
+  FakeWebSocket.last.receive('{"recovered":false}')
+  expect(recoveries).toEqual([true])
+  expect(FakeWebSocket.made).toHaveLength(2)
+})
