@@ -201,7 +201,10 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
     if (pinging !== undefined) {
       this.#watchdog = new Watchdog(
         pinging,
-        (message) => this.send(message),
+        (message) => {
+          // One that waited in the queue would take the place of a message, and reach the next connection.
+          if (socket.readyState === OPEN) socket.send(message)
+        },
         () => {
           this.#lose('silent')
         },

@@ -126,3 +126,15 @@ test('a URL that arrives after its attempt was abandoned does not affect the con
   expect(recoveries).toEqual([true])
   expect(FakeWebSocket.made).toHaveLength(2)
 })
+
+test('a ping is not queued while the connection closes', async () => {
+  await connect({ queue: 1, ping: { interval: 1000, timeout: 2000 } })
+  FakeWebSocket.last.open()
+  FakeWebSocket.last.readyState = 2
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(socket.send('a message')).toBe('queued')
+  await vi.advanceTimersByTimeAsync(4000)
+  expect(FakeWebSocket.made).toHaveLength(2)
+  FakeWebSocket.last.open()
+  expect(FakeWebSocket.last.sent).toEqual(['a message'])
+})
