@@ -217,7 +217,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
       this.#dispatch('recovery', { recovered: false })
     this.#wasOpen = true
     while (this.#queue.length > 0 && this.#socket === socket && socket.readyState === OPEN) {
-      socket.send(this.#queue.shift()!)
+      this.#ask((data) => socket.send(data), this.#queue.shift()!)
     }
   }
 

@@ -1,4 +1,9 @@
-import { type ReconnectingOptions, ReconnectingWebSocket, type UrlSource } from 'hubwire/browser'
+import {
+  type ReconnectingOptions,
+  ReconnectingWebSocket,
+  type Sendable,
+  type UrlSource,
+} from 'hubwire/browser'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FakeWebSocket } from '../support/fake-web-socket.js'
 
@@ -137,4 +142,22 @@ test('a ping is not queued while the connection closes', async () => {
   expect(FakeWebSocket.made).toHaveLength(2)
   FakeWebSocket.last.open()
   expect(FakeWebSocket.last.sent).toEqual(['a message'])
+})
+
+test('a queued message that cannot be sent is reported, and the others are sent', async () => {
+  const mistake = new TypeError('It cannot be sent')
+  class Strict extends FakeWebSocket {
+    override send(data: Sendable): void {
+      if (data === 'bad') throw mistake
+      super.send(data)
+    }
+  }
+  const connected = connect({ WebSocket: Strict, queue: 3 })
+  for (const message of ['one', 'bad', 'three']) socket.send(message)
+  await connected
+  const errors: unknown[] = []
+  socket.addEventListener('error', ({ error }) => errors.push(error))
+  FakeWebSocket.last.open()
+  expect(FakeWebSocket.last.sent).toEqual(['one', 'three'])
+  expect(errors).toEqual([mistake])
 })
