@@ -159,10 +159,9 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
       // Asynchronously, so that listeners that are added after the constructor receive its failures.
       await Promise.resolve()
       if (signal.aborted) return
-      const [position, attempt] = [this.#position, this.#failures + 1]
-      const source = this.#source
+      const [source, position] = [this.#source, this.#position]
       const url = await (typeof source === 'function'
-        ? source({ attempt, position, code: this.#code, signal })
+        ? source({ attempt: this.#failures + 1, position, code: this.#code, signal })
         : source)
       if (signal.aborted) return
       this.#asksForRecovery = position !== undefined
@@ -191,7 +190,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   }
 
   #opened(socket: SocketLike): void {
-    const { pinging, stableAfter } = this.#settings
+    const { pinging, stableAfter, isRecovered } = this.#settings
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#failures = 0
@@ -210,7 +209,6 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
         },
       )
     }
-    const { isRecovered } = this.#settings
     this.#become({ state: 'open' })
     // Without a position there was nothing to resume from.
     if (isRecovered && this.#wasOpen && !this.#asksForRecovery)
@@ -222,7 +220,7 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
   }
 
   #received(data: unknown): void {
-    if (this.#ask((message) => this.#watchdog?.hear(message), data) === true) return
+    if (this.#ask((message) => this.#watchdog?.hear(message), data)) return
     const { position, isRecovered } = this.#settings
     this.#position = this.#ask(position, data) ?? this.#position
     const recovered = this.#asksForRecovery ? this.#ask(isRecovered, data) : undefined
@@ -256,14 +254,14 @@ export class ReconnectingWebSocket<Position = unknown> extends TypedEventTarget 
 
   #wait(code: number, cause: WaitingReason): void {
     const { min, first, max } = this.#settings
-    const most = Math.min(max, first * 2 ** this.#failures++)
     const [reason, from, to]: [WaitingReason, number, number] =
       environment.navigator?.onLine === false
         ? ['offline', max, max]
         : isBusy(code)
           ? ['busy', max / 2, max]
-          : [cause, min, most]
+          : [cause, min, Math.min(max, first * 2 ** this.#failures)]
     const delay = from + Math.random() * (to - from)
+    this.#failures++
     this.#timer = setTimeout(() => {
       this.#connect()
     }, delay)
