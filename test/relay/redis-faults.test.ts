@@ -169,6 +169,34 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     await expect(hubAt(path, client).ready).rejects.toThrow(/Redis refuses the relay.*password/)
   })
 
+  test('does not count as connected while Redis refuses to restore its subscriptions', async () => {
+    const server = await RedisServer.start()
+    const [one, other, member] = await pair(server.path, client)
+    const gaps: Gap[] = []
+    other.on('gap', (gap) => gaps.push(gap))
+    const admin = createClient({
+      socket: { path: server.path, tls: false },
+      username: 'admin',
+      password: 'secret',
+    })
+    await server.command('ACL', 'SETUSER', 'admin', 'on', '>secret', '~*', '&*', '+@all')
+    await admin.connect()
+    onTestFinished(() => admin.destroy())
+    const allow = (...channels: string[]): Promise<unknown> =>
+      admin.sendCommand(['ACL', 'SETUSER', 'default', 'resetchannels', ...channels])
+    // Redis ends the connections that have subscribed to what is not allowed any more.
+    await allow('&chat:nodes', '&chat:node:*', '&chat:probe:*')
+    let refusals: unknown[]
+    do refusals = await admin.sendCommand(['ACL', 'LOG'])
+    while (refusals.length === 0)
+    await one.publish('news', 'lost')
+    await allow('&chat:*')
+    await until(() => isConnected(one) && isConnected(other))
+    await one.publish('news', 'last')
+    await until(() => member.delivered.includes('last'))
+    expect(gaps).toMatchObject([{ cause: 'connection', groups: ['news'] }])
+  })
+
   test('counts and refuses garbage on every channel without crashing', async () => {
     const server = await RedisServer.start()
     const [one, other, member] = await pair(server.path, client)

@@ -17,7 +17,7 @@ export interface IoredisClient {
   ssubscribe(channels: string[]): Promise<unknown>
   sunsubscribe(channels: string[]): Promise<unknown>
   ping(): Promise<unknown>
-  disconnect(): void
+  disconnect(reconnect?: boolean): void
   on(event: 'messageBuffer' | 'smessageBuffer', listener: (channel: Buffer, payload: Buffer) => void): unknown
   on(event: string, listener: (error: Error) => void): unknown
 }
@@ -62,14 +62,20 @@ export class IoredisConnection implements ServerConnection {
     const report = (isReady: boolean): void => {
       if (!this.#isClosed) events.ready(isReady)
     }
+    // What is not restored would not arrive any more: the connection is made again, until Redis agrees.
+    const refused = (error: unknown): void => {
+      if (this.#isClosed || client.status !== 'ready') return
+      events.error(error as Error)
+      client.disconnect(true)
+    }
     const take = (channel: Buffer, payload: Buffer): void => {
       if (!this.#isClosed) events.message(channel.toString(), payload)
     }
     client.on('messageBuffer', take)
     client.on('smessageBuffer', take)
     client.on('ready', () => {
-      if (this.#subscribed.size > 0) client.subscribe([...this.#subscribed]).catch(ignore)
-      report(true)
+      if (this.#subscribed.size === 0) report(true)
+      else client.subscribe([...this.#subscribed]).then(() => report(true), refused)
     })
     client.on('close', () => report(false))
     // The slot of a channel has moved to another server.
