@@ -6,6 +6,11 @@ const BYTES_PER_TURN = 1024 * 1024
  * here.
  */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
+/**
+ * The most items in the queue, because each takes memory besides its bytes. When there are more, the oldest is handled for
+ * each that arrives: then they are read no faster than they are handled.
+ */
+const MAX_WAITING = 100_000
 
 /** A queued item: a message of a channel, or an action in its place among them. */
 interface Item {
@@ -55,6 +60,7 @@ export class Inbox {
     const kept = isCut ? Buffer.from(payload.subarray(0, this.#headLength)) : payload
     this.#bytes += kept.length
     this.#add({ channel, payload: kept, action: undefined, isCut })
+    if (this.#items.length - this.#next > MAX_WAITING && !this.#isHandling) this.#takeNext()
   }
 
   /** Calls an action in a later turn, after everything that has arrived so far. */
@@ -99,20 +105,22 @@ export class Inbox {
   }
 
   #run(): void {
-    while (this.#next < this.#items.length && this.#hasRoom()) {
-      const { channel, payload, action, isCut } = this.#items[this.#next++]!
-      this.#bytes -= payload.length
-      if (action === undefined) this.#pass(channel, payload, isCut)
-      else {
-        this.#handled.messages++
-        action()
-      }
-    }
+    while (this.#next < this.#items.length && this.#hasRoom()) this.#takeNext()
     if (this.#next < this.#items.length) this.#schedule()
     if (this.#next === this.#items.length) this.clear()
     else if (this.#next > 4096) {
       this.#items.splice(0, this.#next)
       this.#next = 0
+    }
+  }
+
+  #takeNext(): void {
+    const { channel, payload, action, isCut } = this.#items[this.#next++]!
+    this.#bytes -= payload.length
+    if (action === undefined) this.#pass(channel, payload, isCut)
+    else {
+      this.#handled.messages++
+      action()
     }
   }
 }
