@@ -147,6 +147,20 @@ describe.each(names)('with %s', requires('redis-server'), (client) => {
     expect(await connectionsOf(server)).toEqual(expect.arrayContaining(lasting))
   })
 
+  test('pings its subscriber if there are so few heartbeats that it could count as dead', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const server = await RedisServer.start()
+    const hub = hubAt(server.path, client, { heartbeatInterval: 60_000 })
+    await hub.ready
+    const isPinged = async (): Promise<boolean> =>
+      /flags=P.* cmd=ping/.test((await server.command('CLIENT', 'LIST')) as string)
+    expect(await isPinged()).toBe(false)
+    vi.advanceTimersByTime(5000)
+    while (!(await isPinged())) await turn()
+    expect(isConnected(hub)).toBe(true)
+  })
+
   test('keeps ready pending until the broker starts, and rejects it on close()', async () => {
     const server = await RedisServer.start()
     await server.kill()

@@ -175,7 +175,12 @@ class RedisRelay implements Relay {
       message,
       error,
     })
-    this.#pings = setInterval(() => this.#checkPublisher(publishing), PING_INTERVAL).unref()
+    const isQuiet = toRelaySettings(this.options).heartbeatInterval >= PING_INTERVAL
+    this.#pings = setInterval(() => {
+      this.#checkPublisher(publishing)
+      // Otherwise its socket could be silent until it counts as dead.
+      if (isQuiet && this.#state.canReceive) this.#subscriber?.ping().catch(ignore)
+    }, PING_INTERVAL).unref()
   }
 
   publish(channel: string, payload: Buffer): Promise<number | undefined> {
