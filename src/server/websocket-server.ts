@@ -361,7 +361,7 @@ export class WebSocketServer<
   }
 
   #closeWhenEmpty(): void {
-    if (!this.#isServerClosed || this.#isClosed || this.#connections.sockets.size > 0) return
+    if (!this.#isServerClosed || this.#isClosed || this.#connections.open > 0) return
     this.#isClosed = true
     for (const tell of [() => this.emit('close'), ...this.#closeCallbacks]) {
       try {

@@ -555,6 +555,23 @@ describe('close()', () => {
     server.close()
   })
 
+  test('calls back when the last connection has closed that the program has removed from clients', async () => {
+    const { http, port } = await startHttp()
+    const server = new WebSocketServer({ server: http })
+    const client = new WebSocket(`ws://127.0.0.1:${port}`)
+    const [socket] = (await once(server, 'connection')) as [WebSocket<undefined>]
+    const done = vi.fn()
+    server.close(done)
+    await settled()
+    server.clients.delete(socket)
+    const closed = closeOf(client)
+    socket.terminate()
+    await closed
+    await settled()
+    expect(done.mock.calls).toEqual([[]])
+    expect(server.stats().terminated).toEqual({ none: 1 })
+  })
+
   test('closes a server without connections', async () => {
     const { server } = await runningServer()
     server.close()
