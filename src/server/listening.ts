@@ -1,5 +1,6 @@
 import type { RequestListener, Server, ServerOptions } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
+import type { ListenOptions as SocketListenOptions } from 'node:net'
 import { LISTEN_OPTIONS } from '../connection/option-names.js'
 import type { AcceptingRules } from '../connection/preset.js'
 import { http } from '../options/builtin-modules.js'
@@ -119,7 +120,11 @@ export async function listen(server: Server | SecureServer, options: ListenOptio
     await listenOnUnixSocket(server, how)
     return
   }
-  await new Promise<void>((resolve, reject) => {
+  await listenAndWait(server, unixPath === undefined ? { port, host, backlog } : { path: unixPath, backlog })
+}
+
+function listenAndWait(server: Server | SecureServer, where: SocketListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
     const settle = (): void => {
       server.off('listening', settle).off('error', fail).off('close', settle)
       resolve()
@@ -129,7 +134,12 @@ export async function listen(server: Server | SecureServer, options: ListenOptio
       reject(error)
     }
     server.on('listening', settle).on('error', fail).on('close', settle)
-    server.listen(unixPath === undefined ? { port, host, backlog } : { path: unixPath, backlog })
+    try {
+      server.listen(where)
+    } catch (error) {
+      // The listener would swallow the server's next error.
+      fail(error as Error)
+    }
   })
 }
 

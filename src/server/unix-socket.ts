@@ -103,7 +103,12 @@ async function bind(
     // Before the application's listeners, which may connect at once.
     server.prependListener('listening', onListening)
     server.on('error', onError).on('close', onClose)
-    server.listen({ path: own, backlog })
+    try {
+      server.listen({ path: own, backlog })
+    } catch (error) {
+      // The listener would swallow the server's next error.
+      onError(error as Error)
+    }
   })
 }
 

@@ -1,11 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer as createHttp } from 'node:http'
 import { connect as connectSocket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { connect, WebSocketServer } from 'hubwire'
+import { connect, listen, type ListenOptions, WebSocketServer } from 'hubwire'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { until } from '../support/event-loop.js'
 import { exchange, handshakeText, readAnswer } from '../support/http-exchange.js'
@@ -232,5 +233,27 @@ describe('a server with its own port', () => {
     await once(server, 'close')
     expect(server.address()).toBeNull()
     blocker.close()
+  })
+})
+
+describe('listen()', () => {
+  const refused: [string, () => ListenOptions, string][] = [
+    ['a port out of range', () => ({ port: 99_999 }), 'ERR_SOCKET_BAD_PORT'],
+    ['a port while it listens', () => ({ port: 0 }), 'ERR_SERVER_ALREADY_LISTEN'],
+    [
+      'a unix socket while it listens',
+      () => ({ unixPath: join(folder(), 'a') }),
+      'ERR_SERVER_ALREADY_LISTEN',
+    ],
+  ]
+
+  test.each(refused)('rejects for %s, and leaves no listener', async (_name, options, code) => {
+    const http = createHttp()
+    if (code === 'ERR_SERVER_ALREADY_LISTEN') await listen(http, { port: 0, host: '127.0.0.1' })
+    const events = ['listening', 'error', 'close']
+    const before = events.map((event) => http.listenerCount(event))
+    await expect(listen(http, options())).rejects.toMatchObject({ code })
+    expect(events.map((event) => http.listenerCount(event))).toEqual(before)
+    http.close()
   })
 })
