@@ -201,9 +201,11 @@ async function waitForHolder(file: string): Promise<string | undefined> {
     return undefined
   }
   socket.destroy()
-  if (code === 'ENOENT' || code === 'ECONNRESET' || code === 'EAGAIN') return undefined
-  if (code !== 'ECONNREFUSED') return code
+  if (code === 'ECONNRESET' || code === 'EAGAIN') return undefined
+  if (code !== 'ENOENT' && code !== 'ECONNREFUSED') return code
+  // A symbolic link to nothing is in the way too, although there is nothing to connect to (ENOENT).
   if (lstatSync(file, { throwIfNoEntry: false })?.isSocket() === false) return 'EADDRINUSE'
+  if (code === 'ENOENT') return undefined
   const moved = `${file}${process.pid.toString(36)}`
   try {
     // Another starting process may have replaced it in the meantime, so check what was moved.

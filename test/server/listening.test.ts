@@ -1,6 +1,15 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer as createHttp } from 'node:http'
 import { connect as connectSocket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -159,6 +168,19 @@ describe('unixPath', () => {
     expect(error.message).toContain(`${path}.lock`)
     expect(readFileSync(`${path}.lock`, 'utf8')).toBe('precious')
   })
+
+  test(
+    "emits 'error' for a symbolic link to nothing at the path of its lock",
+    requiresUnixSockets(),
+    async () => {
+      const path = join(folder(), 'socket')
+      symlinkSync(join(folder(), 'nothing'), `${path}.lock`)
+      const server = new WebSocketServer({ unixPath: path })
+      const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
+      expect(error).toMatchObject({ code: 'EADDRINUSE', address: path })
+      expect(error.message).toContain(`${path}.lock`)
+    },
+  )
 
   test.each([
     ['that it may not connect to', 0o000, 0o755],
