@@ -93,7 +93,7 @@ export class Connection extends EventScope implements InboundOwner, SenderOwner,
   }
 
   /** For sending anything other than a message in memory. */
-  get sender(): Pick<Sender, 'sendBlob' | 'sendControl' | 'sendFrames'> {
+  get sender(): Pick<Sender, 'sendBlob' | 'sendControl' | 'sendFrames' | 'flush'> {
     return this.#sender
   }
 

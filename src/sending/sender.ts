@@ -198,6 +198,11 @@ export class Sender implements OutboxOwner, WriterOwner {
     if (!this.isBusy) this.#finish()
   }
 
+  /** Writes what was sent in this turn now, instead of at its end. */
+  flush(): void {
+    this.#outbox?.flush()
+  }
+
   /** Stops sending: each callback that has not been called gets the cause. A second call does nothing. */
   fail(cause: Reason): void {
     if (this.#hasFailed) return

@@ -110,6 +110,12 @@ export class WebSocket extends CoreWebSocket {
     else if (this.readyState === this.OPEN) super.close(code, code === undefined ? undefined : reason)
   }
 
+  /** Ends the connection at once. What was sent before is written first: in `ws` every `send()` writes. */
+  override terminate(): void {
+    connectionOf(this)?.sender.flush()
+    super.terminate()
+  }
+
   override pause(): void {
     if (this.readyState === this.OPEN || this.readyState === this.CLOSING) super.pause()
   }

@@ -166,6 +166,21 @@ describe('messages', () => {
     expect((await end).slice(0, 2)).toEqual([1002, Buffer.alloc(0)])
   })
 
+  test.each([1, 5000, 100_000])('of %d bytes that are sent before terminate() arrive', async (length) => {
+    const { client, accepted } = await open()
+    const received: unknown[] = []
+    accepted.on('message', (data) => received.push(data))
+    const ended = closed(accepted)
+    const taken = new Promise<unknown>((resolve) => {
+      client.send(Buffer.alloc(length), resolve)
+    })
+    client.send('last')
+    client.terminate()
+    expect((await ended)[0]).toBe(1006)
+    expect(received).toEqual([Buffer.alloc(length), Buffer.from('last')])
+    expect(await taken).toBeFalsy()
+  })
+
   test('that are no longer sent count in bufferedAmount', async () => {
     const { client } = await open()
     client.close()
