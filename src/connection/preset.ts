@@ -59,6 +59,8 @@ export interface AcceptingRules {
   readonly dropsEndedClients: boolean
   /** Whether a server on its own port keeps the request timeouts of Node.js. */
   readonly keepsHttpTimeouts: boolean
+  /** Whether `close()` of a server with `clientTracking: false` waits for its connections. */
+  readonly awaitsUntracked: boolean
 }
 
 /** The opening handshake of a client. */
@@ -108,6 +110,7 @@ export const HUBWIRE_PRESET: Preset = {
     takesTruthyAnswers: false,
     dropsEndedClients: false,
     keepsHttpTimeouts: false,
+    awaitsUntracked: true,
   },
   opening: { protocolVersion: '13', ignoresCase: true, refusals: 'with-body', redirects: 'strict' },
 }

@@ -361,7 +361,9 @@ export class WebSocketServer<
   }
 
   #closeWhenEmpty(): void {
-    if (!this.#isServerClosed || this.#isClosed || this.#connections.open > 0) return
+    if (!this.#isServerClosed || this.#isClosed) return
+    const isAwaited = this.clients !== undefined || this.#settings.preset.accepting.awaitsUntracked
+    if (isAwaited && this.#connections.open > 0) return
     this.#isClosed = true
     for (const tell of [() => this.emit('close'), ...this.#closeCallbacks]) {
       try {

@@ -41,6 +41,7 @@ const WS_PRESET: Preset = {
     takesTruthyAnswers: true,
     dropsEndedClients: true,
     keepsHttpTimeouts: true,
+    awaitsUntracked: false,
   },
   opening: { protocolVersion: '13', ignoresCase: false, refusals: 'status-only', redirects: 'as-curl' },
 }

@@ -5,6 +5,7 @@ import { Duplex } from 'node:stream'
 import WebSocket, { createWebSocketStream, WebSocketServer } from 'hubwire/ws'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { turn, until } from '../support/event-loop.js'
+import { startHttp } from '../support/http-server.js'
 import { socketPair } from '../support/socket-pair.js'
 import { uncaught } from '../support/uncaught.js'
 import { listen, open } from './open.js'
@@ -576,6 +577,21 @@ describe('a server', () => {
       )
     }).toThrow(/more than once/)
     socket.destroy()
+  })
+
+  test('does not wait in close() for connections that it does not track', async () => {
+    const { http, port } = await startHttp()
+    const server = new WebSocketServer({ server: http, clientTracking: false })
+    const connection = once(server, 'connection') as Promise<[WebSocket]>
+    const client = new WebSocket(`ws://127.0.0.1:${port}`)
+    const [[accepted]] = await Promise.all([connection, once(client, 'open')])
+    await new Promise((resolve) => {
+      server.close(resolve)
+    })
+    expect(accepted.readyState).toBe(WebSocket.OPEN)
+    const ended = closed(client)
+    accepted.close()
+    await ended
   })
 
   test('can be closed twice, and emits close twice', async () => {
