@@ -83,6 +83,9 @@ export function serverOptions(given: GivenOptions): GivenOptions {
 function deflate(given: boolean | PerMessageDeflateOptions): false | PerMessageDeflateOptions {
   if (given === false) return false
   const options = given === true ? {} : withoutNulls(given)
+  // `ws` also takes booleans for both, which set no number.
+  for (const name of ['clientMaxWindowBits', 'serverMaxWindowBits'] as const)
+    if (typeof options[name] === 'boolean') Reflect.deleteProperty(options, name)
   const { clientMaxWindowBits: bits } = options
   return {
     ...options,

@@ -413,6 +413,15 @@ describe('an attempt to connect', () => {
     expect(client.readyState).toBe(WebSocket.OPEN)
   })
 
+  test.each([true, false])('accepts %s for the window bits of permessage-deflate', async (bits) => {
+    const perMessageDeflate = { clientMaxWindowBits: bits, serverMaxWindowBits: bits } as object
+    const { client, accepted } = await open({ perMessageDeflate }, { perMessageDeflate })
+    expect(client.extensions).toBe('permessage-deflate')
+    const message = once(accepted, 'message')
+    client.send('x'.repeat(5000))
+    expect(await message).toEqual([Buffer.alloc(5000, 'x'), false])
+  })
+
   test('does not pause before it is open', () => {
     const client = new WebSocket('ws://127.0.0.1:1')
     client.on('error', () => undefined)
