@@ -27,7 +27,7 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
       socket.resume()
     },
     write(chunk: string | Buffer, _encoding, callback) {
-      whenOpen(socket, () => {
+      const send = (): void => {
         try {
           socket.send(chunk, (error) => {
             // A stream that is destroyed first passes the error only to the callback of the write.
@@ -38,7 +38,9 @@ export function createWebSocketStream(socket: WebSocket, options?: DuplexOptions
           // In object mode a chunk may have a type that cannot be sent.
           callback(error as Error)
         }
-      })
+      }
+      // Node.js leaves it to us to call back for the write that is under way, also after the stream is destroyed.
+      whenOpen(socket, send, callback)
     },
     final(callback) {
       whenOpen(socket, () => {
@@ -80,10 +82,25 @@ function isHeard(duplex: Duplex): boolean {
   return duplex.listenerCount('error') > 0
 }
 
-/** Calls an action once a socket is open: at once, unless it is connecting. */
-export function whenOpen(socket: WebSocket, action: () => void): void {
-  if (socket.readyState === socket.CONNECTING) socket.once('open', action)
-  else action()
+/**
+ * Calls an action once a socket is open: at once, unless it is connecting.
+ *
+ * @param onFailed - called instead if it closes before
+ */
+export function whenOpen(socket: WebSocket, action: () => void, onFailed?: (cause: Error) => void): void {
+  if (socket.readyState !== socket.CONNECTING) {
+    action()
+    return
+  }
+  const stopWatching =
+    onFailed &&
+    socket.onceClosed((_code, _reason, { cause }) => {
+      onFailed(cause ?? endedError())
+    })
+  socket.once('open', () => {
+    stopWatching?.()
+    action()
+  })
 }
 
 function whenClosed(socket: WebSocket, action: () => void): void {

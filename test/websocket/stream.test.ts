@@ -148,6 +148,20 @@ test('closes the socket once it is open if the stream ended while connecting', a
   await closeOfStream(duplex)
 })
 
+test.each([
+  ['the attempt to connect fails', () => undefined],
+  ['it is destroyed', (duplex: Duplex) => duplex.destroy()],
+  ['it is destroyed with an error', (duplex: Duplex) => duplex.destroy(new Error('enough'))],
+])('calls back for everything that was written while connecting if %s', async (_name, act) => {
+  const duplex = createWebSocketStream(new WebSocket('ws://127.0.0.1:1'))
+  duplex.on('error', () => undefined)
+  const results = ['first', 'second'].map(
+    (text) => new Promise<unknown>((resolve) => duplex.write(text, resolve)),
+  )
+  act(duplex)
+  for (const result of await Promise.all(results)) expect(result).toBeInstanceOf(Error)
+})
+
 test('is destroyed with the cause if the attempt to connect fails', async () => {
   const { url } = await scriptedServer((_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'))
   const duplex = createWebSocketStream(new WebSocket(url))
