@@ -102,6 +102,8 @@ export class OpeningHandshake {
   start(): void {
     this.#send(this.#makeRequest())
     const { handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = this.#options
+    // The application may have given up while the request was made.
+    if (this.#isOver) return
     if (handshakeTimeout !== 0 && handshakeTimeout !== Infinity) this.#startTimer(handshakeTimeout)
   }
 

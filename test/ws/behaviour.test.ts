@@ -369,6 +369,21 @@ describe('an attempt to connect', () => {
     client.terminate()
   })
 
+  test('leaves no timer if finishRequest gives up', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const before = timers()
+    const client = new WebSocket('ws://127.0.0.1:1', {
+      handshakeTimeout: 60_000,
+      finishRequest(_request, socket) {
+        socket.terminate()
+      },
+    })
+    const end = closed(client)
+    await once(client, 'error')
+    await end
+    expect(timers()).toBe(before)
+  })
+
   test('can have protocol version 8, with its own header for the origin', async () => {
     const origins: unknown[] = []
     const { url } = await listen({
