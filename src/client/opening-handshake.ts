@@ -213,8 +213,10 @@ export class OpeningHandshake {
       const why = response.headers.upgrade === undefined ? NO_UPGRADE : NO_CONNECTION
       this.fail(invalidResponse(status, why))
     } else if (this.#isHandledBy(request, response)) {
-      // The application reads the answer. The attempt is over when it has been read, or when the request ends.
+      // The application reads the answer. The attempt is over when it has been read, or when the request ends; as in `ws`,
+      // a client of hubwire/ws waits until the application ends it.
       clearTimeout(this.#timer)
+      if (this.#settings.preset.errorEvents === 'always') return
       response.once('close', () => {
         this.fail(refused(response), true)
       })

@@ -330,6 +330,18 @@ describe('an attempt to connect', () => {
     expect(error).toHaveBeenCalledTimes(1)
   })
 
+  test('waits for close() after the body of a handled unexpected-response has been read', async () => {
+    const { port } = await startHttp((_request, response) => response.writeHead(404).end('no'))
+    const client = new WebSocket(`ws://127.0.0.1:${port}`)
+    const [, response] = (await once(client, 'unexpected-response')) as [unknown, IncomingMessage]
+    await once(response.resume(), 'close')
+    await turn()
+    expect(client.readyState).toBe(WebSocket.CONNECTING)
+    const error = once(client, 'error')
+    client.terminate()
+    expect(await error).toHaveLength(1)
+  })
+
   test.each(['close', 'terminate'] as const)('is given up by %s(), with an error', async (method) => {
     const { url } = await listen()
     const client = new WebSocket(url)
