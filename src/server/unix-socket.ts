@@ -116,6 +116,8 @@ async function bind(
 function removeWhenClosed(server: Server, path: string): void {
   const own = identity(path)
   server.once('close', () => {
+    // It may listen elsewhere later.
+    paths.delete(server)
     if (own !== undefined && identity(path) === own) unlinkSync(path)
   })
 }

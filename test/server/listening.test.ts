@@ -259,6 +259,21 @@ describe('a server with its own port', () => {
 })
 
 describe('listen()', () => {
+  test(
+    'lets a server listen on a port after it has listened on a unix socket',
+    requiresUnixSockets(),
+    async () => {
+      const http = createHttp()
+      const server = new WebSocketServer({ server: http })
+      await listen(http, { unixPath: join(folder(), 'socket') })
+      http.close()
+      await once(http, 'close')
+      await listen(http, { port: 0, host: '127.0.0.1' })
+      expect(server.address()).toEqual(http.address())
+      http.close()
+    },
+  )
+
   const refused: [string, () => ListenOptions, string][] = [
     ['a port out of range', () => ({ port: 99_999 }), 'ERR_SOCKET_BAD_PORT'],
     ['a port while it listens', () => ({ port: 0 }), 'ERR_SERVER_ALREADY_LISTEN'],
