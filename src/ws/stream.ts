@@ -13,6 +13,9 @@ export function createWebSocketStream(socket: WebSocket, options: DuplexOptions 
   let mayTerminate = true
   const duplex: Duplex = new Duplex({
     ...options,
+    // As in `ws`, whatever the options say: a stream that failed must not keep its connection.
+    autoDestroy: true,
+    emitClose: true,
     objectMode: false,
     writableObjectMode: false,
     read() {

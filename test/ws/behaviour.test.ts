@@ -701,6 +701,18 @@ describe('a stream', () => {
     expect((await once(other.client, 'close'))[0]).toBe(1006)
   })
 
+  test('ends its connection when a write fails, also with autoDestroy and emitClose: false', async () => {
+    const { client, accepted } = await open()
+    const duplex = createWebSocketStream(client, { autoDestroy: false, emitClose: false })
+    const ended = closed(accepted)
+    duplex.on('error', () => undefined)
+    const close = new Promise((resolve) => duplex.once('close', resolve))
+    duplex.end()
+    duplex.write('late')
+    await Promise.all([close, ended])
+    expect(duplex.destroyed).toBe(true)
+  })
+
   test('is destroyed at once if its socket has already closed', async () => {
     const { client, accepted } = await open()
     const stream = createWebSocketStream(accepted)
