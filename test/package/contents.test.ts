@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const entries = Object.keys(entryPoints)
 
 /** Bytes of the tarball. */
-const MAX_SIZE = 172_000
+const MAX_SIZE = 173_000
 
 let packed: PackedPackage
 
@@ -85,7 +85,7 @@ describe('the packed package', () => {
     })
   })
 
-  test('is at most 172 KB (N8)', () => {
+  test('is at most 173 KB (N8)', () => {
     expect(packed.size).toBeLessThanOrEqual(MAX_SIZE)
   })
 
