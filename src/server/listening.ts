@@ -89,7 +89,8 @@ export function checkUnixMode(mode: unknown): void {
  * ```
  *
  * @param server - from `node:http` or `node:https`; WebSocketServers may share it
- * @returns once it listens. Rejects with the error of Node.js if it cannot; `'error'` is then emitted only where Node.js does
+ * @returns once it listens, or was closed before. Rejects with the error of Node.js if it cannot listen; `'error'` is then
+ *   emitted only where Node.js does
  * @throws TypeError if `server` is none, an option is misspelt, or not exactly one of `port` and `unixPath` is given
  * @throws RangeError if `unixMode` is no file mode, or `unixPath` is longer than the system allows
  */
