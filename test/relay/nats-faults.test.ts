@@ -52,6 +52,37 @@ describe('a relay through NATS', requires('nats-server'), () => {
     )
   })
 
+  test('reports relayed: false if the user may not publish', async () => {
+    const server = await NatsServer.start(`authorization {
+      users = [{ user: a, password: b, permissions: { publish: "elsewhere.>", subscribe: ">" } }]
+    }`)
+    const connection = await server.connect({ user: 'a', pass: 'b' })
+    const hub = new Hub({ relay: natsRelay(connection, { prefix: 'chat.' }) })
+    onTestFinished(() => hub.close())
+    await expect(hub.ready).rejects.toThrow(/NATS refuses the relay/)
+    const results = await Promise.all(
+      Array.from({ length: 3 }, (_, index) => hub.publish('news', String(index))),
+    )
+    expect(results.map(({ relayed }) => relayed)).toEqual([false, false, false])
+  })
+
+  test('rejects group.ready, again and again, for a group to which the user may not subscribe', async () => {
+    const server = await NatsServer.start(`authorization {
+      users = [{ user: a, password: b, permissions: { publish: ">", subscribe: { allow: ">", deny: "chat.group:secret" } } }]
+    }`)
+    const connection = await server.connect({ user: 'a', pass: 'b' })
+    const hub = new Hub({ relay: natsRelay(connection, { prefix: 'chat.' }) })
+    onTestFinished(() => hub.close())
+    await hub.ready
+    const group = hub.group('secret')
+    group.add(new FakeMember())
+    await expect(group.ready).rejects.toThrow(/NATS refuses the relay.*chat\.group:secret/)
+    await expect(group.ready).rejects.toThrow(/NATS refuses the relay.*chat\.group:secret/)
+    hub.group('news').add(new FakeMember())
+    await hub.group('news').ready
+    expect(await hub.publish('news', 'allowed')).toMatchObject({ relayed: true })
+  })
+
   test('keeps maxPayload below max_payload of the server', async () => {
     const server = await NatsServer.start('max_payload: 8192')
     const [one, other, member] = await pair(server)

@@ -174,6 +174,9 @@ class NatsRelay implements Relay {
       callback: (error, { data }) => {
         if (error === null) {
           this.#events?.message(channel, Buffer.from(data.buffer, data.byteOffset, data.byteLength))
+        } else {
+          // The server has refused it: it is made again if the hub asks for it again.
+          this.#subscriptions.delete(channel)
         }
       },
     })
@@ -195,12 +198,13 @@ class NatsRelay implements Relay {
       this.#change(false)
       this.#unflushed.fail(new Error('The connection to NATS was lost: published messages may be lost too'))
     } else if (error?.name === 'PermissionViolationError' && error.message.includes(this.#prefix)) {
-      this.#events?.misconfigured(
-        new Error(
-          `NATS refuses the relay (${error.message}): allow its user to publish and subscribe to ${this.#prefix}>`,
-          { cause: error },
-        ),
+      const refusal = new Error(
+        `NATS refuses the relay (${error.message}): allow its user to publish and subscribe to ${this.#prefix}>`,
+        { cause: error },
       )
+      // It does not say which message it refused.
+      this.#unflushed.fail(refusal)
+      this.#events?.misconfigured(refusal)
     }
   }
 

@@ -43,8 +43,11 @@ export class Unflushed {
   #run(flush: Deferred): void {
     this.#connection.flush().then(
       () => {
-        this.#flushes.delete(flush)
-        flush.resolve()
+        // In a later turn: the connection reports what the server has refused before by way of an iterator.
+        setImmediate(() => {
+          this.#flushes.delete(flush)
+          flush.resolve()
+        })
       },
       (error: unknown) => {
         this.#flushes.delete(flush)
