@@ -1,6 +1,5 @@
 import type { RequestListener, Server, ServerOptions } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
-import type { ListenOptions as SocketListenOptions } from 'node:net'
 import { LISTEN_OPTIONS } from '../connection/option-names.js'
 import type { AcceptingRules } from '../connection/preset.js'
 import { http } from '../options/builtin-modules.js'
@@ -9,6 +8,7 @@ import { describe } from '../options/describe.js'
 import { checkNames } from '../options/spelling.js'
 import { throwLater } from '../options/thrown.js'
 import { isToWebSocket } from './http1-upgrade.js'
+import { startListening } from './start-listening.js'
 import { listenOnUnixSocket } from './unix-socket.js'
 
 /** Where a server of its own listens. */
@@ -121,27 +121,7 @@ export async function listen(server: Server | SecureServer, options: ListenOptio
     await listenOnUnixSocket(server, how)
     return
   }
-  await listenAndWait(server, unixPath === undefined ? { port, host, backlog } : { path: unixPath, backlog })
-}
-
-function listenAndWait(server: Server | SecureServer, where: SocketListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      server.off('listening', settle).off('error', fail).off('close', settle)
-      resolve()
-    }
-    const fail = (error: Error): void => {
-      server.off('listening', settle).off('error', fail).off('close', settle)
-      reject(error)
-    }
-    server.on('listening', settle).on('error', fail).on('close', settle)
-    try {
-      server.listen(where)
-    } catch (error) {
-      // The listener would swallow the server's next error.
-      fail(error as Error)
-    }
-  })
+  await startListening(server, unixPath === undefined ? { port, host, backlog } : { path: unixPath, backlog })
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import { connect, createServer, type Server as SocketServer, type Socket } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { ignore } from '../options/ignore.js'
+import { startListening } from './start-listening.js'
 
 /** The kernel's limit for the path of a socket (`sun_path` of macOS, 104 bytes with its end) less our longest suffix. */
 const LONGEST_PATH = 92
@@ -75,40 +76,11 @@ async function bind(
   backlog: number | undefined,
 ): Promise<void> {
   const own = `${path}.${process.pid.toString(36)}${(count++ % 1296).toString(36)}`
-  await new Promise<void>((done, fail) => {
-    const stopWatching = (): void => {
-      server.off('listening', onListening).off('error', onError).off('close', onClose)
-    }
-    const onError = (error: Error): void => {
-      stopWatching()
-      fail(error)
-    }
-    const onClose = (): void => {
-      stopWatching()
-      done()
-    }
-    const onListening = (): void => {
-      try {
-        if (unixMode !== undefined) chmodSync(own, unixMode)
-        renameSync(own, path)
-        paths.set(server, path)
-        removeWhenClosed(server, path)
-        stopWatching()
-        done()
-      } catch (error) {
-        server.close()
-        onError(error as Error)
-      }
-    }
-    // Before the application's listeners, which may connect at once.
-    server.prependListener('listening', onListening)
-    server.on('error', onError).on('close', onClose)
-    try {
-      server.listen({ path: own, backlog })
-    } catch (error) {
-      // The listener would swallow the server's next error.
-      onError(error as Error)
-    }
+  await startListening(server, { path: own, backlog }, () => {
+    if (unixMode !== undefined) chmodSync(own, unixMode)
+    renameSync(own, path)
+    paths.set(server, path)
+    removeWhenClosed(server, path)
   })
 }
 

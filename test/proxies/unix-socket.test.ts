@@ -12,6 +12,7 @@ import { closeOf } from '../support/close-of.js'
 import { Program } from '../support/program.js'
 import { requires } from '../support/requirements.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
+import { occupyTemporaryNames } from '../support/temporary-names.js'
 import { startNginx } from './nginx.js'
 
 const script = fileURLToPath(new URL('../../examples/unix-socket/server.js', import.meta.url))
@@ -187,9 +188,7 @@ describe('listen()', () => {
 
   test('rejects if the system refuses the temporary name of the socket', async () => {
     const path = socketPath()
-    for (let count = 0; count < 1296; count++) {
-      writeFileSync(`${path}.${process.pid.toString(36)}${count.toString(36)}`, '')
-    }
+    occupyTemporaryNames(path)
     await expect(listen(http(), { unixPath: path })).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 

@@ -22,6 +22,7 @@ import { exchange, handshakeText, readAnswer } from '../support/http-exchange.js
 import { Program } from '../support/program.js'
 import { requiresUnixSockets } from '../support/requirements.js'
 import { endWithTest, runningServer } from '../support/running-server.js'
+import { occupyTemporaryNames } from '../support/temporary-names.js'
 import { uncaught } from '../support/uncaught.js'
 
 function folder(): string {
@@ -115,10 +116,7 @@ describe('unixPath', () => {
       'that the system refuses to bind',
       () => {
         const path = join(folder(), 'socket')
-        // Each temporary name that the server might take.
-        for (let count = 0; count < 1296; count++) {
-          writeFileSync(`${path}.${process.pid.toString(36)}${count.toString(36)}`, '')
-        }
+        occupyTemporaryNames(path)
         return path
       },
     ],
