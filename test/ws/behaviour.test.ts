@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { turn, until } from '../support/event-loop.js'
 import { startHttp } from '../support/http-server.js'
 import { socketPair } from '../support/socket-pair.js'
+import { watchTimers } from '../support/timers.js'
 import { uncaught } from '../support/uncaught.js'
 import { listen, open } from './open.js'
 
@@ -382,8 +383,7 @@ describe('an attempt to connect', () => {
   })
 
   test('leaves no timer if finishRequest gives up', async () => {
-    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
-    const before = timers()
+    const timers = watchTimers(60_000)
     const client = new WebSocket('ws://127.0.0.1:1', {
       handshakeTimeout: 60_000,
       finishRequest(_request, socket) {
@@ -393,7 +393,7 @@ describe('an attempt to connect', () => {
     const end = closed(client)
     await once(client, 'error')
     await end
-    expect(timers()).toBe(before)
+    expect(timers.live.size).toBe(0)
   })
 
   test('can have protocol version 8, with its own header for the origin', async () => {
